@@ -1,0 +1,160 @@
+"""Scores of masked inputs against the definition, one mask at a time; the layers' probes; and what bad input gets."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from utils import extract, lattice
+from utils.players import ImagePatches, patch_players
+
+
+def net(units: int = 4, seed: int = 0) -> nn.Sequential:
+    torch.manual_seed(seed)
+    return nn.Sequential(nn.Conv2d(1, 3, 3), nn.ReLU(), nn.Flatten(), nn.Linear(3 * 36, 16), nn.ReLU(), nn.Linear(16, units))
+
+
+def some_players(count: int = 3, n: int = 5) -> list[ImagePatches]:
+    generator = torch.Generator().manual_seed(5)
+    owner = torch.arange(64).view(8, 8) % (n + 1)
+    return [ImagePatches(torch.rand(1, 8, 8, generator=generator), owner, torch.zeros(1, 8, 8)) for _ in range(count)]
+
+
+def test_scores_are_the_log_odds_of_each_masked_input() -> None:
+    model, players, targets = net(), some_players(), [2, 0, 3]
+    v = extract.scores(model, players, targets)
+    assert v.dtype == torch.float64
+    assert v.shape == (3, 32)
+    for sample, target in enumerate(targets):
+        for mask in (0, 9, 31):
+            with torch.no_grad():
+                p = model(players[sample].masked(torch.tensor([mask])))[0].double().softmax(0)[target]
+            assert float(v[sample, mask]) == pytest.approx(float((p / (1 - p)).log()), abs=1e-5)
+
+
+@pytest.mark.parametrize("rows", [32, 64, 4096])
+def test_micro_batches_do_not_change_the_scores(rows: int) -> None:
+    model, players = net(), some_players(7)
+    assert torch.allclose(extract.scores(model, players, 1, rows=rows), extract.scores(model, players, 1), atol=1e-6)
+
+
+def test_a_sample_scores_the_same_bits_whoever_its_neighbours_are() -> None:
+    model, players = net(), some_players(6, n=6)
+    together = extract.scores(model, players, 1, rows=64)
+    assert torch.equal(together[4], extract.scores(model, players[4:5], 1, rows=64)[0])
+
+
+def test_log_odds_survive_logits_where_probabilities_do_not() -> None:
+    logits = torch.tensor([[200.0, 0.0, 0.0], [-200.0, 0.0, 0.0]])
+    got = extract.score_of(logits, torch.tensor([0, 0]))
+    assert got.tolist() == pytest.approx([200 - math.log(2), -200 - math.log(2)])
+    clamped = extract.score_of(logits, torch.tensor([0, 0]), "official")
+    assert clamped.tolist() == pytest.approx([16.118, -16.118], abs=1e-3)  # the published clamp saturates
+
+
+def test_two_logits_are_their_difference() -> None:
+    logits = torch.tensor([[1.0, 3.5]])
+    assert extract.score_of(logits, torch.tensor([1])).tolist() == [2.5]
+
+
+def test_one_unit_outputs_need_a_score() -> None:
+    z = torch.tensor([[2.0], [2.0]])
+    assert extract.score_of(z, torch.tensor([1, 0]), "sigmoid").tolist() == [2.0, -2.0]
+    assert extract.score_of(z, torch.tensor([0, 0]), "raw").tolist() == [2.0, 2.0]
+    with pytest.raises(ValueError, match=r"one-unit output.*score='sigmoid'"):
+        extract.scores(net(units=1), some_players(), 0)
+    with pytest.raises(ValueError, match="this network has 4"):
+        extract.scores(net(), some_players(), 0, score="sigmoid")
+
+
+@pytest.mark.parametrize("target", [4, -1])
+def test_a_target_out_of_range_is_refused(target: int) -> None:
+    with pytest.raises(ValueError, match=rf"target {target} is out of range: accepted are 0\.\.3"):
+        extract.scores(net(), some_players(), target)
+
+
+def test_bad_arguments() -> None:
+    with pytest.raises(ValueError, match="empty"):
+        extract.scores(net(), [], 0)
+    with pytest.raises(ValueError, match=r"same number of players, got \[4, 5\]"):
+        extract.scores(net(), [*some_players(1, 5), *some_players(1, 4)], 0)
+    with pytest.raises(ValueError, match="got 2 for 3 samples"):
+        extract.scores(net(), some_players(3), [0, 1])
+    with pytest.raises(ValueError, match="score must be one of"):
+        extract.scores(net(), some_players(), 0, score="prob")
+
+
+def test_a_network_that_answers_nan_is_named_by_sample_and_mask() -> None:
+    class Broken(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            out = torch.ones(len(x), 2)
+            out[37] = torch.nan
+            return out
+
+    with pytest.raises(ValueError, match=r"the network's score is nan at sample 1, mask 5"):
+        extract.scores(Broken(), some_players(3), 0, rows=1024)
+
+
+def test_probes_of_all_layers_share_the_trunk_and_the_model_is_left_as_it_was() -> None:
+    model, players = net().train(), some_players()
+    probes = {"1": nn.Sequential(nn.Flatten(), nn.Linear(3 * 36, 4)), "4": nn.Linear(16, 4)}
+    passes = []
+    hook = model.register_forward_hook(lambda *_: passes.append(1))
+    got = extract.scores(model, players, 2, layers=probes, rows=96)
+    hook.remove()
+    assert sum(passes) == 1  # three samples of 32 masks fit one padded batch of 96 rows, shared by both probes
+    assert list(got) == ["1", "4"]
+    head = nn.Sequential(*model[:5], probes["4"])
+    assert torch.allclose(got["4"], extract.scores(head, players, 2), atol=1e-6)
+    assert model.training
+    assert not any(module._forward_hooks for module in model.modules())
+    with pytest.raises(ValueError, match="no layer 'conv9'; it has"):
+        extract.scores(model, players, 2, layers={"conv9": probes["4"]})
+
+
+def test_micro_batch_is_a_power_of_two_that_shrinks_with_the_network() -> None:
+    small = extract.micro_batch(net(), torch.zeros(1, 1, 8, 8))
+    wide = nn.Sequential(nn.Conv2d(1, 4096, 3), nn.Flatten(), nn.Linear(4096 * 36, 2))
+    large = extract.micro_batch(wide, torch.zeros(1, 1, 8, 8))
+    assert small > large >= 32
+    assert small.bit_count() == large.bit_count() == 1
+
+
+def test_saturation_and_noise_floor() -> None:
+    assert extract.saturated_share(torch.tensor([[0.0, 17.0, -18.0, 16.0]])) == 0.5
+    model, players = net(), some_players(1)[0]
+    floor = extract.noise_floor(model, players, 1)
+    assert 0 < floor < 1e-4
+    assert extract.noise_floor(net().double(), players, 1) == 0
+
+
+def test_explain_rebuilds_the_models_own_score() -> None:
+    model = net()
+    found = extract.explain(model, torch.rand(1, 8, 8), n=6, kappa=0, baseline="zero",
+                            how=extract.PatchDraw(cell=2, threshold=0.0))
+    assert found.n == 6
+    assert found.meta["converged"]
+    assert len(found.meta["players"]) == 6
+    players = some_players(1, 4)[0]
+    exact = extract.explain(model, players, 1, kappa=0)
+    v = extract.scores(model, [players], 1)[0]
+    assert torch.allclose(exact.reconstruct(), v, atol=1e-8 * float(v.abs().max()))
+    assert float(exact.or_[lattice.order(4) == 1].abs().max()) == 0  # first order is merged into AND
+
+
+def test_explain_takes_the_predicted_class() -> None:
+    model, players = net(), some_players(1)[0]
+    with torch.no_grad():
+        predicted = int(model(players.image[None]).argmax())
+    assert extract.explain(model, players).meta["target"] == predicted
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")
+def test_cuda_agrees_with_the_cpu() -> None:
+    players = [patch_players(torch.rand(1, 28, 28), str(i), 8, baseline="zero") for i in range(3)]
+    model = nn.Sequential(nn.Flatten(), nn.Linear(784, 32), nn.ReLU(), nn.Linear(32, 10))
+    on_cpu = extract.scores(model, players, 1)
+    assert torch.allclose(extract.scores(model, players, 1, device="cuda").cpu(), on_cpu, atol=1e-4)

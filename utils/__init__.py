@@ -1,0 +1,1 @@
+"""Executable appendix: AND-OR interactions of neural networks, extracted, certified and judged."""

@@ -1,0 +1,46 @@
+"""The registry of claims (``claims.yaml``), how a row is judged, and how verdicts are kept.
+
+``registry`` reads what is claimed and by which number it is decided; ``verdict`` turns one value per seed into
+REPRODUCED, NOT REPRODUCED or INCONCLUSIVE; ``store`` writes verdicts, corrects them over a run and tabulates them.
+"""
+
+from __future__ import annotations
+
+from .registry import Protocol, Registry, RegistryError, Row, Threshold, load, row_key, sha256
+from .store import agrees, check_changes, finalise, read_all, record, status_rows, summary, table, verdict_path
+from .verdict import (
+    Part,
+    PartResult,
+    Premise,
+    Verdict,
+    judge,
+    judge_identity,
+    judge_numerical,
+)
+
+__all__ = [
+    "Part",
+    "PartResult",
+    "Premise",
+    "Protocol",
+    "Registry",
+    "RegistryError",
+    "Row",
+    "Threshold",
+    "Verdict",
+    "agrees",
+    "check_changes",
+    "finalise",
+    "judge",
+    "judge_identity",
+    "judge_numerical",
+    "load",
+    "read_all",
+    "record",
+    "row_key",
+    "sha256",
+    "status_rows",
+    "summary",
+    "table",
+    "verdict_path",
+]

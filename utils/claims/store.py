@@ -1,0 +1,192 @@
+"""Where verdicts lie, Holm's correction over a whole run, the table of all rows, and the guard against moved thresholds.
+
+Layout: ``<run folder>/<row>/<system, '/' written as '__'>/verdict.json``. A run folder is one profile's results: the
+correction is over the verdicts that lie in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pydantic
+
+from .. import io, stats
+from .registry import load, row_key, sha256
+from .verdict import PartResult, Verdict, criterion, rejudge, unjudged
+
+__all__ = [
+    "agrees",
+    "check_changes",
+    "finalise",
+    "read_all",
+    "read_verdict",
+    "record",
+    "status_rows",
+    "summary",
+    "table",
+    "verdict_path",
+]
+
+VERDICT = "verdict.json"
+_COLUMNS = (
+    "row title system verdict estimate low high unit threshold n p_value p_holm statistic kind paper figure reason scope "
+    "before current"
+).split()
+
+
+def verdict_path(folder: Path | str, row: str, system: str) -> Path:
+    """``folder/row/system/verdict.json``; system ids have no double underscore, so that ``__`` for ``/`` is reversible."""
+    if "__" in system or "/" not in system:
+        raise ValueError(f"a system is written network/data (lower case, no double underscore), got {system!r}")
+    return Path(folder) / row / system.replace("/", "__") / VERDICT
+
+
+def record(verdict: Verdict, folder: Path | str) -> Path:
+    """Write ``verdict.json`` (atomically; unchanged bytes are left alone) and return its path."""
+    if verdict.system is None:
+        raise ValueError(f"{verdict.row} was not judged ({verdict.status}): there is no verdict to record")
+    path = verdict_path(folder, verdict.row, verdict.system)
+    text = verdict.to_json()
+    if not path.is_file() or path.read_text(encoding="utf-8") != text:
+        io.write_text(path, text)
+    return path
+
+
+def read_verdict(path: Path | str) -> Verdict:
+    """One ``verdict.json``; a file that is none, or lies under another row or system, is a ValueError naming it."""
+    path = Path(path)
+    try:
+        verdict = Verdict.model_validate(io.read_json(path))
+    except pydantic.ValidationError as error:
+        raise ValueError(f"{path} is not a verdict: {error}; remove it and run its notebook again") from error
+    if path != verdict_path(path.parents[2], verdict.row, verdict.system or ""):
+        raise ValueError(f"{path} holds the verdict of {verdict.row} on {verdict.system}: it was moved; remove it")
+    return verdict
+
+
+def read_all(folder: Path | str) -> list[Verdict]:
+    """Every verdict below ``folder``, by row and system."""
+    found = [read_verdict(path) for path in Path(folder).glob(f"*/*/{VERDICT}")]
+    return sorted(found, key=lambda v: (row_key(v.row), v.system or ""))
+
+
+def finalise(folder: Path | str) -> list[Verdict]:
+    """Holm over each paper's empirical (row, system) pairs in ``folder``; rewrites the files whose verdict it changes.
+
+    A verdict that a premise has made INCONCLUSIVE stays in the family with its p value: leaving tests out after seeing
+    the data would make the others easier. Repeating it changes no byte. Returns all verdicts.
+    """
+    verdicts = read_all(folder)
+    adjusted = _adjusted(verdicts)
+    final = [rejudge(v, *adjusted[v.row, v.system]) if (v.row, v.system) in adjusted else v for v in verdicts]
+    for verdict in final:
+        record(verdict, folder)
+    return final
+
+
+def _adjusted(verdicts: Iterable[Verdict]) -> dict[tuple[str, str | None], tuple[float, int]]:
+    families: dict[str, dict[tuple[str, str | None], float]] = {}
+    for v in verdicts:
+        if v.kind == "empirical" and v.p_value is not None:
+            families.setdefault(v.paper, {})[v.row, v.system] = v.p_value
+    return {key: (p, len(family)) for family in families.values() for key, p in stats.holm(family).items()}
+
+
+def status_rows(judged: Iterable[str] = (), claims: Path | str | None = None) -> list[Verdict]:
+    """The rows of the registry that are not among ``judged`` (row ids), each with its status and no verdict."""
+    registry, done = load(claims), set(judged)
+    return [unjudged(row, registry, claims) for row in sorted(registry.rows, key=row_key) if row not in done]
+
+
+def table(folder: Path | str, claims: Path | str | None = None) -> pd.DataFrame:
+    """Every row of the registry, judged or not: one line per (row, system), ordered D, M, L, F by number.
+
+    ``verdict`` is the status where there is none; ``before`` is the committed verdict from before a changed criterion;
+    ``current`` is False where the verdict was judged by another version of claims.yaml.
+    """
+    registry, now = load(claims), sha256(claims)
+    judged = read_all(folder)
+    lines = [*judged, *status_rows({v.row for v in judged}, claims)]
+    lines.sort(key=lambda v: (row_key(v.row), v.system or ""))
+    before = {(c.row, system): old for c in registry.changed for system, old in c.before.items()}
+    return pd.DataFrame([_line(v, registry.row(v.row).title, before, now) for v in lines], columns=_COLUMNS)
+
+
+def _line(v: Verdict, title: str, before: dict[tuple[str, str], str], now: str) -> dict[str, Any]:
+    low, high = v.interval or (None, None)
+    return {
+        **{key: getattr(v, key) for key in _COLUMNS if key in Verdict.model_fields},
+        "title": title,
+        "verdict": v.verdict or v.status,
+        "low": low,
+        "high": high,
+        "before": before.get((v.row, v.system or "")),
+        "current": v.claims_sha256 == now,
+    }
+
+
+def summary(lines: pd.DataFrame) -> pd.DataFrame:
+    """Per judged row: 'k of m systems' for each verdict it got. Identities stand apart: EXACT or BROKEN only."""
+    judged = lines[lines.system.notna()]
+    counts = []
+    for row, group in judged.groupby("row", sort=False):
+        tally = group.verdict.value_counts(sort=False)
+        for verdict in sorted(tally.index):
+            text = f"{tally[verdict]} of {len(group)} systems"
+            counts.append({"row": row, "title": group.title.iloc[0], "verdict": verdict, "systems": text})
+    return pd.DataFrame(counts, columns=["row", "title", "verdict", "systems"])
+
+
+def agrees(new: Verdict, old: Verdict) -> list[str]:
+    """What stands between two runs on different machines: the same verdict (or INCONCLUSIVE) and overlapping intervals.
+
+    Compared part by part, since the deciding part may differ. Empty: they agree.
+    """
+    problems = []
+    if new.verdict != old.verdict and "INCONCLUSIVE" not in (new.verdict, old.verdict):
+        problems.append(f"{new.row} on {new.system}: {new.verdict}, was {old.verdict}")
+    earlier = {p.name: p for p in old.parts}
+    for part in new.parts:
+        if part.name not in earlier:
+            problems.append(f"{new.row} on {new.system}: part {part.name} was not there")
+        elif not _overlap(part, earlier[part.name]):
+            problems.append(f"{new.row} on {new.system}: intervals of {part.name} do not overlap")
+    return problems
+
+
+def _overlap(a: PartResult, b: PartResult) -> bool:
+    if a.interval is None or b.interval is None:
+        return True
+    inf = float("inf")
+    (a_low, a_high), (b_low, b_high) = (
+        (-inf if low is None else low, inf if high is None else high) for low, high in (a.interval, b.interval)
+    )
+    slack = 1e-9 * max(abs(x) for x in (a_low, b_low, 1.0) if x != -inf)  # points (no variation) may differ by rounding
+    return a_low <= b_high + slack and b_low <= a_high + slack
+
+
+def check_changes(committed: Path | str, claims: Path | str | None = None) -> list[str]:
+    """Committed verdicts whose criterion is no longer the one in claims.yaml and that no ``changed:`` entry explains.
+
+    Compared is what can change a verdict (thresholds, minimal accuracy, protocol), which each verdict carries; a new row
+    or a better sentence elsewhere in the file needs no entry. An entry must name the row, the file's old sha256 and the
+    old verdict. Empty: nothing to explain.
+    """
+    registry, now = load(claims), sha256(claims)
+    explained = {(c.row, c.claims_sha256): c for c in registry.changed}
+    problems = []
+    for v in read_all(committed):
+        if v.claims_sha256 == now:
+            continue
+        if v.row in registry.rows and v.control["criterion"] == criterion(registry, v.row, v.system or ""):
+            continue
+        entry = explained.get((v.row, v.claims_sha256))
+        if entry is None or entry.before.get(v.system or "") != v.verdict:
+            problems.append(
+                f"{v.row} on {v.system} was {v.verdict} under other criteria (claims.yaml {v.claims_sha256[:12]}): add to "
+                f"'changed:' an entry with row {v.row}, claims_sha256 {v.claims_sha256}, before {{{v.system}: {v.verdict}}}"
+            )
+    return problems

@@ -1,0 +1,119 @@
+"""What every data set hands over: images with their original indices and a checksum of exactly what was used."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import numpy as np
+import torch
+
+__all__ = ["DamagedData", "Images", "MissingData", "Raw", "Source", "Split", "balanced", "checked_bytes"]
+
+Split = Literal["train", "test"]
+
+
+class MissingData(FileNotFoundError):
+    """The data set is not on this machine; the message names the one command that gets it."""
+
+
+class DamagedData(ValueError):
+    """A data file is not the one that was published; the message names the file and how to mend it."""
+
+
+class Raw(NamedTuple):
+    """One split as stored: ``images`` uint8 (N, C, H, W), ``labels`` and ``ids`` integers (N,)."""
+
+    images: np.ndarray
+    labels: np.ndarray
+    ids: np.ndarray
+
+
+@dataclass(frozen=True)
+class Source:
+    """One data set of the registry.
+
+    ``find`` tells the folder that holds the files (None when they are absent), ``read`` verifies and reads one split
+    from it, ``download`` fetches the files into a cache folder (None for a set that is embedded in the repository).
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    shape: tuple[int, int, int]
+    find: Callable[[], Path | None]
+    read: Callable[[Path, Split], Raw]
+    download: Callable[[Path], None] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Images:
+    """One split (or the first ``limit`` images of it) of a data set.
+
+    images   float32 (N, C, H, W) in [0, 1]: pixel / 255, nothing else done to them
+    labels   int64 (N,)
+    ids      int64 (N,): index of each image in the *original* data set's split, whatever part of it is loaded
+    sha256   of pixels, labels and ids: two objects with the same checksum hold the same data
+    """
+
+    images: torch.Tensor
+    labels: torch.Tensor
+    ids: torch.Tensor
+    name: str
+    split: Split
+    classes: tuple[str, ...]
+    sha256: str
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(C, H, W) of one image."""
+        return tuple(self.images.shape[1:])
+
+    @property
+    def mean(self) -> torch.Tensor:
+        """The training mean per pixel (C, H, W) float32: the papers' baseline (Cheng et al. 2024, Section 3).
+
+        ValueError on a test split: a baseline must not be computed from the images that are judged.
+        """
+        if self.split != "train":
+            raise ValueError(f"the mean image is that of the training images: use load({self.name!r}, 'train').mean")
+        return self.images.mean(dim=0, dtype=torch.float64).float()
+
+    @classmethod
+    def from_raw(cls, raw: Raw, source: Source, split: Split) -> Images:
+        """uint8 pixels to float32 in [0, 1], with the checksum of the uint8 content."""
+        labels, ids = raw.labels.astype(np.int64), raw.ids.astype(np.int64)
+        digest = hashlib.sha256(repr(raw.images.shape).encode())
+        for array in (raw.images, labels, ids):
+            digest.update(np.ascontiguousarray(array))
+        images = torch.from_numpy(raw.images.astype(np.float32)).div_(255)
+        return cls(images, torch.from_numpy(labels), torch.from_numpy(ids), source.name, split, source.classes,
+                   digest.hexdigest())
+
+
+def balanced(labels: np.ndarray, limit: int) -> np.ndarray:
+    """Positions (limit,) of a class-balanced first part, ascending: the first ``limit / classes`` of every class.
+
+    Images are ranked by (how many of their class came before, class) and the first ``limit`` of that order are kept, so
+    that a smaller part is contained in every larger one and ``limit = N`` is everything.
+    """
+    occurrence = np.empty(len(labels), dtype=np.int64)
+    for label in np.unique(labels):
+        of_class = labels == label
+        occurrence[of_class] = np.arange(of_class.sum())
+    return np.sort(np.lexsort((labels, occurrence))[:limit])
+
+
+def checked_bytes(path: Path, sha256: str, mend: str) -> bytes:
+    """The file's bytes, after their sha256 has been found right; DamagedData with ``mend`` otherwise."""
+    content = path.read_bytes()
+    found = hashlib.sha256(content).hexdigest()
+    if found != sha256:
+        detail = f"sha256 {found[:16]}…, expected {sha256[:16]}…"
+        raise DamagedData(f"{path} is damaged or another version ({detail}). {mend}")
+    return content

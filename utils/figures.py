@@ -1,0 +1,177 @@
+"""Tidy table → Figure. One style, colour-blind safe, one colour per meaning; each figure is saved with its CSV twin."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from . import io
+
+__all__ = ["COLOURS", "curves", "mark", "order_bars", "save", "scatter_identity", "two_scales", "use_style"]
+
+# Okabe and Ito's palette. The same thing has the same colour in every notebook.
+COLOURS: dict[str, str] = {
+    "AND": "#0072B2", "OR": "#E69F00",
+    "positive": "#D55E00", "negative": "#0072B2",
+    "overlap": "#999999", "forget": "#E69F00", "new": "#56B4E9",
+    "trained": "#000000", "untrained": "#999999", "iid noise": "#CC79A7", "smooth random": "#009E73",
+    "formula": "#D55E00", "linear control": "#56B4E9", "size-only control": "#E69F00",
+    "order weight +0.2": "#0072B2", "order weight -0.2": "#D55E00", "order weight 0": "#000000",
+    "loss gap": "#009E73",
+}
+_SPARE = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
+
+
+def use_style() -> None:
+    """Set the one style of the project for this process."""
+    sns.set_theme(context="paper", style="ticks", rc={
+        "figure.dpi": 110, "savefig.dpi": 160, "figure.constrained_layout.use": True, "axes.spines.top": False,
+        "axes.spines.right": False, "axes.titlesize": 9, "axes.labelsize": 9, "legend.fontsize": 8,
+        "xtick.labelsize": 8, "ytick.labelsize": 8, "legend.frameon": False, "lines.linewidth": 1.4,
+        "axes.grid": True, "grid.color": "#e8e8e8", "grid.linewidth": 0.6, "axes.axisbelow": True,
+    })
+
+
+def _colours(labels: Sequence[str]) -> dict[str, str]:
+    spare = iter(_SPARE * (1 + len(labels) // len(_SPARE)))
+    return {label: COLOURS.get(label) or next(spare) for label in labels}
+
+
+def _panels(count: int, *, columns: int | None = None, size: tuple[float, float] = (3.4, 2.7),
+            sharey: bool | str = False) -> tuple[Figure, np.ndarray]:
+    across = min(count, columns or count)
+    down = -(-count // across)
+    figure, axes = plt.subplots(down, across, figsize=(size[0] * across, size[1] * down), squeeze=False, sharey=sharey)
+    for spare in axes.flat[count:]:
+        spare.set_axis_off()
+    return figure, axes
+
+
+def order_bars(table: pd.DataFrame, *, rows: str, columns: str, title: str = "") -> Figure:
+    """Bars per order: positive strength up, negative down, a panel per (row, column); each row has its own scale.
+
+    table: columns ``rows``, ``columns``, ``order``, ``positive``, ``negative`` (≤ 0) (Ren Q. et al. 2024, Fig. 2).
+    """
+    down, across = list(dict.fromkeys(table[rows])), list(dict.fromkeys(table[columns]))
+    figure, axes = plt.subplots(len(down), len(across), figsize=(1.75 * len(across) + 0.8, 1.9 * len(down) + 0.5),
+                                squeeze=False, sharex=True)
+    for i, row in enumerate(down):
+        for j, column in enumerate(across):
+            axis: Axes = axes[i, j]
+            part = table[(table[rows] == row) & (table[columns] == column)]
+            axis.bar(part["order"], part["positive"], color=COLOURS["positive"], width=0.8)
+            axis.bar(part["order"], part["negative"], color=COLOURS["negative"], width=0.8)
+            axis.axhline(0, color="black", linewidth=0.6)
+            axis.set_xticks(sorted(table["order"].unique())[::2])
+            axis.grid(axis="x", visible=False)
+            if j == 0:
+                axis.set_ylabel(f"{row}\nstrength (log-odds)")
+            if i == len(down) - 1:
+                axis.set_xlabel("order")
+            axis.set_title(str(column) if i == 0 else "")
+    handles = [mpl.patches.Patch(color=COLOURS[kind], label=f"{kind} interactions") for kind in ("positive", "negative")]
+    figure.legend(handles=handles, loc="outside lower center", ncols=2)
+    figure.suptitle(title, fontsize=10)
+    return figure
+
+
+def curves(
+    table: pd.DataFrame, *, x: str, y: str, hue: str, panel: str, xlabel: str, ylabel: str, title: str = "",
+    xscale: str = "linear", yscale: str = "linear", band: tuple[str, str] | None = None, columns: int | None = None,
+    markers: bool = False,
+) -> Figure:
+    """One line per ``hue`` in a panel per ``panel``; ``band`` names the columns of a shaded interval."""
+    panels, labels = list(dict.fromkeys(table[panel])), list(dict.fromkeys(table[hue]))
+    colours = _colours(labels)
+    figure, axes = _panels(len(panels), columns=columns)
+    for axis, name in zip(axes.flat, panels, strict=False):
+        for label in labels:
+            part = table[(table[panel] == name) & (table[hue] == label)]
+            if part.empty:
+                continue
+            axis.plot(part[x], part[y], color=colours[label], label=label, marker="o" if markers else None, markersize=3)
+            if band:
+                axis.fill_between(part[x], part[band[0]], part[band[1]], color=colours[label], alpha=0.15, linewidth=0)
+        axis.set(xscale=xscale, yscale=yscale, xlabel=xlabel, ylabel=ylabel, title=name)
+    handles, names = axes.flat[0].get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside lower center", ncols=min(len(names), 5))
+    figure.suptitle(title, fontsize=10)
+    return figure
+
+
+def mark(figure: Figure, values: Mapping[str, float], *, label: str, axis: str = "x") -> Figure:
+    """A labelled dashed line in the panel of each title in ``values``: a threshold, or a moment in training."""
+    for panel in figure.axes:
+        if panel.get_title() in values:
+            value = values[panel.get_title()]
+            (panel.axvline if axis == "x" else panel.axhline)(value, color="#555555", linestyle="--", linewidth=0.9)
+            place = (value, 0.98) if axis == "x" else (0.98, value)
+            transform = panel.get_xaxis_transform() if axis == "x" else panel.get_yaxis_transform()
+            panel.text(*place, label, transform=transform, fontsize=7, color="#555555", va="top" if axis == "x" else
+                       "bottom", ha="left" if axis == "x" else "right")
+    return figure
+
+
+def two_scales(left: pd.DataFrame, right: pd.DataFrame, *, x: str, y: tuple[str, str], hue: str, panel: str,
+               xlabel: str, ylabels: tuple[str, str], title: str = "", columns: int | None = None) -> Figure:
+    """Lines of ``left`` with a band (columns ``low``, ``high``) and, on a second scale, those of ``right``.
+
+    x is symmetric-log, so that step 0 has a place.
+    """
+    panels = list(dict.fromkeys(left[panel]))
+    labels = [*dict.fromkeys(left[hue]), *dict.fromkeys(right[hue])]
+    colours = _colours(labels)
+    figure, axes = _panels(len(panels), columns=columns, size=(4.3, 3.0))
+    for axis, name in zip(axes.flat, panels, strict=False):
+        other = axis.twinx()
+        other.spines["right"].set_visible(True)
+        other.grid(visible=False)
+        for table, place, value, style in ((left, axis, y[0], "-"), (right, other, y[1], "--")):
+            for label, part in table[table[panel] == name].groupby(hue, sort=False):
+                place.plot(part[x], part[value], style, color=colours[label], label=label,
+                           marker="o" if style == "-" else None, markersize=3)
+                if "low" in part:
+                    place.fill_between(part[x], part["low"], part["high"], color=colours[label], alpha=0.15, linewidth=0)
+        axis.set_xscale("symlog", linthresh=1)
+        axis.set(xlabel=xlabel, ylabel=ylabels[0], title=name)
+        other.set_ylabel(ylabels[1])
+        handles = [pair for place in (axis, other) for pair in zip(*place.get_legend_handles_labels(), strict=True)]
+    figure.legend(*zip(*handles, strict=True), loc="outside lower center", ncols=len(handles))
+    figure.suptitle(title, fontsize=10)
+    return figure
+
+
+def scatter_identity(table: pd.DataFrame, *, x: str, y: str, hue: str, panel: str, xlabel: str, ylabel: str,
+                     title: str = "", columns: int | None = None) -> Figure:
+    """Points around the line y = x, a panel per ``panel``."""
+    panels, labels = list(dict.fromkeys(table[panel])), list(dict.fromkeys(table[hue]))
+    colours = _colours(labels)
+    figure, axes = _panels(len(panels), columns=columns, size=(3.0, 2.9))
+    for axis, name in zip(axes.flat, panels, strict=False):
+        part = table[table[panel] == name]
+        ends = [min(part[x].min(), part[y].min()), max(part[x].max(), part[y].max())]
+        axis.plot(ends, ends, color="#bbbbbb", linewidth=0.9, zorder=0)
+        for label in labels:
+            points = part[part[hue] == label]
+            axis.scatter(points[x], points[y], s=5, color=colours[label], label=label, alpha=0.6, linewidths=0)
+        axis.set(xlabel=xlabel, ylabel=ylabel, title=name)
+    figure.legend(*axes.flat[0].get_legend_handles_labels(), loc="outside lower center", ncols=len(labels), markerscale=2)
+    figure.suptitle(title, fontsize=10)
+    return figure
+
+
+def save(figure: Figure, table: pd.DataFrame, folder: Path, name: str = "figure") -> Path:
+    """``folder/name.png`` and its twin ``folder/name.csv``, the plotted numbers at 12 significant digits."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with io.atomic(folder / f"{name}.png") as path:
+        figure.savefig(path, format="png", metadata={"Software": None})
+    io.write_text(folder / f"{name}.csv", table.to_csv(index=False, float_format="%.12g", lineterminator="\n"))
+    return folder / f"{name}.png"

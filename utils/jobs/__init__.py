@@ -1,0 +1,5 @@
+"""Frozen, content-hashed specifications of everything expensive; ``ensure(job)`` loads or computes."""
+
+from .base import Entry, Job, content_digest, ensure, ensure_all, entries, finished, prune, source_hash
+
+__all__ = ["Entry", "Job", "content_digest", "ensure", "ensure_all", "entries", "finished", "prune", "source_hash"]

@@ -1,0 +1,125 @@
+"""From a notebook's parameters to the arrays it judges: the same networks, images and splits for every claim."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pandas as pd
+import torch
+
+from .. import runtime, train
+from ..interactions import Interactions
+from ..metrics import orders, salience
+from ..params import Study
+from .base import ensure_all
+from .runs import GamesJob, Null, SplitGames, SplitJob, TrainJob
+
+__all__ = ["Extracted", "System", "extracted", "systems"]
+
+
+@dataclasses.dataclass(frozen=True)
+class System:
+    """What a verdict speaks of: a network on a data set, one trained network per seed."""
+
+    id: str
+    name: str
+    jobs: tuple[TrainJob, ...]
+
+    def runs(self) -> list[train.Run]:
+        """The trained networks, a run per seed."""
+        return ensure_all(self.jobs, f"training {self.name}")
+
+
+def systems(p: Study) -> list[System]:
+    """The systems that ``p`` names: networks x data set, each trained from every seed."""
+    found = []
+    for network in p.networks:
+        settings = p.training[network].model_dump()
+        configs = [train.TrainConfig(dataset=p.dataset, model=network, seed=seed, checkpoints=p.checkpoints,
+                                     device=str(runtime.device(p.device)), **settings) for seed in p.seeds]
+        width = f"_w{settings['width']}" if settings["width"] else ""
+        found.append(System(f"{network}{width}/{p.dataset}", f"{network}{width.replace('_w', ', width ')}",
+                            tuple(TrainJob.of(config) for config in configs)))
+    return found
+
+
+@dataclasses.dataclass(frozen=True)
+class Extracted:
+    """Interactions of one system: R seeds, C checkpoints, X images, n players.
+
+    v (R, C, X, 2^n); found: :class:`Interactions` of that shape, before the first-order merge; gap, converged, l1
+    (R, C, X); steps (C,); saturated, noise_floor (R, C).
+    """
+
+    v: torch.Tensor
+    found: Interactions
+    gap: torch.Tensor
+    converged: torch.Tensor
+    l1: torch.Tensor
+    steps: np.ndarray
+    saturated: torch.Tensor
+    noise_floor: torch.Tensor
+
+    @property
+    def merged(self) -> Interactions:
+        """The interactions after the first-order merge."""
+        return self.found.merge_first_order()
+
+    @property
+    def uncertified(self) -> float:
+        """Share of games whose certified gap is above the tolerance asked for."""
+        return float((~self.converged).double().mean())
+
+    def moments(self, rule: salience.Rule | None = None, certified_only: bool = False) -> tuple[torch.Tensor, torch.Tensor]:
+        """Order moments (R, C, X) of the merged interactions (see :func:`utils.metrics.orders.order_moments`).
+
+        rule: count only salient interactions. certified_only: an image counts only if all its checkpoints are certified
+        in that seed, so that every checkpoint is averaged over the same images.
+        """
+        tau = salience.threshold(self.merged, self.v, rule) if rule else None
+        weighted, strength = orders.order_moments(self.merged, tau)
+        if certified_only:
+            whole = self.converged.all(1, keepdim=True)
+            weighted, strength = weighted * whole, strength * whole
+        return weighted, strength
+
+    def certificates(self) -> pd.DataFrame:
+        """One row per checkpoint: games, how many are uncertified, median and largest gap, saturation, noise floor."""
+        gap, done = self.gap.transpose(0, 1).flatten(1), self.converged.transpose(0, 1).flatten(1)
+        return pd.DataFrame({
+            "step": self.steps, "games": gap.shape[1], "uncertified": (~done).sum(1).tolist(),
+            "median gap": gap.median(1).values.tolist(), "largest gap": gap.amax(1).tolist(),
+            "saturated share": self.saturated.mean(0).tolist(), "noise floor": self.noise_floor.amax(0).tolist()})
+
+
+def extracted(
+    p: Study, system: System, *, kappa: float | None = None, order_weight: float | None = None, draw: int = 0,
+    null: Null | None = None, checkpoints: tuple[int, ...] | None = None, solver: str = "certified",
+) -> Extracted:
+    """Train, score and split what ``p`` asks for (or load it), stacked over seeds.
+
+    kappa, order_weight: default p.kappa and the first of p.order_weights. draw: which draw of players. null: split null
+    games matched to the network's instead. checkpoints: indices, default all.
+    """
+    device = str(runtime.device(p.device))
+    games_jobs = [GamesJob.of(job, p.images, p.n_players, draw, device) for job in system.jobs]
+    split_jobs = [
+        SplitJob(games=job, checkpoints=checkpoints, null=null, null_seed=seed,
+                 kappa=p.kappa if kappa is None else kappa, tol=p.tol, solver=solver,
+                 order_weight=p.order_weights[0] if order_weight is None else order_weight)
+        for seed, job in zip(p.seeds, games_jobs, strict=True)]
+    games = ensure_all(games_jobs, f"scores of {system.name}")
+    splits: list[SplitGames] = ensure_all(split_jobs, f"splits of {system.name}")
+    keep = slice(None) if checkpoints is None else list(checkpoints)
+
+    def stack(parts: list[torch.Tensor]) -> torch.Tensor:
+        return torch.stack(parts)
+
+    return Extracted(
+        v=stack([s.v for s in splits]),
+        found=Interactions(stack([s.found.and_ for s in splits]), stack([s.found.or_ for s in splits])),
+        gap=stack([s.gap for s in splits]), converged=stack([s.converged for s in splits]),
+        l1=stack([s.l1 for s in splits]), steps=games[0].steps.numpy()[keep],
+        saturated=stack([g.saturated for g in games])[:, keep],
+        noise_floor=stack([g.noise_floor for g in games])[:, keep])

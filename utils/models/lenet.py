@@ -1,0 +1,39 @@
+"""LeNet-5 (LeCun et al. 1998) as it is used today: ReLU, max-pooling, and full connections."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+
+from .parts import Input, square_side
+
+__all__ = ["LeNet"]
+
+
+class LeNet(nn.Module):
+    """conv 6@5x5, pool, conv 16@5x5, pool, 120, 84, ``classes``. Takes 32x32 images, and 28x28 ones in a zero frame.
+
+    ``width`` is the number of channels of the first convolution (6); the other sizes keep their ratio to it. Layers to
+    look at: ``conv1``, ``conv2`` (after ReLU and pooling), ``fc1``, ``fc2`` (after ReLU). Initialised as PyTorch does by
+    default.
+    """
+
+    layers = ("conv1", "conv2", "fc1", "fc2")
+
+    def __init__(self, in_shape: Sequence[int], classes: int, width: int,
+                 mean: object = None, std: object = None) -> None:
+        super().__init__()
+        side = square_side(in_shape, (28, 32), "lenet")
+        second = round(16 * width / 6)
+        self.input = Input(in_shape[0], mean, std, frame=(32 - side) // 2)
+        self.conv1 = nn.Sequential(nn.Conv2d(in_shape[0], width, 5), nn.ReLU(), nn.MaxPool2d(2))
+        self.conv2 = nn.Sequential(nn.Conv2d(width, second, 5), nn.ReLU(), nn.MaxPool2d(2))
+        self.fc1 = nn.Sequential(nn.Linear(second * 25, 20 * width), nn.ReLU())
+        self.fc2 = nn.Sequential(nn.Linear(20 * width, 14 * width), nn.ReLU())
+        self.output = nn.Linear(14 * width, classes)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.conv2(self.conv1(self.input(x)))
+        return self.output(self.fc2(self.fc1(x.flatten(1))))

@@ -1,0 +1,55 @@
+"""Small modules that the networks share: the raw image's frame and scale, and the checks of what a network can take."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+__all__ = ["Input", "positive", "square_side"]
+
+
+class Input(nn.Module):
+    """Raw images in [0, 1] to what the first layer sees: zero frame up to ``side`` pixels, then (x - mean) / std.
+
+    It is a part of the network, so that everything outside (masking, baselines, noise) happens on the raw image.
+    ``mean`` and ``std`` (one number per channel, or one for all) are buffers and travel with the weights.
+    """
+
+    def __init__(self, channels: int, mean: object, std: object, frame: int = 0) -> None:
+        super().__init__()
+        self.frame = frame
+        self.register_buffer("mean", _per_channel(mean, 0.0, channels, "mean"))
+        self.register_buffer("std", _per_channel(std, 1.0, channels, "std"))
+        if not bool((self.std > 0).all()):
+            raise ValueError(f"std must be positive in every channel, got {self.std.flatten().tolist()}")
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if self.frame:
+            x = F.pad(x, (self.frame,) * 4)
+        return (x - self.mean) / self.std
+
+
+def _per_channel(value: object, default: float, channels: int, what: str) -> torch.Tensor:
+    tensor = torch.as_tensor(default if value is None else value, dtype=torch.float32).flatten().clone()
+    if len(tensor) not in (1, channels) or not bool(torch.isfinite(tensor).all()):
+        raise ValueError(f"{what} must be one finite number or one per channel ({channels}), got {tensor.tolist()}")
+    return tensor.expand(channels).reshape(channels, 1, 1).clone()
+
+
+def positive(value: int, what: str) -> int:
+    """``value`` if it is a positive whole number; ValueError otherwise."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ValueError(f"{what} must be a positive whole number, got {value!r}")
+    return value
+
+
+def square_side(in_shape: Sequence[int], accepted: Sequence[int], model: str) -> int:
+    """The side of square images (C, H, H) when ``model`` takes it; ValueError naming the accepted sides otherwise."""
+    _, height, width = in_shape
+    if height != width or height not in accepted:
+        sizes = ", ".join(f"{side}x{side}" for side in accepted)
+        raise ValueError(f"{model} takes images of {sizes} pixels, got {height}x{width}; crop or resize them before")
+    return height

@@ -1,0 +1,32 @@
+"""The one source of parameters.
+
+papermill accepts wrong names and wrong types in silence, so the same :func:`validate` stands before a kernel starts
+(``reproduce run``) and, as :func:`from_notebook`, in the second code cell of every notebook. Every parameters cell
+lists exactly the fields of its model; a test compares them.
+"""
+
+from .checks import ParameterError, accepted, describe, from_notebook, nearest, notebook_stem, validate
+from .models import PARAMS, TRAINING, Common, Sparsity, StartHere, Study, Training, TwoPhase
+from .profiles import Profile, load_profile, parse, profiles
+
+__all__ = [
+    "PARAMS",
+    "TRAINING",
+    "Common",
+    "ParameterError",
+    "Profile",
+    "Sparsity",
+    "StartHere",
+    "Study",
+    "Training",
+    "TwoPhase",
+    "accepted",
+    "describe",
+    "from_notebook",
+    "load_profile",
+    "nearest",
+    "notebook_stem",
+    "parse",
+    "profiles",
+    "validate",
+]

@@ -1,0 +1,159 @@
+"""The parameters of every notebook: strict, frozen models whose defaults stand on one screen, each with a why.
+
+A new notebook is one class here, one line of ``PARAMS``, and the same names and defaults in its parameters cell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+
+from .. import paths
+
+__all__ = ["PARAMS", "TRAINING", "Common", "Sparsity", "StartHere", "Strict", "Study", "Training", "TwoPhase"]
+
+Dataset = Literal["mnist_part", "mnist", "cifar10"]
+Network = Literal["mlp7", "lenet", "vgg11", "resnet20"]
+
+
+class Strict(BaseModel):
+    """No unknown field, no conversion ('10' is no 10, True is no 1), no change afterwards, no NaN."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
+
+
+class Training(Strict):
+    """How one network is trained: plain SGD, one learning rate, no augmentation."""
+
+    width: int | None = Field(None, ge=1, description="hidden units of a layer; None = the paper's width")
+    lr: float = Field(gt=0, description="learning rate of plain SGD")
+    batch: int = Field(ge=1, description="samples per step")
+    steps: int = Field(ge=1, description="training steps; chosen so that the test loss turns up again (over-fitting)")
+    n_train: int = Field(ge=10, description="training images, class-balanced")
+
+
+# Chosen from loss curves alone, before any interaction was looked at: in every seed the test loss falls, then rises.
+TRAINING: dict[str, Training] = {
+    "mlp7": Training(width=256, lr=0.05, batch=64, steps=5000, n_train=5000),
+    "lenet": Training(lr=0.05, batch=64, steps=5000, n_train=5000),
+    "vgg11": Training(lr=0.01, batch=128, steps=10000, n_train=10000),
+    "resnet20": Training(lr=0.05, batch=128, steps=10000, n_train=10000),
+}
+
+
+def _training_table(given: Any) -> Any:
+    """A partial table keeps the defaults of what it does not name: {"lenet": {"steps": 100}} changes only that."""
+    if not isinstance(given, Mapping) or not all(isinstance(row, Mapping | Training) for row in given.values()):
+        return given
+    table: dict[str, Any] = {name: row.model_dump() for name, row in TRAINING.items()}
+    for name, row in given.items():
+        table[name] = {**table.get(name, {}), **(row.model_dump() if isinstance(row, Training) else row)}
+    return table
+
+
+def _seed_list(given: Any) -> Any:
+    """A number of seeds stands for 0, 1, …"""
+    return tuple(range(given)) if isinstance(given, int) and not isinstance(given, bool) and given >= 0 else given
+
+
+def _many(**constraints: Any) -> Any:
+    """A field that takes the lists which JSON, YAML and notebooks write, keeps a tuple, and stays strict inside."""
+    return Field(strict=False, **constraints)
+
+
+class Common(Strict):
+    """What every notebook asks for."""
+
+    profile: str = Field("custom", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
+                         description="name of this run: results land in results/<profile>/")
+    device: str = Field("auto", description="where tensors live: auto (cuda if there is one, else cpu), cpu, "
+                                            "cuda:1, mps")
+    dataset: Dataset = Field("mnist_part", description="data set that the networks are trained on and explained on")
+    n_players: int = Field(10, ge=2, le=20, description="players n: input variables per image; work grows as 2^n")
+    kappa: float = Field(0.04, ge=0, lt=1, description="bound of |δ_T| as a fraction of |v(N) - v(∅)| in the split; "
+                                                       "0 = the split reproduces v itself (Cheng et al. 2024: 0.04)")
+    tol: float = Field(1e-3, gt=0, lt=1, description="certified relative gap at which the split of a game may stop")
+
+    @property
+    def results(self) -> Path:
+        """Folder for this run's verdicts and figures: results/<profile>."""
+        return paths.results(self.profile)
+
+
+class StartHere(Common):
+    """00_start_here: one network, one image, from scores to a verdict."""
+
+    network: Network = Field("lenet", description="network to train and to explain")
+    seed: int = Field(0, ge=0, description="seed of the weights and of the order of samples")
+    steps: int = Field(300, ge=1, description="training steps; few, so that the notebook takes seconds")
+    image: int = Field(0, ge=0, description="which test image is explained (its position)")
+    order_weight: float = Field(0.2, gt=-1, lt=1, description="ε of w(S) = 1 + ε(|S|-1)/n: which end of the L1 face")
+
+
+class Study(Common):
+    """What the notebooks share that train networks and judge claims across seeds."""
+
+    networks: tuple[Network, ...] = _many(default=("mlp7", "lenet"), min_length=1,
+                                          description="networks judged, each with a verdict of its own")
+    training: Annotated[dict[str, Training], BeforeValidator(_training_table)] = Field(
+        TRAINING, description="training settings per network; a partial table keeps the other defaults")
+    seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], BeforeValidator(_seed_list)] = _many(
+        default=(0, 1, 2, 3, 4), min_length=1,
+        description="independently trained networks, the unit of the intervals; a number k means 0 … k-1")
+    images: int = Field(20, ge=2, description="images explained per network; half of them choose, the other half judge")
+    checkpoints: int = Field(13, ge=2, description="log-spaced training steps at which interactions are extracted, "
+                                                   "initialisation included")
+    order_weights: tuple[Annotated[float, Field(gt=-1, lt=1)], ...] = _many(
+        default=(0.2, -0.2), min_length=1,
+        description="ε of w(S) = 1 + ε(|S|-1)/n: the ends of the L1 face; the first is primary, a verdict that differs "
+                    "at another is INCONCLUSIVE")
+    second_draw: bool = Field(True, description="repeat every row with a second draw of players, to report the spread")
+
+    @field_validator("networks", "seeds", "order_weights")
+    @classmethod
+    def _distinct(cls, values: tuple[Any, ...]) -> tuple[Any, ...]:
+        if len(set(values)) < len(values):
+            raise ValueError("has an entry twice")
+        return values
+
+
+class Sparsity(Study):
+    """01_sparsity: D1, D2, L1, L2, L12."""
+
+    kappas: tuple[Annotated[float, Field(ge=0, lt=1)], ...] = _many(
+        default=(0.03, 0.04, 0.05), min_length=2,
+        description="values of kappa whose interactions L12 compares (Cheng et al. 2024, App. J)")
+    mass: float = Field(0.9, gt=0, lt=1, description="D2, L2: share of Σ|I| that the strongest interactions must hold")
+    salience: float = Field(0.05, gt=0, lt=1, description="L2: salient when |I| exceeds this share of the largest |I|")
+
+    @model_validator(mode="after")
+    def _kappa_among(self) -> Sparsity:
+        if self.kappa not in self.kappas:
+            raise ValueError(f"kappas must contain kappa ({self.kappa}), to which the others are compared")
+        return self
+
+
+class TwoPhase(Study):
+    """02_two_phase_dynamics: D3, D4, D11."""
+
+    checkpoints: int = Field(13, ge=6, description="log-spaced training steps at which interactions are extracted, "
+                                                   "initialisation included")
+    time_points: int = Field(6, ge=3, description="checkpoints drawn as bars per order, as in the papers' figure")
+    tau: float = Field(0.03, gt=0, lt=1, description="D3: salient when |I| ≥ this share of E|v(N) - v(∅)| at "
+                                                     "the checkpoint (sensitivity; the primary mean order has none)")
+
+    @model_validator(mode="after")
+    def _points_among(self) -> TwoPhase:
+        if self.time_points > self.checkpoints:
+            raise ValueError(f"time_points ({self.time_points}) cannot exceed checkpoints ({self.checkpoints})")
+        return self
+
+
+PARAMS: dict[str, type[Common]] = {
+    "00_start_here": StartHere,
+    "01_sparsity": Sparsity,
+    "02_two_phase_dynamics": TwoPhase,
+}

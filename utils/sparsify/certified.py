@@ -1,0 +1,70 @@
+"""The certified road: scale, solve by ADMM on a chosen backend, keep the sparse answer where it is feasible, certify."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+
+from . import admm_torch
+from .certificate import lower_bound, weighted_l1
+from .problem import Problem, Solution, ticker
+
+__all__ = ["BACKENDS", "memory_needed", "solve"]
+
+BACKENDS = ("auto", "numba", "torch")
+_AT_ONCE = 1 << 24  # values (games·2^n) handed to a backend at once: bounds the float64 work space
+
+
+def memory_needed(games: int, length: int) -> int:
+    """Bytes at the peak, input not counted: results and the work space of the games that are solved at once."""
+    return 8 * length * (12 * games + 24 * max(16, min(games, _AT_ONCE // max(length, 1))))
+
+
+def solve(v: torch.Tensor, bound: torch.Tensor, weights: torch.Tensor, tol: float, max_iterations: int, backend: str,
+          progress: bool) -> dict[str, torch.Tensor]:
+    """Split the centred games ``v`` (games, 2^n); ``bound`` κ' (games,). Facts of :class:`Split` by name."""
+    run = _choose(backend, v)
+    scale = v.abs().amax(-1)
+    easy = (scale == 0) | (bound >= scale)  # nothing to explain: no interaction at all is optimal
+    scale = torch.where(scale > 0, scale, torch.ones_like(scale))
+    facts = _empty(v)
+    with ticker(progress, "split", len(v), "game") as tick:
+        tick(int(easy.sum()))
+        for exact in (True, False):
+            wanted = (~easy & ((bound == 0) == exact)).nonzero()[:, 0]
+            for games in wanted.split(max(16, _AT_ONCE // v.shape[-1])):
+                problem = Problem(v[games] / scale[games, None], bound[games] / scale[games], weights, tol,
+                                  max_iterations)
+                _store(facts, games, scale[games], problem, run(problem, exact, tick))
+    return facts
+
+
+def _empty(v: torch.Tensor) -> dict[str, torch.Tensor]:
+    games = torch.zeros_like(v[:, 0])
+    no = torch.zeros_like(games, dtype=torch.bool)
+    return {"i_and": torch.zeros_like(v), "i_or": torch.zeros_like(v), "lower_bound": games, "gap": games.clone(),
+            "converged": ~no, "iterations": games.to(torch.int64), "repaired": no, "float64_games": no.clone()}
+
+
+def _store(facts: dict[str, torch.Tensor], games: torch.Tensor, scale: torch.Tensor, problem: Problem,
+           found: Solution) -> None:
+    """Certify what the backend says, in float64 and from its numbers alone, and put it in the games' own units."""
+    upper = weighted_l1(found.i_and, found.i_or, problem.weights)
+    lower = torch.minimum(lower_bound(problem.v, found.dual, problem.bound, problem.weights), upper)
+    gap = (upper - lower) / upper.clamp_min(torch.finfo(upper.dtype).tiny)
+    facts["i_and"][games] = found.i_and * scale[:, None]
+    facts["i_or"][games] = found.i_or * scale[:, None]
+    facts["lower_bound"][games] = lower * scale
+    facts["gap"][games] = gap
+    facts["converged"][games] = gap <= problem.tol
+    facts["iterations"][games] = found.iterations
+    facts["float64_games"][games] = found.broken
+
+
+def _choose(backend: str, v: torch.Tensor) -> Callable[[Problem, bool, Callable[[int], None]], Solution]:
+    if backend not in BACKENDS:
+        raise ValueError(f"unknown backend {backend!r}: choose one of {', '.join(map(repr, BACKENDS))}")
+    if backend == "numba" and v.device.type != "cpu":
+        raise ValueError(f"backend='numba' works on the CPU, the games are on {v.device}: use 'torch' or 'auto'")
+    return admm_torch.solve

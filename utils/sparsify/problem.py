@@ -1,0 +1,68 @@
+"""What every solver of the split is given and what it gives back: games scaled to max |v - v(∅)| = 1."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Callable, Iterator
+
+import torch
+
+from .. import lattice, runtime
+
+__all__ = ["Problem", "Solution", "ticker"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Problem:
+    """Scaled games: ``v`` (games, 2^n) float64 with v(∅) = 0 and max |v| = 1, ``bound`` κ'/scale (games,)."""
+
+    v: torch.Tensor
+    bound: torch.Tensor
+    weights: torch.Tensor
+    tol: float
+    max_iterations: int
+
+    @property
+    def n(self) -> int:
+        return lattice.players_of(self.v.shape[-1])
+
+    def take(self, games: torch.Tensor | slice) -> Problem:
+        """The same problem for some of the games."""
+        return dataclasses.replace(self, v=self.v[games], bound=self.bound[games])
+
+
+@dataclasses.dataclass
+class Solution:
+    """Per game, in scaled units: a feasible (i_and, i_or), the sparse iterate it was repaired from, and the dual λ."""
+
+    i_and: torch.Tensor
+    i_or: torch.Tensor
+    sparse_and: torch.Tensor
+    sparse_or: torch.Tensor
+    dual: torch.Tensor
+    iterations: torch.Tensor
+    broken: torch.Tensor  # bool: the iteration left the finite numbers (float32 only); nothing else is valid there
+
+    @classmethod
+    def zeros(cls, v: torch.Tensor) -> Solution:
+        """The answer for games that need no solver: nothing at all explains them."""
+        games = v.shape[0]
+        return cls(*(torch.zeros_like(v) for _ in range(5)),
+                   iterations=torch.zeros(games, dtype=torch.int64, device=v.device),
+                   broken=torch.zeros(games, dtype=torch.bool, device=v.device))
+
+    def put(self, games: torch.Tensor, part: Solution) -> None:
+        """Write the answers of ``part`` at ``games`` (indices)."""
+        for field in dataclasses.fields(self):
+            getattr(self, field.name)[games] = getattr(part, field.name)
+
+
+@contextlib.contextmanager
+def ticker(show: bool, desc: str, total: int, unit: str) -> Iterator[Callable[[int], object]]:
+    """A function that counts finished work, on a progress bar when ``show``."""
+    if not show:
+        yield lambda count: None
+        return
+    with runtime.progress(desc=desc, total=total, unit=unit) as bar:
+        yield bar.update

@@ -1,0 +1,131 @@
+"""The exact inverse behind the split: G = D Dᵀ is block-diagonal in the Schur basis of the subset lattice.
+
+G(T, T') depends only on |T|, |T'| and |T ∩ T'|, hence commutes with every permutation of the players, and by Schur-Weyl
+duality it splits (R²)^{⊗n} into multiplets of dimension d = n+1, n-1, ...: one and the same d x d block for every
+multiplet of that dimension. The basis is a cascade of Givens rotations (one stage per player, as spins are coupled one
+at a time), so (G + I/μ²)^{-1} costs O(n 2^n) and a different μ for every game costs nothing.
+
+    G = P^{⊗n} + Q^{⊗n} + (2^n - 1) 1 1ᵀ - f 1ᵀ - 1 fᵀ,   P = [[1,1],[1,2]], Q = [[2,1],[1,1]], f(T) = 2^{n-|T|}
+
+P and Q have determinant 1, so on a multiplet of dimension d they act as their symmetric power of degree d-1, in closed
+form; the rank-two rest lives on the one multiplet of dimension n+1. Row ∅ of G is zero: it is dropped (δ_∅ = 0).
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import NamedTuple
+
+import numpy as np
+
+__all__ = ["Stage", "block", "cascade", "eigen", "inverse_block", "multiplets", "schur_matrix"]
+
+
+class Stage(NamedTuple):
+    """Rotations that couple one more player: rows ``p`` and ``q`` become c·p + s·q and c·q - s·p."""
+
+    p: np.ndarray
+    q: np.ndarray
+    c: np.ndarray
+    s: np.ndarray
+
+
+@functools.lru_cache(maxsize=32)
+def _couple(n: int) -> tuple[tuple[Stage, ...], dict[int, np.ndarray]]:
+    """The cascade over n players, highest bit first, and where each multiplet's vectors end: {d: (count, d) rows}."""
+    stages: list[Stage] = []
+    where: dict[int, np.ndarray] = {1: np.zeros((1, 1), dtype=np.int32)}
+    for _ in range(n):
+        p, q, c, s = [], [], [], []
+        grown: dict[int, list[np.ndarray]] = {}
+        for d, rows in where.items():
+            low, high = 2 * rows, 2 * rows + 1  # the new player's bit is 0, 1
+            i = np.arange(1, d)
+            p.append(low[:, 1:].ravel())
+            q.append(high[:, :-1].ravel())
+            c.append(np.tile(np.sqrt((d - i) / d), len(rows)))
+            s.append(np.tile(np.sqrt(i / d), len(rows)))
+            grown.setdefault(d + 1, []).append(np.concatenate([low, high[:, -1:]], axis=1))
+            if d > 1:
+                grown.setdefault(d - 1, []).append(high[:, :-1])
+        stages.append(Stage(*(np.concatenate(x) for x in (p, q, c, s))))
+        where = {d: np.concatenate(rows) for d, rows in grown.items()}
+    return tuple(stages), dict(sorted(where.items(), reverse=True))
+
+
+def cascade(n: int) -> tuple[Stage, ...]:
+    """The n stages of rotations; stage m works on the top m+1 bits of the subset index, highest player first."""
+    return _couple(n)[0]
+
+
+def multiplets(n: int) -> dict[int, np.ndarray]:
+    """{dimension d: int rows (count, d)}: where the vectors of each multiplet lie after the cascade."""
+    return _couple(n)[1]
+
+
+@functools.lru_cache(maxsize=16)
+def schur_matrix(n: int) -> np.ndarray:
+    """The orthogonal basis itself, (2^n, 2^n), rows = basis vectors: for half-cubes (n ≤ 12) and tests."""
+    x = np.eye(1 << n)
+    for m, stage in enumerate(cascade(n)):
+        rows = x.reshape(1 << (m + 1), -1, 1 << n)
+        low, high = rows[stage.p], rows[stage.q]
+        c, s = stage.c[:, None, None], stage.s[:, None, None]
+        rows[stage.p], rows[stage.q] = c * low + s * high, c * high - s * low
+    return x
+
+
+def _symmetric_power(a: tuple[tuple[int, int], tuple[int, int]], degree: int) -> np.ndarray:
+    """The action of the 2 x 2 matrix ``a`` on symmetric tensors of ``degree``, in the orthonormal basis by weight."""
+    binomial = _binomials(degree)
+    columns = []
+    for j in range(degree + 1):
+        image = np.ones(1)
+        for k in range(degree):
+            column = 0 if k < degree - j else 1
+            image = np.polymul(image, [a[0][column], a[1][column]])
+        columns.append(image * np.sqrt(binomial[j] / binomial))
+    return np.stack(columns, axis=1)
+
+
+def _binomials(n: int) -> np.ndarray:
+    row = np.ones(1)
+    for _ in range(n):
+        row = np.convolve(row, [1.0, 1.0])
+    return row
+
+
+def block(n: int, dims: tuple[int, ...], halves: tuple[int, ...]) -> np.ndarray:
+    """G on a product of multiplets of dimensions ``dims`` of parts of the cube with ``halves`` players (Σ = n).
+
+    ``dims=(d,), halves=(n,)`` is the block of the whole cube; two parts serve the matrix-product form of the inverse.
+    """
+    def product(factors: list[np.ndarray]) -> np.ndarray:
+        return functools.reduce(np.kron, factors)
+
+    p = product([_symmetric_power(((1, 1), (1, 2)), d - 1) for d in dims])
+    q = product([_symmetric_power(((2, 1), (1, 1)), d - 1) for d in dims])
+    g = p + q
+    if all(d == h + 1 for d, h in zip(dims, halves, strict=True)):  # the only place where 1 and f live
+        one = product([np.sqrt(_binomials(h)) for h in halves])
+        f = product([np.sqrt(_binomials(h)) * 2.0 ** (h - np.arange(h + 1)) for h in halves])
+        g += (2.0**n - 1) * np.outer(one, one) - np.outer(f, one) - np.outer(one, f)
+    return g
+
+
+@functools.lru_cache(maxsize=512)
+def eigen(n: int, dims: tuple[int, ...], halves: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """(Λ, V) of that block with row ∅ removed: V has a zero row and a zero column there, Λ a harmless 1."""
+    g = block(n, dims, halves)
+    if any(d != h + 1 for d, h in zip(dims, halves, strict=True)):
+        return np.linalg.eigh(g)
+    values, vectors = np.linalg.eigh(g[1:, 1:])
+    padded = np.zeros_like(g)
+    padded[1:, 1:] = vectors
+    return np.concatenate([[1.0], values]), padded
+
+
+def inverse_block(n: int, d: int, shift: np.ndarray) -> np.ndarray:
+    """(G + shift·I)^{-1} on the multiplets of dimension d, for every shift (k,): (k, d, d); row and column ∅ are 0."""
+    values, vectors = eigen(n, (d,), (n,))
+    return np.einsum("ia,ka,ja->kij", vectors, 1.0 / (values + np.asarray(shift)[:, None]), vectors)

@@ -1,0 +1,135 @@
+"""``split``: v(T) = AND part + OR part + δ, of least (weighted) L1 strength, with a certificate per game.
+
+    minimise Σ_{S≠∅} w(S) (|I_and(S)| + |I_or(S)|),   w(S) = 1 + order_weight·(|S| - 1)/n,
+    v_and = ½(v - δ) + γ,  v_or = ½(v - δ) - γ,  |δ_T| ≤ κ' = kappa·|v(N) - v(∅)|,  δ_∅ = 0,  over γ and δ
+
+(Chen et al. 2024, Eq. 9; Cheng et al. 2024, Theorem 3.3 and App. M.) The optimum is a face, not a point: an additive
+pair costs the same as one AND plus one OR of order two. ``order_weight`` says which end of the face is reported.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Generic, TypeVar
+
+import numpy as np
+import torch
+
+from .. import lattice, runtime
+from . import certified
+from .certificate import forward, subset_weights, weighted_l1
+from .paper import PaperSettings, solve_paper
+from .problem import ticker
+
+__all__ = ["Split", "split"]
+
+Array = TypeVar("Array", torch.Tensor, np.ndarray)
+SOLVERS = ("certified", "paper")
+
+
+@dataclasses.dataclass(frozen=True)
+class Split(Generic[Array]):
+    """The split of a batch of games, before the first-order merge: first four (..., 2^n), the others (...).
+
+    ``lattice.reconstruct(i_and, i_or)`` = v - delta; i_and = AND interactions of ½(v - delta) + gamma, whose entry 0 is
+    v(∅); i_or = OR interactions of ½(v - delta) - gamma, entry 0 is 0. All of one solution, which is feasible.
+    """
+
+    i_and: Array
+    i_or: Array
+    gamma: Array
+    delta: Array
+    objective: Array  # Σ_{S≠∅} w(S)(|i_and| + |i_or|) of exactly these interactions: an upper bound of the optimum
+    lower_bound: Array  # certified lower bound of the optimum; nan for solver="paper", which has none
+    gap: Array  # (objective - lower_bound) / objective, 0 for a game explained by nothing; nan for "paper"
+    l1: Array  # the same sum without weights
+    converged: Array  # bool: gap <= tol; always False for "paper", which certifies nothing
+    iterations: Array  # int64
+    repaired: Array  # bool: no feasible point on the sparse iterate's support; small dense terms were added
+    float64_games: Array  # bool: float32 broke down and the game was solved again in float64
+    raw_objective: Array  # "paper": the weighted L1 of the last iterate before it was made feasible; else = objective
+
+
+def split(v: Array, kappa: float = 0.04, order_weight: float = 0.2, tol: float = 1e-3, solver: str = "certified", *,
+          max_iterations: int = 6000, backend: str = "auto", paper: PaperSettings | None = None,
+          progress: bool = False) -> Split[Array]:
+    """Split games ``v`` (..., 2^n) into AND and OR interactions; tensors (any device) or arrays, answered in kind.
+
+    kappa: bound of |δ_T| as a fraction of |v(N) - v(∅)|; 0 switches δ off (then δ is exactly 0). order_weight: > 0 is
+    the low-order end of the optimal face, < 0 the high-order end, 0 the papers' objective. tol: the relative gap at
+    which a game is finished; one that is not there after ``max_iterations`` is returned with converged=False and its
+    gap. solver: "certified", or "paper" for the published SGD with its ``paper`` settings (unscaled, no certificate,
+    compare only its feasible ``objective``). backend: "numba" (CPU, compiled), "torch" (any device), or "auto".
+
+    A game's answer depends on that game alone: not on its neighbours, the batch size, the threads or the free memory.
+    Raises ValueError for a wrong length, a value that is not finite (naming sample and mask) or an argument out of
+    range, MemoryError with the estimate before anything is allocated.
+    """
+    _check_options(kappa, order_weight, tol, solver, max_iterations, paper)
+    tensor = torch.as_tensor(v)
+    if tensor.ndim and tensor.shape[-1] == 1:
+        raise ValueError("a split needs at least one player: got games of length 1 (n = 0)")
+    games, length = (tensor.shape[:-1].numel(), tensor.shape[-1]) if tensor.ndim else (0, 0)
+    runtime.require_memory(certified.memory_needed(games, length), f"a split of {games} games of 2^n = {length} values",
+                           hint="split fewer games per call, or use fewer players", device=tensor.device)
+    flat = lattice.as_game(v).reshape(-1, length)
+    lattice.require_finite(flat.reshape(tensor.shape))
+    centred = flat - flat[:, :1]
+    bound = kappa * centred[:, -1].abs()
+    weights = subset_weights(lattice.players_of(length), order_weight, flat.device)
+    if solver == "paper":
+        facts = _paper(centred, bound, weights, paper or PaperSettings(), progress)
+    else:
+        facts = certified.solve(centred, bound, weights, tol, max_iterations, backend, progress)
+    facts |= _conventions(flat, facts["i_and"], facts["i_or"], bound, weights)
+    facts.setdefault("raw_objective", facts["objective"])
+    shaped = {k: x.reshape(tensor.shape if x.ndim == 2 else tensor.shape[:-1]) for k, x in facts.items()}
+    return Split(**{k: x.numpy() if isinstance(v, np.ndarray) else x for k, x in shaped.items()})
+
+
+def _check_options(kappa: float, order_weight: float, tol: float, solver: str, max_iterations: int,
+                   paper: PaperSettings | None) -> None:
+    if solver not in SOLVERS:
+        raise ValueError(f"unknown solver {solver!r}: choose one of {', '.join(map(repr, SOLVERS))}")
+    if not (math.isfinite(kappa) and kappa >= 0):
+        raise ValueError(f"kappa is a fraction of |v(N) - v(∅)| and must be finite and >= 0, got {kappa}")
+    if not -1 < order_weight <= 10:  # w(S) = 1 + order_weight (|S|-1)/n must stay positive
+        raise ValueError(f"order_weight must be greater than -1 and at most 10, got {order_weight}")
+    if not (math.isfinite(tol) and tol > 0):
+        raise ValueError(f"tol is the relative gap asked for and must be > 0, got {tol}")
+    if max_iterations < 1:
+        raise ValueError(f"max_iterations must be at least 1, got {max_iterations}")
+    if paper is not None and solver != "paper":
+        raise ValueError("paper settings were given to solver='certified': they belong to solver='paper'")
+
+
+def _conventions(v: torch.Tensor, i_and: torch.Tensor, i_or: torch.Tensor, bound: torch.Tensor,
+                 weights: torch.Tensor) -> dict[str, torch.Tensor]:
+    """γ and δ of a solution's nonempty interactions, with v_and(∅) = v(∅) and v_or(∅) = 0.
+
+    γ → γ + const leaves every nonempty interaction as it is: putting v(∅) into I_and(∅) shifts the *whole* γ. (To
+    overwrite γ_∅ alone would change every AND term and I_or(N).)
+    """
+    i_and, i_or = i_and.clone(), i_or.clone()
+    i_and[:, 0] = 0.0
+    i_or[:, 0] = 0.0
+    limit = bound[:, None]
+    delta = (v - v[:, :1]) - forward(i_and, i_or)
+    delta = torch.minimum(torch.maximum(delta, -limit), limit)  # feasible already: this removes rounding only
+    delta[:, 0] = 0.0
+    sums = {"objective": weighted_l1(i_and, i_or, weights), "l1": weighted_l1(i_and, i_or, torch.ones_like(weights))}
+    i_and[:, 0] = v[:, 0]
+    gamma = lattice.zeta_(i_and.clone()) - 0.5 * (v - delta)
+    return {"i_and": i_and, "i_or": i_or, "gamma": gamma, "delta": delta, **sums}
+
+
+def _paper(v: torch.Tensor, bound: torch.Tensor, weights: torch.Tensor, settings: PaperSettings,
+           progress: bool) -> dict[str, torch.Tensor]:
+    with ticker(progress, "split (published loop)", settings.iterations, "it") as tick:
+        found = solve_paper(v, bound, settings, tick)
+    games = v[:, 0]
+    unknown, no = torch.full_like(games, torch.nan), torch.zeros_like(games, dtype=torch.bool)
+    return {"i_and": found.i_and, "i_or": found.i_or, "lower_bound": unknown, "gap": unknown.clone(), "converged": no,
+            "iterations": torch.full_like(games, settings.iterations, dtype=torch.int64), "repaired": no.clone(),
+            "float64_games": no.clone(), "raw_objective": weighted_l1(found.raw_and, found.raw_or, weights)}
