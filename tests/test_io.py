@@ -237,7 +237,8 @@ def _count(path, rounds):
 def test_processes_under_a_lock_take_turns(tmp_path):
     counter = tmp_path / "counter"
     counter.write_text("0")
-    context = multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["pytest", "utils.jobs"])
     workers = [context.Process(target=_count, args=(counter, 20)) for _ in range(2)]
     for worker in workers:
         worker.start()

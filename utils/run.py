@@ -84,7 +84,8 @@ def _forget(notebook: str, results: Path) -> None:
 @contextlib.contextmanager
 def _this_python() -> Iterator[str]:
     """The name of a kernel that is this very interpreter, whatever ``python3`` means to the user's Jupyter."""
-    command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    # Its warnings are about the transport between kernel and client, which here are parent and child on one machine.
+    command = [sys.executable, "-m", "ipykernel_launcher", "--log-level=ERROR", "-f", "{connection_file}"]
     spec = {"argv": command, "display_name": "Python 3 (ipykernel)", "language": "python"}
     before = os.environ.get("JUPYTER_PATH")
     with tempfile.TemporaryDirectory(prefix="kernel-") as folder:

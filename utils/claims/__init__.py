@@ -1,22 +1,16 @@
 """The registry of claims (``claims.yaml``), how a row is judged, and how verdicts are kept.
 
-``registry`` reads what is claimed and by which number it is decided; ``verdict`` turns one value per seed into
-REPRODUCED, NOT REPRODUCED or INCONCLUSIVE; ``store`` writes verdicts, corrects them over a run and tabulates them.
+``registry`` reads what is claimed and by which number it is decided; ``judging`` turns one value per seed into
+REPRODUCED, NOT REPRODUCED or INCONCLUSIVE (``verdict`` is the data); ``store`` writes verdicts, corrects them over a
+run and tabulates them.
 """
 
 from __future__ import annotations
 
+from .judging import judge, judge_identity, judge_numerical
 from .registry import Protocol, Registry, RegistryError, Row, Threshold, load, row_key, sha256
 from .store import agrees, check_changes, finalise, read_all, record, status_rows, summary, table, verdict_path
-from .verdict import (
-    Part,
-    PartResult,
-    Premise,
-    Verdict,
-    judge,
-    judge_identity,
-    judge_numerical,
-)
+from .verdict import Part, PartResult, Premise, Verdict
 
 __all__ = [
     "Part",

@@ -87,7 +87,7 @@ class Threshold(_Strict):
     def text(self) -> str:
         """The inequality in signs, e.g. ``< 0.1``."""
         sign = (">" if self.direction == "above" else "<") + ("=" if self.inclusive else "")
-        return f"{sign} {self.bound:g}"
+        return f"{sign} {self.bound:.10g}"
 
 
 class MinAccuracy(_Strict):
@@ -156,10 +156,12 @@ class Registry(_Strict):
         found = []
         if row.paper not in self.papers:
             found.append(f"{name}.paper: {row.paper!r} is none of {sorted(self.papers)}")
-        found += [f"{name}.nulls: {null!r} is none of {sorted(self.nulls)}" for null in row.nulls if null not in self.nulls]
+        unknown = [null for null in row.nulls if null not in self.nulls]
+        found += [f"{name}.nulls: {null!r} is none of {sorted(self.nulls)}" for null in unknown]
         directions = {t.direction for t in row.thresholds}
-        expected = "exact" if row.kind == "identity" else "mixed" if len(directions) > 1 else next(iter(directions), None)
-        if expected is not None and row.direction != expected:
+        expected = row.direction if not directions else "mixed" if len(directions) > 1 else directions.pop()
+        expected = "exact" if row.kind == "identity" else expected
+        if row.direction != expected:
             found.append(f"{name}.direction: its thresholds make it {expected!r}, not {row.direction!r}")
         if row.kind == "identity" and any(t.direction != "below" for t in row.thresholds):
             found.append(f"{name}.thresholds: an identity bounds its error from above (direction: below)")
@@ -181,7 +183,7 @@ def row_key(name: str) -> tuple[int, int]:
     return _FAMILIES.index(name[0]), int(name[1:])
 
 
-class _NoDuplicates(yaml.SafeLoader):
+class _NoDuplicates(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
     """PyYAML keeps the last of two equal keys in silence: a row written twice would lose one of its criteria."""
 
 
@@ -208,9 +210,9 @@ def load(path: Path | str | None = None) -> Registry:
 
 @functools.lru_cache(maxsize=8)
 def _parse(path: Path, content_hash: str) -> Registry:
-    """Parsing takes a tenth of a second and each verdict asks for it; the hash keeps the cache true to the file."""
+    """Parsing takes a moment and each verdict asks for it; the hash keeps the cache true to the file."""
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_NoDuplicates)  # noqa: S506 (a SafeLoader)
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_NoDuplicates)
         return Registry.model_validate(content)
     except yaml.YAMLError as error:
         raise RegistryError(f"{path.name} is not valid YAML: {error}") from error

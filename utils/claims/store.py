@@ -1,4 +1,4 @@
-"""Where verdicts lie, Holm's correction over a whole run, the table of all rows, and the guard against moved thresholds.
+"""Where verdicts lie, Holm's correction over a run, the table of all rows, the guard against moved thresholds.
 
 Layout: ``<run folder>/<row>/<system, '/' written as '__'>/verdict.json``. A run folder is one profile's results: the
 correction is over the verdicts that lie in it.
@@ -14,8 +14,9 @@ import pandas as pd
 import pydantic
 
 from .. import io, stats
+from .judging import criterion, rejudge, unjudged
 from .registry import load, row_key, sha256
-from .verdict import PartResult, Verdict, criterion, rejudge, unjudged
+from .verdict import PartResult, Verdict
 
 __all__ = [
     "agrees",
@@ -31,14 +32,14 @@ __all__ = [
 ]
 
 VERDICT = "verdict.json"
-_COLUMNS = (
-    "row title system verdict estimate low high unit threshold n p_value p_holm statistic kind paper figure reason scope "
-    "before current"
-).split()
+_COLUMNS = [
+    *("row", "title", "system", "verdict", "estimate", "low", "high", "unit", "threshold", "n", "p_value", "p_holm"),
+    *("statistic", "kind", "paper", "figure", "reason", "scope", "before", "current"),
+]
 
 
 def verdict_path(folder: Path | str, row: str, system: str) -> Path:
-    """``folder/row/system/verdict.json``; system ids have no double underscore, so that ``__`` for ``/`` is reversible."""
+    """``folder/row/system/verdict.json`` with ``__`` for ``/`` in the system (reversible: ids have no ``__``)."""
     if "__" in system or "/" not in system:
         raise ValueError(f"a system is written network/data (lower case, no double underscore), got {system!r}")
     return Path(folder) / row / system.replace("/", "__") / VERDICT
@@ -98,7 +99,7 @@ def _adjusted(verdicts: Iterable[Verdict]) -> dict[tuple[str, str | None], tuple
 def status_rows(judged: Iterable[str] = (), claims: Path | str | None = None) -> list[Verdict]:
     """The rows of the registry that are not among ``judged`` (row ids), each with its status and no verdict."""
     registry, done = load(claims), set(judged)
-    return [unjudged(row, registry, claims) for row in sorted(registry.rows, key=row_key) if row not in done]
+    return [unjudged(row, claims) for row in sorted(registry.rows, key=row_key) if row not in done]
 
 
 def table(folder: Path | str, claims: Path | str | None = None) -> pd.DataFrame:
@@ -171,9 +172,9 @@ def _overlap(a: PartResult, b: PartResult) -> bool:
 def check_changes(committed: Path | str, claims: Path | str | None = None) -> list[str]:
     """Committed verdicts whose criterion is no longer the one in claims.yaml and that no ``changed:`` entry explains.
 
-    Compared is what can change a verdict (thresholds, minimal accuracy, protocol), which each verdict carries; a new row
-    or a better sentence elsewhere in the file needs no entry. An entry must name the row, the file's old sha256 and the
-    old verdict. Empty: nothing to explain.
+    Compared is what can change a verdict (thresholds, minimal accuracy, protocol), which each verdict carries; a new
+    row or a better sentence elsewhere in the file needs no entry. An entry must name the row, the file's old sha256 and
+    the old verdict. Empty: nothing to explain.
     """
     registry, now = load(claims), sha256(claims)
     explained = {(c.row, c.claims_sha256): c for c in registry.changed}
@@ -186,7 +187,7 @@ def check_changes(committed: Path | str, claims: Path | str | None = None) -> li
         entry = explained.get((v.row, v.claims_sha256))
         if entry is None or entry.before.get(v.system or "") != v.verdict:
             problems.append(
-                f"{v.row} on {v.system} was {v.verdict} under other criteria (claims.yaml {v.claims_sha256[:12]}): add to "
-                f"'changed:' an entry with row {v.row}, claims_sha256 {v.claims_sha256}, before {{{v.system}: {v.verdict}}}"
+                f"{v.row} on {v.system} was {v.verdict} under other criteria: add to 'changed:' in claims.yaml the row "
+                f"{v.row}, claims_sha256 {v.claims_sha256}, before {{{v.system}: {v.verdict}}} and the reason"
             )
     return problems

@@ -53,7 +53,7 @@ def get(name: str) -> Path:
     if source.find() is None and source.download is not None:
         cache = paths.data_cache()
         cache.mkdir(parents=True, exist_ok=True)
-        with io.lock(cache / f"{name}.lock"):
+        with io.lock(cache / name):
             try:
                 if source.find() is None:  # another process may have finished it meanwhile
                     source.download(cache)

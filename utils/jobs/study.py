@@ -48,12 +48,13 @@ def systems(p: Study) -> list[System]:
 class Extracted:
     """Interactions of one system: R seeds, C checkpoints, X images, n players.
 
-    v (R, C, X, 2^n); found: :class:`Interactions` of that shape, before the first-order merge; gap, converged, l1
-    (R, C, X); steps (C,); saturated, noise_floor (R, C).
+    v (R, C, X, 2^n); found: :class:`Interactions` of that shape, before the first-order merge; kappa: bound of the noise
+    terms that the split was given; gap, converged, l1 (R, C, X); steps (C,); saturated, noise_floor (R, C).
     """
 
     v: torch.Tensor
     found: Interactions
+    kappa: float
     gap: torch.Tensor
     converged: torch.Tensor
     l1: torch.Tensor
@@ -104,9 +105,9 @@ def extracted(
     """
     device = str(runtime.device(p.device))
     games_jobs = [GamesJob.of(job, p.images, p.n_players, draw, device) for job in system.jobs]
+    kappa = p.kappa if kappa is None else kappa
     split_jobs = [
-        SplitJob(games=job, checkpoints=checkpoints, null=null, null_seed=seed,
-                 kappa=p.kappa if kappa is None else kappa, tol=p.tol, solver=solver,
+        SplitJob(games=job, checkpoints=checkpoints, null=null, null_seed=seed, kappa=kappa, tol=p.tol, solver=solver,
                  order_weight=p.order_weights[0] if order_weight is None else order_weight)
         for seed, job in zip(p.seeds, games_jobs, strict=True)]
     games = ensure_all(games_jobs, f"scores of {system.name}")
@@ -118,7 +119,7 @@ def extracted(
 
     return Extracted(
         v=stack([s.v for s in splits]),
-        found=Interactions(stack([s.found.and_ for s in splits]), stack([s.found.or_ for s in splits])),
+        found=Interactions(stack([s.found.and_ for s in splits]), stack([s.found.or_ for s in splits])), kappa=kappa,
         gap=stack([s.gap for s in splits]), converged=stack([s.converged for s in splits]),
         l1=stack([s.l1 for s in splits]), steps=games[0].steps.numpy()[keep],
         saturated=stack([g.saturated for g in games])[:, keep],

@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import torch
 
-__all__ = ["EDGE", "TwoPhase", "cell_of", "gap_curve", "gap_start", "halves", "on_log_grid", "two_phase"]
+__all__ = ["EDGE", "TwoPhase", "cell_of", "gap_start", "halves", "on_log_grid", "smooth", "two_phase"]
 
 EDGE = 2
 """Checkpoints at either end that cannot be the turning point: two phases need points on both sides of it."""
@@ -67,7 +67,7 @@ def on_log_grid(steps: np.ndarray, values: np.ndarray, points: int = 64) -> tupl
     return np.exp(grid), np.interp(grid, log_steps, np.asarray(values, dtype=float)[later])
 
 
-def gap_curve(values: np.ndarray, window: int = 5) -> np.ndarray:
+def smooth(values: np.ndarray, window: int = 5) -> np.ndarray:
     """Moving average of a curve on the log grid, its ends padded by their own value: (K,) → (K,)."""
     padded = np.pad(values, window // 2, mode="edge")
     return np.convolve(padded, np.ones(window) / window, mode="valid")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from .. import lattice
+from .. import lattice, stats
 from ..interactions import Interactions
 
 __all__ = ["duality_error", "gini", "mass_fraction", "matching_error", "ranked", "strengths"]
@@ -35,12 +35,8 @@ def mass_fraction(found: Interactions, mass: float = 0.9) -> torch.Tensor:
 
 
 def gini(found: Interactions) -> torch.Tensor:
-    """Gini coefficient of the strengths: (...), 0 when all are equal, near 1 when one holds everything."""
-    sizes = strengths(found).sort(-1).values
-    m = sizes.shape[-1]
-    ranks = torch.arange(1, m + 1, dtype=sizes.dtype, device=sizes.device)
-    total = sizes.sum(-1).clamp(min=torch.finfo(sizes.dtype).tiny)
-    return ((2 * ranks - m - 1) * sizes).sum(-1) / (m * total)
+    """Gini coefficient of the strengths: (...), 0 when all are equal, near 1 when one holds everything; NaN for none."""
+    return torch.as_tensor(stats.gini(strengths(found).cpu().numpy()))
 
 
 def matching_error(found: Interactions, v: torch.Tensor) -> torch.Tensor:

@@ -86,6 +86,8 @@ class Common(Strict):
 class StartHere(Common):
     """00_start_here: one network, one image, from scores to a verdict."""
 
+    kappa: float = Field(0.04, gt=0, lt=1, description="bound of |δ_T| as a fraction of |v(N) - v(∅)|; the split with 0 "
+                                                       "is shown beside it")
     network: Network = Field("lenet", description="network to train and to explain")
     seed: int = Field(0, ge=0, description="seed of the weights and of the order of samples")
     steps: int = Field(300, ge=1, description="training steps; few, so that the notebook takes seconds")

@@ -1,13 +1,15 @@
 """Over-relaxed ADMM with the exact inverse, in torch: any device, games as the batch axis.
 
-State W = (W_and, W_or, W_e) = z + u, slack e scaled by μ, per game:
+State W = (W_and, W_or, W_e) = z + u, slack e scaled by μ, and λ, per game:
 
-    u = clip(W_x, ±θw);  e = clip(W_e, ±μκ̂);  λ = (G + I/μ²)^{-1} [D(W_x - 2u) + (2e - W_e)/μ - v]
+    u = clip(W_x, ±θw);  e = clip(W_e, ±μκ̂)
+    λ += (G + I/μ²)^{-1} [D(W_x - 2u - Dᵀλ) + (2e - W_e - λ/μ)/μ - v]
     W_x -= α(u + Dᵀλ);  W_e -= α(W_e - e + λ/μ);   z = W_x - u is the sparse iterate
 
-The average of W over the last ``window`` iterations is certified in float64 (z repaired to a feasible point above, λ
-scaled to a dual point below). The games go through in fixed chunks, a short last one padded with zero games, so that a
-game's bits depend neither on its neighbours' number nor on the memory that is free.
+(λ by increments: the bracket is then small where it matters, which is what makes float32 good enough for 1e-4.) The
+average of every fifth state of a window is certified in float64: z is repaired to a feasible point above, λ scaled to a
+dual point below, and the best of either seen so far is kept. The games go through in fixed chunks, a short last one
+padded with zero games, so that a game's bits depend neither on its neighbours' number nor on the memory that is free.
 """
 
 from __future__ import annotations
@@ -15,15 +17,15 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 
+import numpy as np
 import torch
 
 from . import schur
 from .certificate import adjoint, forward, lower_bound, weighted_l1
-from .problem import Problem, Solution
+from .problem import Problem, Schedule, Solution
 
 __all__ = ["GramInverse", "solve"]
 
-ALPHA = 1.9  # over-relaxation
 _CHUNK_VALUES = {"cpu": 1 << 16, "other": 1 << 20}  # games·2^n per chunk: fits a core's cache; fills a GPU
 
 
@@ -35,41 +37,36 @@ class GramInverse:
     """
 
     def __init__(self, n: int, like: torch.Tensor) -> None:
-        self.halves = (n // 2, n - n // 2)
-        rows = [[(d, where) for d, where in schur.multiplets(h).items()] for h in self.halves]
-        def tensor(x):
-            return torch.as_tensor(x).to(like.device, like.dtype)
-
-        self.bases = [tensor(schur.schur_matrix(h)[_flat(r)]) for h, r in zip(self.halves, rows, strict=True)]
-        self.blocks = []
-        start1 = 0
-        for d1, where1 in rows[0]:
-            start2 = 0
-            for d2, where2 in rows[1]:
+        high, low = self.halves = (n // 2, n - n // 2)
+        self.bases = [_tensor(schur.schur_matrix(h), like) for h in self.halves]
+        self.blocks, order = [], []
+        for d1, rows in schur.multiplets(high).items():
+            for d2, columns in schur.multiplets(low).items():
                 values, vectors = schur.eigen(n, (d1, d2), self.halves)
-                self.blocks.append((slice(start1, start1 + where1.size), slice(start2, start2 + where2.size),
-                                    d1, d2, tensor(values), tensor(vectors)))
-                start2 += where2.size
-            start1 += where1.size
+                self.blocks.append((len(rows) * len(columns), d1 * d2, _tensor(values, like), _tensor(vectors, like)))
+                pairs = rows[:, None, :, None].astype(np.int64) << low | columns[None, :, None, :]
+                order.append(pairs.ravel())
+        self.order = torch.as_tensor(np.concatenate(order), device=like.device)
+        self.back = torch.argsort(self.order)
 
     def __call__(self, rhs: torch.Tensor, shift: torch.Tensor) -> torch.Tensor:
-        """``rhs`` (games, 2^n), ``shift`` (games,) → (G + shift)^{-1} rhs, entry ∅ exactly zero up to rounding."""
-        games = rhs.shape[0]
-        low, high = self.bases
-        x = low @ rhs.view(games, low.shape[0], high.shape[0]) @ high.T
-        for rows, columns, d1, d2, values, vectors in self.blocks:
-            part = x[:, rows, columns]
-            split = part.reshape(games, part.shape[1] // d1, d1, part.shape[2] // d2, d2).transpose(2, 3)
-            y = split.reshape(games, -1, d1 * d2) @ vectors
-            y = (y / (values + shift[:, None])[:, None]) @ vectors.T
-            x[:, rows, columns] = y.reshape(split.shape).transpose(2, 3).reshape(part.shape)
-        solved = (low.T @ x @ high).reshape(rhs.shape)
-        solved[:, 0] = 0.0
-        return solved
+        """``rhs`` (games, 2^n), ``shift`` (games,) → (G + shift)^{-1} rhs with entry ∅ zero."""
+        games, (high, low) = len(rhs), self.bases
+        x = high @ rhs.view(games, len(high), len(low)) @ low.T
+        x = x.view(games, -1).index_select(1, self.order)
+        start, parts = 0, []
+        for count, size, values, vectors in self.blocks:
+            part = x[:, start:start + count * size].reshape(games, count, size)
+            start += count * size
+            parts.append(((part @ vectors) / (values + shift[:, None])[:, None] @ vectors.T).view(games, -1))
+        x = torch.cat(parts, dim=1).index_select(1, self.back)
+        x = (high.T @ x.view(games, len(high), len(low)) @ low).reshape(games, -1)
+        x[:, 0] = 0.0
+        return x
 
 
-def _flat(rows: list) -> list[int]:
-    return [int(i) for _, where in rows for i in where.ravel()]
+def _tensor(array: np.ndarray, like: torch.Tensor) -> torch.Tensor:
+    return torch.as_tensor(array).to(like.device, like.dtype)
 
 
 def _clip(x: torch.Tensor, limit: torch.Tensor) -> torch.Tensor:
@@ -79,48 +76,50 @@ def _clip(x: torch.Tensor, limit: torch.Tensor) -> torch.Tensor:
 class _Chunk:
     """The state of one chunk of games."""
 
-    def __init__(self, problem: Problem, inverse: GramInverse, exact: bool) -> None:
-        self.p, self.inverse, self.exact = problem, inverse, exact
+    def __init__(self, problem: Problem, inverse: GramInverse, exact: bool, plan: Schedule) -> None:
+        self.p, self.inverse, self.exact, self.plan = problem, inverse, exact, plan
         v, bound = problem.v, problem.bound
         self.zero = torch.zeros_like(bound)
         least = adjoint(inverse(v, self.zero))
-        theta = (least[0].abs().sum(-1) + least[1].abs().sum(-1)) / (2 * (v.shape[-1] - 1))
-        self.limit = theta[:, None] * problem.weights * (2.0 if exact else 1.0)
-        self.mu = (0.007 / bound.clamp_min(1e-9)).clamp(0.05, 1.0)[:, None]
+        typical = (least[0].abs().sum(-1) + least[1].abs().sum(-1)) / (2 * (v.shape[-1] - 1))
+        self.limit = plan.theta * typical[:, None] * problem.weights
+        self.mu = plan.mu(bound)[:, None]
         self.shift = self.zero if exact else self.mu[:, 0] ** -2
         self.box = self.mu * bound[:, None]
         self.w = [torch.zeros_like(v) for _ in range(3)]
-        self.mean = [torch.zeros_like(v) for _ in range(3)]
+        self.sums = [torch.zeros_like(v) for _ in range(3)]
+        self.dual, self.gradient = torch.zeros_like(v), (torch.zeros_like(v), torch.zeros_like(v))
 
-    def step(self) -> None:
-        w_and, w_or, w_e = self.w
+    def step(self, keep: bool) -> None:
+        (w_and, w_or, w_e), (g_and, g_or) = self.w, self.gradient
         u_and, u_or, e = _clip(w_and, self.limit), _clip(w_or, self.limit), _clip(w_e, self.box)
-        rhs = forward(w_and - 2 * u_and, w_or - 2 * u_or) - self.p.v
+        missing = forward(w_and - 2 * u_and - g_and, w_or - 2 * u_or - g_or) - self.p.v
         if not self.exact:
-            rhs += (2 * e - w_e) / self.mu
-        dual = self.inverse(rhs, self.shift)
-        g_and, g_or = adjoint(dual)
-        w_and.sub_(u_and.add_(g_and), alpha=ALPHA)
-        w_or.sub_(u_or.add_(g_or), alpha=ALPHA)
+            missing += (2 * e - w_e - self.dual / self.mu) / self.mu
+        self.dual += self.inverse(missing, self.shift)
+        g_and, g_or = self.gradient = adjoint(self.dual)
+        w_and.sub_(u_and.add_(g_and), alpha=self.plan.alpha)
+        w_or.sub_(u_or.add_(g_or), alpha=self.plan.alpha)
         if not self.exact:
-            w_e.sub_(w_e - e + dual / self.mu, alpha=ALPHA)
-        for total, w in zip(self.mean, self.w, strict=True):
-            total.add_(w)
+            w_e.sub_(w_e - e + self.dual / self.mu, alpha=self.plan.alpha)
+        if keep:
+            for total, w in zip(self.sums, self.w, strict=True):
+                total.add_(w)
 
-    def certify(self, window: int) -> tuple[torch.Tensor, ...]:
-        """Feasible (and, or), the sparse (and, or) and λ from the average of the window, which is then cleared."""
-        w_and, w_or, w_e = (total / window for total in self.mean)
-        for total in self.mean:
+    def window(self) -> tuple[torch.Tensor, ...]:
+        """One window of iterations; then feasible (and, or), sparse (and, or) and λ from its average."""
+        for total in self.sums:
             total.zero_()
+        for step in range(1, self.plan.window + 1):
+            self.step(step % self.plan.every == 0)
+        w_and, w_or, w_e = (total * (self.plan.every / self.plan.window) for total in self.sums)
         u_and, u_or, e = _clip(w_and, self.limit), _clip(w_or, self.limit), _clip(w_e, self.box)
         z_and, z_or = w_and - u_and, w_or - u_or
-        drive = forward(u_and, u_or)
-        x_and, x_or = z_and, z_or
+        drive, x_and, x_or = forward(u_and, u_or), z_and, z_or
         if not self.exact:
             drive += (w_e - e) / self.mu
             x_and, x_or = self._project(z_and, z_or, e / self.mu, self.shift)
-        residual = self.p.v - forward(x_and, x_or)
-        inside = _clip(residual, self.p.bound[:, None])
+        inside = _clip(self.p.v - forward(x_and, x_or), self.p.bound[:, None])
         x_and, x_or = self._project(x_and, x_or, inside, self.zero)
         return x_and, x_or, z_and, z_or, self.inverse(drive, self.shift)
 
@@ -133,50 +132,44 @@ class _Chunk:
 
 
 def _solve_chunk(problem: Problem, inverse: GramInverse, exact: bool) -> Solution:
-    first, window = (50, 25) if exact else (100, 50)
-    state, answer = _Chunk(problem, inverse, exact), Solution.zeros(problem.v)
-    open_ = torch.ones(len(problem.v), dtype=torch.bool, device=problem.v.device)
-    for iteration in range(window, problem.max_iterations + window, window):
-        for _ in range(window):
-            state.step()
-        if iteration < first:
-            for total in state.mean:
-                total.zero_()
-            continue
-        found = state.certify(window)
-        upper = weighted_l1(found[0], found[1], problem.weights)
-        lower = lower_bound(problem.v, found[4], problem.bound, problem.weights)
-        closed = upper - lower <= problem.tol * (1 - 1e-9) * upper
-        last = iteration >= problem.max_iterations
-        done = (open_ & (closed | last)).nonzero()[:, 0]
-        count = torch.full((len(problem.v),), iteration, device=problem.v.device)
-        answer.put(done, Solution(*(x[done] for x in found), iterations=count[done], broken=~open_[done]))
-        open_[done] = False
-        if not bool(open_.any()):
-            break
-    return answer
+    plan = Schedule.of(exact)
+    state, best = _Chunk(problem, inverse, exact, plan), Solution.zeros(problem.v)
+    upper, lower = torch.full_like(problem.bound, torch.inf), torch.zeros_like(problem.bound)
+    open_ = torch.ones_like(problem.bound, dtype=torch.bool)
+    age = 0
+    while age < problem.max_iterations and bool(open_.any()):
+        x_and, x_or, z_and, z_or, dual = state.window()
+        age += plan.window
+        above = weighted_l1(x_and, x_or, problem.weights)
+        below = lower_bound(problem.v, dual, problem.bound, problem.weights)
+        up, down = open_ & (above < upper), open_ & (below > lower)
+        upper, lower = torch.where(up, above, upper), torch.where(down, below, lower)
+        for mask, new, old in ((up, x_and, best.i_and), (up, x_or, best.i_or), (down, dual, best.dual),
+                               (open_, z_and, best.sparse_and), (open_, z_or, best.sparse_or)):
+            old.copy_(torch.where(mask[:, None], new, old))
+        best.iterations[open_] = age
+        best.broken |= open_ & ~torch.isfinite(above)
+        if age >= plan.first:
+            open_ &= ~(upper - lower <= problem.tol * (1 - 1e-9) * upper) & ~best.broken
+    return best
 
 
-def solve(problem: Problem, exact: bool, tick: Callable[[int], None]) -> Solution:
+def solve(problem: Problem, exact: bool, tick: Callable[[int], object]) -> Solution:
     """Solve every game of ``problem``; ``exact`` says κ' = 0 for all of them; ``tick(games)`` reports progress."""
     v = problem.v
-    values = _CHUNK_VALUES["cpu" if v.device.type == "cpu" else "other"]
-    size = max(1, values // v.shape[-1])
+    size = max(1, _CHUNK_VALUES["cpu" if v.device.type == "cpu" else "other"] // v.shape[-1])
     inverse, answer = GramInverse(problem.n, v), Solution.zeros(v)
     for start in range(0, len(v), size):
         games = torch.arange(start, min(start + size, len(v)), device=v.device)
-        part = problem.take(games)
-        short = size - len(games)
-        padded = _pad(part, short)
-        solved = _solve_chunk(padded, inverse, exact)
-        answer.put(games, Solution(**{k: x[: len(games)] for k, x in vars(solved).items()}))
+        solved = _solve_chunk(_pad(problem.take(games), size - len(games)), inverse, exact)
+        answer.put(games, Solution(**{name: value[:len(games)] for name, value in vars(solved).items()}))
         tick(len(games))
     return answer
 
 
 def _pad(problem: Problem, short: int) -> Problem:
-    """``short`` zero games more; they are solved at once and keep the shapes of the matrix products fixed."""
+    """``short`` zero games more; they are certified at the first check and keep the matrix products' shapes fixed."""
     if not short:
         return problem
     v = torch.cat([problem.v, problem.v.new_zeros(short, problem.v.shape[-1])])
-    return dataclasses.replace(problem, v=v, bound=torch.cat([problem.bound, problem.bound.new_ones(short)]))
+    return dataclasses.replace(problem, v=v, bound=torch.cat([problem.bound, problem.bound.new_zeros(short)]))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import torch
 
-from . import admm_torch
+from . import admm_numba, admm_torch
 from .certificate import lower_bound, weighted_l1
 from .problem import Problem, Solution, ticker
 
@@ -67,4 +67,5 @@ def _choose(backend: str, v: torch.Tensor) -> Callable[[Problem, bool, Callable[
         raise ValueError(f"unknown backend {backend!r}: choose one of {', '.join(map(repr, BACKENDS))}")
     if backend == "numba" and v.device.type != "cpu":
         raise ValueError(f"backend='numba' works on the CPU, the games are on {v.device}: use 'torch' or 'auto'")
-    return admm_torch.solve
+    fits = v.device.type == "cpu"
+    return admm_numba.solve if backend == "numba" or (backend == "auto" and fits) else admm_torch.solve

@@ -15,7 +15,7 @@ from numba.core import cgutils
 from numba.core.datamodel import models, register_default
 from numba.extending import intrinsic
 
-__all__ = ["LANES", "add", "aligned", "clip", "fma", "load", "maxabs", "mul", "splat", "store", "sub", "zero"]
+__all__ = ["LANES", "add", "aligned", "choose", "clip", "div", "fma", "load", "maxabs", "mul", "splat", "store", "sub", "wide", "zero"]
 
 LANES = 16
 
@@ -71,6 +71,7 @@ def store(typingctx, array, row, value):
 
 
 def _binary(name: str):
+    """A lane-wise operation of LLVM by name."""
     @intrinsic
     def operation(typingctx, a, b):
         def codegen(context, builder, signature, args):
@@ -79,7 +80,7 @@ def _binary(name: str):
     return operation
 
 
-add, sub, mul = _binary("fadd"), _binary("fsub"), _binary("fmul")
+add, sub, mul, div = _binary("fadd"), _binary("fsub"), _binary("fmul"), _binary("fdiv")
 
 
 @intrinsic
@@ -116,6 +117,14 @@ def maxabs(typingctx, a, b):
 
 
 @intrinsic
+def choose(typingctx, a, b, x, y):
+    """x in the lanes where a < b, y elsewhere (also where a or b is NaN)."""
+    def codegen(context, builder, signature, args):
+        return builder.select(builder.fcmp_ordered("<", args[0], args[1]), args[2], args[3])
+    return x(a, b, x, y), codegen
+
+
+@intrinsic
 def splat(typingctx, like, value):
     """The number ``value`` in every lane, in the type of ``like``'s elements (an array)."""
     def codegen(context, builder, signature, args):
@@ -128,6 +137,17 @@ def splat(typingctx, like, value):
         mask = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
         return builder.shuffle_vector(one, ir.Constant(vector, ir.Undefined), mask)
     return Lanes(like.dtype)(like, value), codegen
+
+
+@intrinsic
+def wide(typingctx, x):
+    """The same numbers in float64."""
+    double = Lanes(types.float64)
+
+    def codegen(context, builder, signature, args):
+        vector = context.get_value_type(double)
+        return args[0] if args[0].type == vector else builder.fpext(args[0], vector)
+    return double(x), codegen
 
 
 @intrinsic

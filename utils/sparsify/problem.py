@@ -10,7 +10,7 @@ import torch
 
 from .. import lattice, runtime
 
-__all__ = ["Problem", "Solution", "ticker"]
+__all__ = ["Problem", "Schedule", "Solution", "ticker"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,6 +56,27 @@ class Solution:
         """Write the answers of ``part`` at ``games`` (indices)."""
         for field in dataclasses.fields(self):
             getattr(self, field.name)[games] = getattr(part, field.name)
+
+
+@dataclasses.dataclass(frozen=True)
+class Schedule:
+    """The constants of the iteration, the same on every backend."""
+
+    window: int  # iterations between two checks
+    first: int  # iterations before a game may stop
+    theta: float  # soft threshold, in units of the mean |interaction| of the least-norm solution
+    every: int = 5  # of the states in a window, every fifth enters the average that is certified
+    alpha: float = 1.9  # over-relaxation
+
+    @classmethod
+    def of(cls, exact: bool) -> Schedule:
+        """``exact``: κ' = 0, no slack."""
+        return cls(window=25, first=50, theta=2.0) if exact else cls(window=50, first=100, theta=1.0)
+
+    @staticmethod
+    def mu(bound: torch.Tensor) -> torch.Tensor:
+        """The scale μ of the slack, per game, from its bound κ̂."""
+        return (0.007 / bound.clamp_min(1e-9)).clamp(0.05, 1.0)
 
 
 @contextlib.contextmanager

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-__all__ = ["Stage", "block", "cascade", "eigen", "inverse_block", "multiplets", "schur_matrix"]
+__all__ = ["Stage", "block", "cascade", "eigen", "inverse_block", "multiplets", "rotations", "schur_matrix"]
 
 
 class Stage(NamedTuple):
@@ -32,14 +32,14 @@ class Stage(NamedTuple):
 
 @functools.lru_cache(maxsize=32)
 def _couple(n: int) -> tuple[tuple[Stage, ...], dict[int, np.ndarray]]:
-    """The cascade over n players, highest bit first, and where each multiplet's vectors end: {d: (count, d) rows}."""
+    """The cascade over n players, lowest bit first, and where each multiplet's vectors end: {d: (count, d) rows}."""
     stages: list[Stage] = []
     where: dict[int, np.ndarray] = {1: np.zeros((1, 1), dtype=np.int32)}
-    for _ in range(n):
+    for player in range(n):
         p, q, c, s = [], [], [], []
         grown: dict[int, list[np.ndarray]] = {}
         for d, rows in where.items():
-            low, high = 2 * rows, 2 * rows + 1  # the new player's bit is 0, 1
+            low, high = rows, rows + (1 << player)  # the new player masked, kept
             i = np.arange(1, d)
             p.append(low[:, 1:].ravel())
             q.append(high[:, :-1].ravel())
@@ -54,7 +54,7 @@ def _couple(n: int) -> tuple[tuple[Stage, ...], dict[int, np.ndarray]]:
 
 
 def cascade(n: int) -> tuple[Stage, ...]:
-    """The n stages of rotations; stage m works on the top m+1 bits of the subset index, highest player first."""
+    """The n stages of rotations; stage m works inside every run of 2^{m+1} subset indices, lowest player first."""
     return _couple(n)[0]
 
 
@@ -68,10 +68,10 @@ def schur_matrix(n: int) -> np.ndarray:
     """The orthogonal basis itself, (2^n, 2^n), rows = basis vectors: for half-cubes (n ≤ 12) and tests."""
     x = np.eye(1 << n)
     for m, stage in enumerate(cascade(n)):
-        rows = x.reshape(1 << (m + 1), -1, 1 << n)
-        low, high = rows[stage.p], rows[stage.q]
-        c, s = stage.c[:, None, None], stage.s[:, None, None]
-        rows[stage.p], rows[stage.q] = c * low + s * high, c * high - s * low
+        rows = x.reshape(-1, 1 << (m + 1), 1 << n)
+        low, high = rows[:, stage.p], rows[:, stage.q]
+        c, s = stage.c[:, None], stage.s[:, None]
+        rows[:, stage.p], rows[:, stage.q] = c * low + s * high, c * high - s * low
     return x
 
 
@@ -123,6 +123,18 @@ def eigen(n: int, dims: tuple[int, ...], halves: tuple[int, ...]) -> tuple[np.nd
     padded = np.zeros_like(g)
     padded[1:, 1:] = vectors
     return np.concatenate([[1.0], values]), padded
+
+
+def rotations(n: int, first: int, last: int) -> Stage:
+    """Stages ``first`` ... ``last`` - 1 one after the other, repeated over all 2^last indices: one flat list."""
+    parts = []
+    for m in range(first, last):
+        stage, span = cascade(n)[m], 2 << m
+        starts = np.arange(0, 1 << last, span)[:, None]
+        parts.append(Stage((starts + stage.p).ravel(), (starts + stage.q).ravel(),
+                           np.tile(stage.c, len(starts)), np.tile(stage.s, len(starts))))
+    empty = Stage(*(np.zeros(0, dtype=t) for t in (np.int64, np.int64, float, float)))
+    return Stage(*(np.concatenate([x, *y]) for x, *y in zip(empty, *parts, strict=True)))
 
 
 def inverse_block(n: int, d: int, shift: np.ndarray) -> np.ndarray:

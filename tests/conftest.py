@@ -1,0 +1,54 @@
+"""What every test shares: one set of threads, folders of its own for jobs and results, the real data where it is."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import hypothesis
+import matplotlib as mpl
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None, print_blob=True)
+hypothesis.settings.load_profile("repeatable")
+
+
+def pytest_configure() -> None:
+    """Before any test module is imported: no progress bars, no window, one number of threads."""
+    os.environ["INTERACTIONS_PROGRESS"] = "0"
+    mpl.use("Agg")
+    from utils import runtime
+
+    runtime.set_threads()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_folders(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Jobs and results of the tests never meet the user's own."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("interactions")
+        patch.setenv("INTERACTIONS_CACHE", str(folder / "cache"))
+        patch.setenv("INTERACTIONS_RESULTS", str(folder / "results"))
+        yield
+
+
+def _shared_data() -> Path | None:
+    named = os.environ.get("INTERACTIONS_DATA")
+    beside = ROOT.parent / "shared" / "data"
+    return Path(named) if named else beside if beside.is_dir() else None
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The pre-filled folder of real data sets: INTERACTIONS_DATA, else ../shared/data beside the repository.
+
+    Only where neither exists is a test that needs whole data sets skipped.
+    """
+    folder = _shared_data()
+    if folder is None:
+        pytest.skip("needs whole data sets: set INTERACTIONS_DATA to a folder as data/README.md describes")
+    if not folder.is_dir():
+        pytest.fail(f"INTERACTIONS_DATA names {folder}, which is no folder")
+    return folder

@@ -1,0 +1,150 @@
+"""Results that leave the run: the pages, what is kept in git, and how a new run is compared with it."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pandas as pd
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from utils import claims, committed, io, paths, provenance, site
+
+SYSTEMS = ("lenet/mnist_part", "mlp7/mnist_part")
+
+
+def make(folder: Path, system: str, error: float = 1e-12, scope: str = "these networks") -> Path:
+    """A D1 verdict with its companions."""
+    errors = {"matching": np.array([error]), "within_kappa": np.array([0.5])}
+    place = claims.record(claims.judge_identity("D1", system, errors, scope=scope), folder).parent
+    pd.DataFrame({"x": [1.0, 2.0], "y": [1e-9, 3.0], "who": ["a", "b"]}).to_csv(place / "figure.csv", index=False)
+    (place / "figure.png").write_bytes(b"\x89PNG")
+    io.write_json(place / "provenance.json", provenance.collect())
+    return place
+
+
+@pytest.fixture
+def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("INTERACTIONS_RESULTS", str(tmp_path / "results"))
+    monkeypatch.setattr(committed, "folder", lambda profile: tmp_path / "committed" / profile)
+    for system in SYSTEMS:
+        make(paths.results("default"), system)
+    return paths.results("default")
+
+
+def problems(profile: str = "default") -> list[str]:
+    return [problem for one in committed.check(profile) for problem in one.problems]
+
+
+# Kept and compared -----------------------------------------------------------------------------------------------
+
+
+def test_what_is_kept_is_what_was_run_and_agrees_with_it(results: Path) -> None:
+    for place in committed.keep("default"):
+        assert sorted(file.name for file in place.iterdir()) == sorted(committed.FILES)
+    assert [(one.row, one.system, one.mode, one.problems) for one in committed.check("default")] == [
+        ("D1", system, committed.EXACT, []) for system in SYSTEMS]
+
+
+def test_nothing_is_kept_of_an_incomplete_run(results: Path) -> None:
+    (results / "D1" / "lenet__mnist_part" / "figure.csv").unlink()
+    with pytest.raises(committed.ResultsError, match=r"lenet__mnist_part/figure\.csv"):
+        committed.keep("default")
+    with pytest.raises(committed.ResultsError, match="nothing is committed"):
+        committed.check("default")
+
+
+@pytest.mark.parametrize(("column", "row", "factor", "expected"), [
+    ("y", 1, 1 + 1e-8, None), ("y", 1, 1 + 1e-5, "figure.csv, column y: 1 of 2 rows differ"),
+    ("y", 0, 1.01, None),  # 1e-11 beside 3.0 is rounding
+    ("x", 0, np.nan, "column x"),
+])
+def test_on_the_same_machine_the_numbers_must_agree(
+    results: Path, column: str, row: int, factor: float, expected: str | None
+) -> None:
+    committed.keep("default")
+    path = results / "D1" / "lenet__mnist_part" / "figure.csv"
+    table = pd.read_csv(path)
+    table.loc[row, column] *= factor
+    table.to_csv(path, index=False)
+    found = problems()
+    assert (not found) if expected is None else (len(found) == 1 and expected in found[0])
+
+
+def test_another_text_another_shape_and_an_absent_row_are_found(results: Path) -> None:
+    committed.keep("default")
+    path = results / "D1" / "lenet__mnist_part" / "figure.csv"
+    table = pd.read_csv(path)
+    table.assign(who=["a", "c"]).to_csv(path, index=False)
+    assert "column who: 1 of 2 rows differ, first row 1: c, was b" in problems()[0]
+    table.iloc[:1].to_csv(path, index=False)
+    assert "has 1 rows" in problems()[0]
+    (path.parent / "verdict.json").unlink()
+    assert problems() == ["committed, but not in this run"]
+
+
+def test_elsewhere_only_the_verdict_and_its_interval_must_agree(results: Path) -> None:
+    committed.keep("default")
+    place = results / "D1" / "lenet__mnist_part"
+    record = json.loads((place / "provenance.json").read_text())
+    io.write_json(place / "provenance.json", record | {"cpu": "another"})
+    table = pd.read_csv(place / "figure.csv")
+    table.assign(y=table.y * 1.1).to_csv(place / "figure.csv", index=False)
+    modes = {one.system: (one.mode, one.problems) for one in committed.check("default")}
+    assert modes["lenet/mnist_part"] == (committed.STATISTICAL, [])
+    assert modes["mlp7/mnist_part"] == (committed.EXACT, [])
+
+
+def test_a_verdict_that_turned_is_found_on_every_machine(results: Path) -> None:
+    committed.keep("default")
+    place = make(results, "lenet/mnist_part", error=1.0)
+    assert any("BROKEN" in problem for problem in problems())
+    record = json.loads((place / "provenance.json").read_text())
+    io.write_json(place / "provenance.json", record | {"threads": 99})
+    assert any("BROKEN" in problem for problem in problems())
+
+
+# Pages -----------------------------------------------------------------------------------------------------------
+
+
+def links(page: Path) -> list[str]:
+    return re.findall(r'(?:href|src)="([^"#]+)"', page.read_text())
+
+
+def test_the_index_shows_each_row_judged_or_not_and_its_links_lead_somewhere(results: Path) -> None:
+    page = site.build("default")
+    text = page.read_text()
+    assert "EXACT in 2 of 2 systems" in text and all(system in text for system in SYSTEMS)
+    for row in claims.load().rows:
+        assert re.search(rf'id="{row}"|<td>{row}</td>', text), row
+    assert links(page) and all((page.parent / link).is_file() for link in links(page))
+
+
+def test_text_from_a_verdict_is_shown_and_not_run(results: Path) -> None:
+    make(results, "lenet/mnist_part", scope="<script>alert(1)</script>")
+    text = site.build("default").read_text()
+    assert "<script" not in text and "&lt;script&gt;alert(1)" in text
+
+
+def test_a_notebook_page_is_whole_without_a_network(results: Path) -> None:
+    path = results / "notebooks" / "00_start_here.ipynb"
+    path.parent.mkdir()
+    plot = new_output("display_data", data={"image/png": "iVBORw0KGgo=", "text/plain": "<Figure>"})
+    cells = [new_markdown_cell(r"# A title" "\n\n" r"inline $v(x_T)$ and $$\sum_{S \subseteq T} I(S)$$ and $\frac{$"),
+             new_code_cell("print(1)", outputs=[plot, new_output("stream", name="stdout", text="one\n")])]
+    nbformat.write(new_notebook(cells=cells), path)
+    site.build("default")
+    text = path.with_suffix(".html").read_text()
+    assert text.count("<math") == 2 and r"<code>\frac{</code>" in text, "what is no TeX is shown as written"
+    assert "data:image/png;base64" in text and "one" in text and "highlight" in text
+    assert not re.search(r"<(script|link|iframe)\b|@import|url\(\s*['\"]?https?:|src=\"https?:", text)
+    assert all((path.parent / link).is_file() for link in links(path.with_suffix(".html")) if not link.startswith("data:"))
+
+
+def test_an_empty_run_has_a_page_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INTERACTIONS_RESULTS", str(tmp_path))
+    assert "No verdict yet." in site.build("custom").read_text()

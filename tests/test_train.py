@@ -1,0 +1,310 @@
+"""Training is a function of its config: same bits again, same bits after a kill, other bits for another seed."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pydantic
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.nn import functional as F
+
+from utils import datasets, io, models
+from utils.train import DivergedError, TrainConfig, fit, load_run, log_spaced
+
+SMALL = dict(n_train=200, n_test=100, model="mlp7", width=16, lr=0.1, batch=16, steps=60, checkpoints=6)
+
+
+@pytest.fixture(autouse=True)
+def one_thread(monkeypatch):
+    """The bits of a product of matrices depend on the number of threads; the killed child has one, too."""
+    monkeypatch.setenv("INTERACTIONS_PROGRESS", "0")
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+# The plan ----------------------------------------------------------------------------------------------------------
+
+@given(st.integers(1, 20000), st.data())
+@settings(max_examples=200, deadline=None)
+def test_log_spaced_steps(steps, data):
+    first = data.draw(st.integers(1, steps))
+    count = data.draw(st.integers(2, min(60, steps - first + 2)))
+    points = log_spaced(steps, count, first)
+    assert len(points) == count == len(set(points))
+    assert points == sorted(points) and points[0] == 0 and points[-1] == steps
+    assert count == 2 or points[1] == first
+    ratios = np.array(points[2:]) / np.array(points[1:-1])
+    # no ratio is much above the ideal one: rounding aside, the spacing is even on a log axis
+    if count > 3:
+        ideal = (steps / first) ** (1 / (count - 2))
+        assert ratios.max() <= max(ideal * (1 + 1 / first), 1 + 1 / first) + 1e-9
+
+
+def test_log_spaced_examples():
+    assert log_spaced(5000, 13) == [0, 1, 2, 4, 9, 20, 44, 97, 213, 469, 1032, 2272, 5000]
+    assert log_spaced(1000, 5, first=10) == [0, 10, 46, 214, 1000]
+    assert log_spaced(5, 6) == [0, 1, 2, 3, 4, 5]
+    assert log_spaced(7, 2) == [0, 7]
+    for arguments in ((5, 7), (5, 1), (5, 3, 6), (5, 3, 0)):
+        with pytest.raises(ValueError, match="checkpoints must be"):
+            log_spaced(*arguments)
+
+
+def test_losses_are_measured_at_every_checkpoint_and_at_most_the_ratio_apart():
+    config = TrainConfig(steps=5000, checkpoints=13, loss_every_ratio=1.15)
+    steps = config.loss_steps
+    assert set(config.checkpoint_steps) <= set(steps) and steps == sorted(set(steps))
+    assert all(b - a == 1 or b / a <= 1.15 for a, b in itertools.pairwise(steps[1:]))
+    assert len(steps) < 80
+
+
+@pytest.mark.parametrize(("change", "message"), [
+    (dict(optimiser="adam"), "Extra inputs are not permitted"),
+    (dict(steps="5000"), "valid integer"),
+    (dict(lr=0.0), "greater than 0"),
+    (dict(lr=float("nan")), "lr"),
+    (dict(momentum=1.0), "less than 1"),
+    (dict(model="vgg16"), "unknown model 'vgg16'; there are: mlp7, lenet, vgg11, resnet20"),
+    (dict(dataset="minst"), "unknown dataset 'minst'; there are: mnist_part"),
+    (dict(checkpoints=70), "checkpoints must be 2 … 61 for 60 steps"),
+    (dict(n_train=8), "n_train = 8 is less than batch = 16"),
+    (dict(loss_images=300), "loss_images"),
+    (dict(loss_every_ratio=1.0), "greater than 1"),
+    (dict(seed=-1), "greater than or equal to 0"),
+])
+def test_bad_settings_are_refused(change, message):
+    with pytest.raises(pydantic.ValidationError, match=message):
+        TrainConfig(**(SMALL | change))
+
+
+def test_a_config_cannot_be_changed():
+    config = TrainConfig(**SMALL)
+    with pytest.raises(pydantic.ValidationError, match="frozen"):
+        config.lr = 1.0
+
+
+# The loop ----------------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("extra", [dict(), dict(model="lenet", width=2, momentum=0.9, weight_decay=1e-4),
+                                   dict(model="resnet20", width=2, steps=12, checkpoints=4)],
+                         ids=["mlp7", "lenet-momentum", "resnet20"])
+def test_same_config_same_bits(tmp_path, extra):
+    config = TrainConfig(**(SMALL | extra))
+    torch.manual_seed(1)
+    fit(config, tmp_path / "a")
+    torch.manual_seed(2)
+    before = torch.random.get_rng_state()
+    fit(config, tmp_path / "b")
+    assert torch.equal(before, torch.random.get_rng_state()), "training must leave the global generator alone"
+    assert not torch.are_deterministic_algorithms_enabled()
+    first, second = files_of(tmp_path / "a"), files_of(tmp_path / "b")
+    assert first == second
+    assert set(first) == {"config.json", "losses.csv", *(f"weights-{k}.safetensors" for k in config.checkpoint_steps)}
+
+
+def test_another_seed_is_another_run(tmp_path):
+    runs = [fit(TrainConfig(**SMALL, seed=seed), tmp_path / str(seed)) for seed in (0, 1)]
+    for step in (0, 60):
+        a, b = (run.model(step).state_dict() for run in runs)
+        assert not torch.equal(a["hidden1.0.weight"], b["hidden1.0.weight"])
+    assert not runs[0].losses.equals(runs[1].losses)
+
+
+def test_the_loop_is_sgd_with_momentum_and_weight_decay(tmp_path):
+    """Four steps by the textbook: v = momentum * v + gradient + weight_decay * w; w = w - lr * v."""
+    from utils.train import _Trainer
+
+    config = TrainConfig(**(SMALL | dict(steps=4, checkpoints=5, n_train=32, lr=0.3, momentum=0.8, weight_decay=0.01)))
+    run = fit(config, tmp_path / "run")
+    order = _Trainer(config, tmp_path / "other")
+    train = datasets.load("mnist_part", "train", 32)
+    model = run.model(0).requires_grad_(True)
+    velocity = [torch.zeros_like(w) for w in model.parameters()]
+    for step in range(4):
+        chosen = order.batch_of(step)
+        loss = F.cross_entropy(model(train.images[chosen]), train.labels[chosen])
+        gradients = torch.autograd.grad(loss, list(model.parameters()))
+        with torch.no_grad():
+            for w, v, g in zip(model.parameters(), velocity, gradients, strict=True):
+                v.mul_(0.8).add_(g + 0.01 * w)
+                w.sub_(0.3 * v)
+        for ours, kept in zip(model.parameters(), run.model(step + 1).parameters(), strict=True):
+            torch.testing.assert_close(ours.detach(), kept, atol=1e-6, rtol=1e-4)
+
+
+def test_every_epoch_uses_each_image_once_in_another_order(tmp_path):
+    from utils.train import _Trainer
+
+    trainer = _Trainer(TrainConfig(**SMALL), tmp_path)
+    epochs = [torch.cat([trainer.batch_of(12 * epoch + k) for k in range(12)]) for epoch in range(3)]
+    for order in epochs:
+        assert len(order) == 192 == len(order.unique())
+    assert not torch.equal(epochs[0], epochs[1]) and not torch.equal(epochs[1], epochs[2])
+    assert torch.equal(trainer.batch_of(5), epochs[0][80:96]), "a step's images do not depend on what came before"
+
+
+def test_losses_are_those_of_the_kept_weights(tmp_path):
+    run = fit(TrainConfig(**SMALL, loss_images=50), tmp_path)
+    train, test = datasets.load("mnist_part", "train", 50), datasets.load("mnist_part", "test", 100)
+    for step in run.steps:
+        row = run.losses.set_index("step").loc[step]
+        model = run.model(step)
+        for part, name in ((train, "train"), (test, "test")):
+            logits = model(part.images).double()
+            assert row[f"{name}_loss"] == pytest.approx(F.cross_entropy(logits, part.labels).item(), rel=1e-6)
+            assert row[f"{name}_accuracy"] == (logits.argmax(1) == part.labels).double().mean().item()
+    assert run.test_accuracy == run.losses["test_accuracy"].iloc[-1]
+    assert run.losses["step"].tolist() == run.config.loss_steps
+
+
+def test_normalisation_is_of_the_training_images(tmp_path):
+    run = fit(TrainConfig(**SMALL), tmp_path)
+    train = datasets.load("mnist_part", "train", 200)
+    buffers = dict(run.model(0).named_buffers())
+    assert buffers["input.mean"].item() == pytest.approx(train.images.double().mean().item(), abs=1e-6)
+    assert buffers["input.std"].item() == pytest.approx(train.images.double().std().item(), abs=1e-6)
+
+
+def test_it_learns_mnist(tmp_path):
+    config = TrainConfig(n_train=3000, n_test=1000, model="mlp7", width=64, lr=0.05, momentum=0.9, batch=64, steps=400,
+                         checkpoints=4, loss_every_ratio=2.0)
+    run = fit(config, tmp_path)
+    assert run.losses["test_accuracy"].iloc[0] < 0.25
+    assert run.test_accuracy > 0.8
+    assert run.losses["train_loss"].iloc[-1] < 0.3 < run.losses["train_loss"].iloc[0]
+
+
+def test_divergence_names_step_and_learning_rate(tmp_path):
+    with pytest.raises(DivergedError, match=r"diverged: the loss is nan at step \d+ with lr = 1e\+06.*lower lr"):
+        fit(TrainConfig(**(SMALL | dict(lr=1e6))), tmp_path)
+    assert not (tmp_path / "losses.csv").exists()
+
+
+# Kills and damage --------------------------------------------------------------------------------------------------
+
+LONG = SMALL | dict(steps=1000, checkpoints=20, model="lenet", width=2, momentum=0.5)
+CHILD = """
+import sys
+from pathlib import Path
+import torch
+from utils.train import TrainConfig, fit
+torch.set_num_threads(1)
+fit(TrainConfig.model_validate_json(sys.argv[1]), Path(sys.argv[2]))
+"""
+
+
+def test_killed_and_resumed_is_uninterrupted(tmp_path):
+    config = TrainConfig(**LONG)
+    fit(config, tmp_path / "whole")
+    for wanted in (config.checkpoint_steps[5], config.checkpoint_steps[15]):  # two kills, early and late
+        child = subprocess.Popen([sys.executable, "-c", CHILD, config.model_dump_json(), str(tmp_path / "killed")],
+                                 env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])})
+        deadline = time.monotonic() + 120
+        while not (tmp_path / "killed" / f"weights-{wanted}.safetensors").exists():
+            assert child.poll() is None and time.monotonic() < deadline, "the child ended before it could be killed"
+            time.sleep(0.002)
+        child.send_signal(signal.SIGKILL)
+        child.wait()
+        assert not (tmp_path / "killed" / "losses.csv").exists()
+        with pytest.raises(FileNotFoundError, match="no finished training run"):
+            load_run(tmp_path / "killed")
+    fit(config, tmp_path / "killed")
+    for leftover in (tmp_path / "killed").glob(".tmp-*"):  # of the file that was being written when the kill came
+        leftover.unlink()
+    assert files_of(tmp_path / "killed") == files_of(tmp_path / "whole")
+
+
+class _Stop(Exception):
+    pass
+
+
+def interrupted(config: TrainConfig, folder: Path, monkeypatch, at: int) -> None:
+    """A run that stops at step ``at``, as if by Ctrl-C; what is on disk then is the state of the checkpoint before."""
+    from utils.train import _Trainer
+
+    step = _Trainer.one_step
+
+    def stopping(self):
+        if self.step == at:
+            raise _Stop
+        step(self)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_Trainer, "one_step", stopping)
+        with pytest.raises(_Stop):
+            fit(config, folder)
+
+
+@pytest.mark.parametrize("name", ["state", "arrays", "weights", "missing weights"])
+def test_damaged_state_is_set_aside_and_training_starts_over(tmp_path, monkeypatch, name):
+    config = TrainConfig(**(SMALL | dict(momentum=0.9)))
+    fit(config, tmp_path / "whole")
+    folder = tmp_path / "run"
+    interrupted(config, folder, monkeypatch, at=30)
+    victim = {"state": folder / ".state" / "state.json", "arrays": next((folder / ".state").glob("arrays-*")),
+              "weights": folder / "weights-1.safetensors", "missing weights": folder / "weights-1.safetensors"}[name]
+    if name == "missing weights":
+        victim.unlink()
+    else:
+        content = bytearray(victim.read_bytes())
+        content[len(content) // 2] ^= 0x80
+        victim.write_bytes(content)
+    with pytest.warns(io.DamagedFileWarning, match="set aside"):
+        fit(config, folder)
+    for path in folder.glob(".state*"):
+        assert ".broken-" in path.name
+    visible = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    assert visible == files_of(tmp_path / "whole")
+
+
+def test_resuming_goes_on_from_the_last_checkpoint(tmp_path, monkeypatch):
+    from utils.train import _Trainer
+
+    config = TrainConfig(**SMALL)
+    interrupted(config, tmp_path, monkeypatch, at=30)
+    steps = []
+    one_step = _Trainer.one_step
+    monkeypatch.setattr(_Trainer, "one_step", lambda self: (steps.append(self.step), one_step(self)))
+    fit(config, tmp_path)
+    assert steps == list(range(max(k for k in config.checkpoint_steps if k <= 30), 60))
+    steps.clear()
+    fit(config, tmp_path)
+    assert steps == [], "a finished run is not trained again"
+
+
+def test_a_folder_belongs_to_one_config(tmp_path):
+    fit(TrainConfig(**SMALL), tmp_path)
+    with pytest.raises(ValueError, match=r"holds another run \(it differs in lr, seed\)"):
+        fit(TrainConfig(**(SMALL | dict(lr=0.2, seed=3))), tmp_path)
+
+
+def test_load_run_gives_back_what_was_trained(tmp_path):
+    config = TrainConfig(**SMALL)
+    fitted, loaded = fit(config, tmp_path), load_run(tmp_path)
+    assert loaded.config == config and loaded.steps == tuple(config.checkpoint_steps)
+    assert loaded.losses.equals(fitted.losses)
+    assert loaded.losses.to_csv(index=False) == (tmp_path / "losses.csv").read_text(), "read back to the last bit"
+    assert loaded.data["train"] == datasets.load("mnist_part", "train", 200).sha256
+    model = loaded.model(60)
+    assert not model.training and not any(p.requires_grad for p in model.parameters())
+    assert models.layers(model) == [f"hidden{k}" for k in range(1, 7)]
+    start = models.build("mlp7", (1, 28, 28), 10, 16, seed=0).state_dict()
+    assert torch.equal(loaded.model(0).state_dict()["hidden1.0.weight"], start["hidden1.0.weight"])
+    with pytest.raises(ValueError, match="no weights were kept at step 7; there are: 0, 1"):
+        loaded.model(7)

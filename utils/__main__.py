@@ -1,0 +1,256 @@
+"""The command ``reproduce`` (also ``python -m utils``): list, run, all, check, keep, cache, data, doctor."""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import shutil
+import sys
+import textwrap
+from collections.abc import Mapping, Sequence
+from importlib import metadata
+from typing import Any
+
+import torch
+
+from . import claims, committed, datasets, jobs, params, paths, provenance, run, runtime, site
+
+__all__ = ["main"]
+
+# What a user can mend: the message says how, and a traceback would only hide it.
+_USER_ERRORS = (params.ParameterError, claims.RegistryError, committed.ResultsError, datasets.MissingData,
+                datasets.DamagedData)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the exit code: 0 well, 1 something failed or differs, 2 a wrong request, 130 Ctrl-C."""
+    chosen = _parser().parse_args(arguments)
+    try:
+        runtime.set_threads()
+        return chosen.command(chosen)
+    except _USER_ERRORS as error:
+        print(f"reproduce: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\nStopped. Finished work is kept; the same command takes up where this one was.", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="reproduce", description="Re-examine the papers' claims, notebook by notebook.")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    def command(name: str, function: Any, text: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=text, description=text)
+        added.set_defaults(command=function)
+        return added
+
+    listing = command("list", _list, "claims, notebooks and profiles; of one NOTEBOOK: its parameters")
+    listing.add_argument("notebook", nargs="?", metavar="NOTEBOOK")
+
+    running = command("run", _run, "one notebook; its results go to results/custom unless only a profile is given")
+    running.add_argument("notebook", metavar="NOTEBOOK", help="name or number, such as 01_sparsity or 01")
+    running.add_argument("-p", dest="given", nargs="+", action="append", default=[], metavar=("NAME=VALUE", "VALUE"),
+                         help="a parameter: -p images=5, -p images 5, -p 'seeds=[0, 1]', -p training.lenet.steps=100")
+    running.add_argument("--profile", help="start from this profile's settings (default: the notebook's own)")
+
+    for name, function, text in (
+        ("all", _all, "every notebook of a profile, then the verdict table and index.html"),
+        ("check", _check, "compare the last run of a profile with its committed results"),
+        ("keep", _keep, "copy the last run's verdicts and figures to results/committed, for git"),
+    ):
+        command(name, function, text).add_argument("--profile", default="default", metavar="NAME",
+                                                   help="smoke, default, reference or paper (default: default)")
+
+    cache = commands.add_parser("cache", help="the finished jobs on disk").add_subparsers(required=True, metavar="ACTION")
+    listed = cache.add_parser("ls", help="what there is, the most recently used first")
+    listed.set_defaults(command=_cache_ls)
+    pruned = cache.add_parser("prune", help="delete the least recently used")
+    pruned.add_argument("--max-gb", type=float, required=True, help="size to keep, in GB; 0 empties the cache")
+    pruned.set_defaults(command=_cache_prune)
+
+    data = command("data", _data, "where each data set is; with a NAME: get it")
+    data.add_argument("name", nargs="?", metavar="NAME")
+    command("doctor", _doctor, "versions, device, threads, data, disk, and whose `utils` this is")
+    return parser
+
+
+def _list(chosen: argparse.Namespace) -> int:
+    if chosen.notebook:
+        _print_parameters(params.notebook_stem(chosen.notebook))
+        return 0
+    print("claims (judged rows have a verdict per system; see results/<profile>/index.html)")
+    for row, claim in claims.load().rows.items():
+        print(f"  {row:<4} {claim.title}  [{claim.notebook or claim.status}]")
+    for notebook in params.PARAMS:
+        print()
+        _print_parameters(notebook)
+    print("\nprofiles")
+    for name in params.profiles():
+        print(f"  {name:<10} {params.load_profile(name).about}")
+    return 0
+
+
+def _print_parameters(notebook: str) -> None:
+    print(f"{notebook}: {params.PARAMS[notebook].__doc__.splitlines()[0].partition(': ')[2]}")
+    for row in params.describe(notebook):
+        print(f"  {row['name']} = {row['default']!r}")
+        about = f"{row['type']}{' ' + row['range'] if row['range'] else ''}: {row['meaning']}"
+        print(textwrap.fill(about, 110, initial_indent="      ", subsequent_indent="      "))
+
+
+def _given(pairs: Sequence[Sequence[str]]) -> dict[str, Any]:
+    """``[["images=5"], ["training.lenet.steps", "9"]]`` → {"images": 5, "training": {"lenet": {"steps": 9}}}."""
+    found: dict[str, Any] = {}
+    for pair in pairs:
+        name, equals, text = pair[0].partition("=")
+        if len(pair) == 2 and not equals:
+            text = pair[1]
+        elif len(pair) > 1 or not equals:
+            raise params.ParameterError(f"a parameter is given as -p NAME=VALUE or -p NAME VALUE, got {' '.join(pair)!r}")
+        *outer, last = name.split(".")
+        table = found
+        for part in outer:
+            table = table.setdefault(part, {})
+            if not isinstance(table, dict):
+                raise params.ParameterError(f"{name!r} sets a part of a value that -p also sets as a whole")
+        table[last] = params.parse(text)
+    return found
+
+
+def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """``above`` over ``below``, tables entry by entry."""
+    both = {key: _merged(below[key], value) if isinstance(value, dict) and isinstance(below.get(key), dict) else value
+            for key, value in above.items()}
+    return {**below, **both}
+
+
+def _run(chosen: argparse.Namespace) -> int:
+    notebook, given = params.notebook_stem(chosen.notebook), _given(chosen.given)
+    settings: Mapping[str, Any] = {}
+    if chosen.profile:
+        plan = params.load_profile(chosen.profile)
+        if notebook not in plan.notebooks:
+            raise params.ParameterError(f"profile {chosen.profile!r} does not run {notebook}")
+        settings = plan.given(notebook)
+    # Results of changed settings are not the profile's: they go to a folder of their own.
+    profile = chosen.profile if chosen.profile and not given else "custom"
+    parameters = {"profile": profile, **_merged(settings, given)}
+    return _execute(parameters["profile"], {notebook: parameters})
+
+
+def _all(chosen: argparse.Namespace) -> int:
+    print(run.cost(chosen.profile), flush=True)
+    return _execute(chosen.profile, None)
+
+
+def _execute(profile: str, notebooks: Mapping[str, Mapping[str, Any]] | None) -> int:
+    """Run, build the pages, print the verdict table last; 1 when a notebook failed or an identity is broken."""
+    outcomes = run.run_profile(profile, notebooks)
+    index = site.build(profile)
+    for outcome in outcomes:
+        if outcome.error:
+            print(f"{outcome.notebook} FAILED: {outcome.error.splitlines()[0]} (see {outcome.path})", file=sys.stderr)
+    broken = [v for v in claims.read_all(paths.results(profile)) if v.verdict == "BROKEN"]
+    print(f"\nresults: {index}\n")
+    print("\n".join(run.verdict_lines(profile)), flush=True)
+    return 1 if broken or any(outcome.error for outcome in outcomes) else 0
+
+
+def _check(chosen: argparse.Namespace) -> int:
+    compared = committed.check(chosen.profile)
+    for mode in sorted({one.mode for one in compared}):
+        print(f"{mode}: {sum(one.mode == mode for one in compared)} verdicts")
+    differing = [one for one in compared if one.problems]
+    for one in differing:
+        print(f"  {one.row} on {one.system}: " + "; ".join(one.problems))
+    unexplained = claims.check_changes(committed.folder(chosen.profile))
+    for line in unexplained:
+        print(f"  {line}")
+    print(f"{len(compared) - len(differing)} of {len(compared)} agree with the committed results")
+    return 1 if differing or unexplained else 0
+
+
+def _keep(chosen: argparse.Namespace) -> int:
+    params.load_profile(chosen.profile)
+    for folder in committed.keep(chosen.profile):
+        print(folder.relative_to(paths.ROOT))
+    return 0
+
+
+def _cache_ls(_chosen: argparse.Namespace) -> int:
+    found = jobs.entries()
+    for entry in found:
+        print(f"{runtime.human_bytes(entry.size):>9}  {entry.state:<8}  {entry.kind}/{entry.digest[:12]}")
+    print(f"{runtime.human_bytes(sum(entry.size for entry in found))} in {len(found)} jobs, {paths.job_cache()}")
+    return 0
+
+
+def _cache_prune(chosen: argparse.Namespace) -> int:
+    if not chosen.max_gb >= 0:
+        raise params.ParameterError(f"--max-gb must be 0 or more, got {chosen.max_gb}")
+    removed = jobs.prune(chosen.max_gb)
+    freed = runtime.human_bytes(sum(entry.size for entry in removed))
+    print(f"removed {len(removed)} jobs, {freed}; {len(jobs.entries())} are left")
+    return 0
+
+
+def _data(chosen: argparse.Namespace) -> int:
+    if chosen.name is None:
+        for name, where in datasets.available().items():
+            print(f"{name:<12} {where}")
+        return 0
+    if chosen.name not in datasets.DATASETS:
+        hint = params.nearest(chosen.name, datasets.DATASETS)
+        raise params.ParameterError(f"unknown data set {chosen.name!r}{hint}; there are: {', '.join(datasets.DATASETS)}")
+    print(f"{chosen.name} is in {datasets.get(chosen.name)}")
+    return 0
+
+
+def _doctor(_chosen: argparse.Namespace) -> int:
+    """Facts, then what is wrong with them; 1 when something is."""
+    free = shutil.disk_usage(paths.ROOT).free
+    facts = {
+        "python": f"{platform.python_version()} ({sys.executable})",
+        "cpu": f"{provenance.cpu_model()}, {torch.get_num_threads()} threads (INTERACTIONS_THREADS changes that)",
+        "memory": f"{runtime.human_bytes(runtime.available_memory())} available",
+        "device": f"{runtime.device()} (device='auto'); CUDA devices: {torch.cuda.device_count()}",
+        "disk": f"{runtime.human_bytes(free)} free",
+        "job cache": f"{paths.job_cache()} ({len(jobs.entries())} jobs)",
+        "results": str(paths.results("default").parent),
+        **{f"data {name}": where for name, where in datasets.available().items()},
+    }
+    problems = []
+    try:
+        facts["utils"] = str(provenance.check_utils())
+    except ImportError as error:
+        problems.append(str(error))
+    problems += _unlocked()
+    for name, value in facts.items():
+        print(f"{name:<16} {value}")
+    for problem in problems:
+        print(f"PROBLEM: {problem}")
+    print("no problem found" if not problems else f"{len(problems)} problem(s) found")
+    return 1 if problems else 0
+
+
+def _unlocked() -> list[str]:
+    """Installed packages whose version is not the one that requirements.lock pins."""
+    lock = paths.ROOT / "requirements.lock"
+    found = []
+    for line in lock.read_text(encoding="utf-8").splitlines():
+        name, pinned, rest = line.partition("==")
+        if not pinned or line.startswith("#"):
+            continue
+        version = rest.split(";")[0].strip()
+        try:
+            installed = metadata.version(name).split("+")[0]
+        except metadata.PackageNotFoundError:
+            installed = "absent" if ";" not in rest else version
+        if installed != version:
+            found.append(f"{name} is {installed}, the lock says {version}: `make setup` mends it")
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main())

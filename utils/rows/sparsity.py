@@ -1,0 +1,112 @@
+"""D1, D2, L1, L2, L12: exactness and sparsity of the AND-OR model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+import torch
+
+from .. import stats
+from ..claims import Part
+from ..jobs.study import Extracted
+from ..metrics import salience, sparsity
+
+__all__ = ["FIRST", "LAST", "count_parts", "identity_errors", "kappa_parts", "kappa_table", "match_table", "profiles",
+           "sparsity_parts"]
+
+FIRST, LAST = 0, 1
+"""Checkpoints of the arrays judged here: before training, after training."""
+
+
+def identity_errors(exact: Extracted, bounded: Extracted) -> dict[str, torch.Tensor]:
+    """Errors of every game: ``matching`` of the split without noise terms, ``within_kappa`` with them, ``duality``.
+
+    matching: max_T |v - model| / max |v|. within_kappa: max_T |v - model| / (kappa |v(N) - v(∅)|), at most 1.
+    """
+    v = bounded.v
+    allowed = bounded.kappa * (v[..., -1] - v[..., 0]).abs()
+    off = (v - bounded.merged.reconstruct()).abs().amax(-1)
+    return {"matching": sparsity.matching_error(exact.merged, exact.v), "within_kappa": off / allowed,
+            "duality": sparsity.duality_error(v)}
+
+
+def _trained(e: Extracted, values: torch.Tensor, certified_only: bool, at: int = LAST) -> np.ndarray:
+    """Mean over images of ``values`` (R, C, X) at one checkpoint: one number per seed (R,)."""
+    keep = e.converged[:, at].double() if certified_only else torch.ones_like(values[:, at])
+    return ((values[:, at] * keep).nansum(-1) / keep.sum(-1)).numpy()
+
+
+def sparsity_parts(e: Extracted, smooth: Extracted, mass: float, certified_only: bool = False) -> list[Part]:
+    """D2: share of interactions that carry ``mass``, and Gini above the untrained network (N0) and smooth games (N3).
+
+    e: checkpoints (first, last); smooth: null games matched to e's, of which the last checkpoint counts.
+    """
+    gini = sparsity.gini(e.merged)
+    nulls = np.maximum(_trained(e, gini, certified_only, FIRST),
+                       _trained(smooth, sparsity.gini(smooth.merged), certified_only))
+    return [Part("mass90", _trained(e, sparsity.mass_fraction(e.merged, mass), certified_only)),
+            Part("gini_above_null", _trained(e, gini, certified_only) - nulls)]
+
+
+def count_parts(e: Extracted, smooth: Extracted, mass: float, rule: salience.Rule, data: str,
+                certified_only: bool = False) -> list[Part]:
+    """L2: :func:`sparsity_parts` and the mean number of salient interactions per image, against the paper's count."""
+    counts = salience.salient_counts(e.merged, salience.threshold(e.merged, e.v, rule)).double()
+    number = _trained(e, counts, certified_only)
+    suffix = "_cifar" if data == "cifar10" else ""
+    return [*sparsity_parts(e, smooth, mass, certified_only),
+            Part(f"count_not_fewer{suffix}", number), Part(f"count_not_more{suffix}", number)]
+
+
+def _similarities(a: Extracted, b: Extracted, top: int = 50) -> dict[str, torch.Tensor]:
+    """Cosine, Spearman correlation and overlap of the ``top`` strongest interactions of each game: (R, C, X) each."""
+    one, two = (torch.cat([e.merged.and_[..., 1:], e.merged.or_[..., 1:]], -1) for e in (a, b))
+    strongest = [x.abs().topk(min(top, x.shape[-1]), -1).indices for x in (one, two)]
+    marks = [torch.zeros_like(one, dtype=torch.bool).scatter(-1, index, True) for index in strongest]
+    ranks = [stats.spearman(x, y) for x, y in zip(one.flatten(0, -2).numpy(), two.flatten(0, -2).numpy(), strict=True)]
+    return {"cosine": torch.nn.functional.cosine_similarity(one, two, dim=-1),
+            "rank_correlation": torch.tensor(ranks, dtype=torch.float64).view(one.shape[:-1]),
+            "top50_overlap": (marks[0] & marks[1]).sum(-1) / (marks[0] | marks[1]).sum(-1).double()}
+
+
+def kappa_parts(main: Extracted, others: Mapping[float, Extracted], certified_only: bool = False) -> list[Part]:
+    """L12: the least similar of the other kappas to the main one, per seed (Cheng et al. 2024, Appendix J)."""
+    pairs = [{name: _trained(main, value, certified_only) for name, value in _similarities(main, other).items()}
+             for other in others.values()]
+    return [Part(name, np.min([pair[name] for pair in pairs], axis=0)) for name in pairs[0]]
+
+
+def profiles(cases: Mapping[str, Extracted], points: int = 120) -> pd.DataFrame:
+    """Mean strength (of a game's largest) at each rank, averaged over images; lowest and highest seed as a band.
+
+    cases: label → arrays of which the last checkpoint is drawn; "untrained" is the first checkpoint of "trained".
+    """
+    pieces = []
+    for label, e in {**cases, "untrained": cases["trained"]}.items():
+        curve = sparsity.ranked(e.merged[:, FIRST if label == "untrained" else -1]).mean(1)
+        ranks = np.unique(np.geomspace(1, curve.shape[-1], points).round().astype(int))
+        part = curve[:, ranks - 1]
+        pieces.append(pd.DataFrame({"games": label, "rank": ranks, "strength": part.mean(0).numpy(),
+                                    "low": part.amin(0).numpy(), "high": part.amax(0).numpy()}))
+    return pd.concat(pieces, ignore_index=True)
+
+
+def match_table(exact: Extracted, bounded: Extracted, masks: int = 256) -> pd.DataFrame:
+    """Score against model on ``masks`` masks of the first image of the first seed, after training."""
+    chosen = torch.linspace(0, exact.v.shape[-1] - 1, min(masks, exact.v.shape[-1])).round().long()
+    return pd.concat([pd.DataFrame({"split": label, "mask": chosen.numpy(), "score": e.v[0, LAST, 0, chosen].numpy(),
+                                    "model": e.merged[0, LAST, 0].reconstruct()[chosen].numpy()})
+                      for label, e in (("kappa = 0", exact), (f"kappa = {bounded.kappa:g}", bounded))], ignore_index=True)
+
+
+def kappa_table(main: Extracted, others: Mapping[float, Extracted], top: int = 60) -> pd.DataFrame:
+    """The ``top`` strongest interactions at the main kappa and the same ones at the others: first image, first seed."""
+    found = {main.kappa: main, **others}
+    values = {k: torch.cat([e.merged.and_[0, LAST, 0, 1:], e.merged.or_[0, LAST, 0, 1:]]) for k, e in found.items()}
+    order = values[main.kappa].argsort(descending=True)
+    strongest = values[main.kappa].abs().argsort(descending=True)[:top]
+    ranked = [i for i in order.tolist() if i in set(strongest.tolist())]
+    return pd.concat([pd.DataFrame({"kappa": f"kappa = {k:g}", "rank": range(1, len(ranked) + 1),
+                                    "interaction": values[k][ranked].numpy()}) for k in sorted(values)], ignore_index=True)

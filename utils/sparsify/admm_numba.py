@@ -1,0 +1,194 @@
+"""The same ADMM as :mod:`admm_torch`, compiled for a CPU: sixteen games as the lanes of a block, a thread per block.
+
+A lane whose game is certified takes the next game of the queue at once, and a window later is certified for the first
+time; lanes never mix, so a game's bits depend on no neighbour, no thread and no order. Iterations are float32 (float64
+for κ' = 0, whose inverse is too ill-conditioned, and for tolerances beyond float32), certificates float64. A game that
+leaves the finite numbers in float32 is solved again in float64 and counted.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import torch
+
+from . import kernels, schur
+from .lanes import LANES, aligned
+from .problem import Problem, Schedule, Solution
+
+__all__ = ["solve"]
+
+FLOAT32_TOL = 1e-5  # below it a gap is beyond what float32 iterations reach
+
+
+@functools.lru_cache(maxsize=16)
+def _tables(n: int, dtype: type) -> tuple:
+    """Rotations of the low and high stages, and the multiplets: dimensions, counts and rows, flat."""
+    split = min(n, kernels.SPAN_BITS)
+    lists = []
+    for first, last in ((0, split), (split, n)):
+        stage = schur.rotations(n, first, last)
+        lists.append((stage.p.astype(np.int32), stage.q.astype(np.int32), stage.c.astype(dtype), stage.s.astype(dtype)))
+    where = schur.multiplets(n)
+    places = np.concatenate([rows.ravel() for rows in where.values()]).astype(np.int32)
+    return (*lists, np.array(list(where), dtype=np.int64), np.array([len(r) for r in where.values()]), places)
+
+
+@functools.lru_cache(maxsize=16)
+def _spectrum(n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Dimensions, eigenvalues and eigenvectors of the blocks of G, flat."""
+    pairs = [schur.eigen(n, (d,), (n,)) for d in schur.multiplets(n)]
+    dims = np.array(list(schur.multiplets(n)), dtype=np.int64)
+    return dims, np.concatenate([p[0] for p in pairs]), np.concatenate([p[1].ravel() for p in pairs])
+
+
+class _Queue:
+    """Hands out game numbers to the blocks of all threads, in order."""
+
+    def __init__(self, games: np.ndarray) -> None:
+        self._games: Iterator[int] = iter(games.tolist())
+        self._lock = threading.Lock()
+        self.stopped = False
+
+    def next(self) -> int | None:
+        with self._lock:
+            return None if self.stopped else next(self._games, None)
+
+
+class _Block:
+    """Sixteen lanes at work: their state, their work space and the games they hold."""
+
+    def __init__(self, problem: Problem, exact: bool, dtype: type) -> None:
+        self.problem, self.exact = problem, exact
+        self.plan = Schedule.of(exact)
+        self.mu = self.plan.mu(problem.bound).numpy()
+        n, rows = problem.n, problem.v.shape[-1]
+        shape = (rows, LANES)
+        self.state = [aligned(shape, dtype) for _ in range(4)]  # W_and, W_or, W_e, λ
+        self.sums = [aligned(shape, dtype) for _ in range(3)]
+        self.v, self.x, self.y = (aligned(shape, dtype) for _ in range(3))
+        self.v64, self.a, self.o, self.e, self.dual, self.x64, self.y64 = (aligned(shape, np.float64) for _ in range(7))
+        self.tables, self.tables64 = _tables(n, dtype), _tables(n, np.float64)
+        self.spectrum = _spectrum(n)
+        size = int((self.spectrum[0] ** 2).sum())
+        self.inverse, self.inverse64 = aligned((size, LANES), dtype), aligned((size, LANES), np.float64)
+        self.gram = aligned((size, LANES), np.float64)
+        for lane in range(LANES):
+            kernels.set_inverse(self.gram, lane, 0.0, *self.spectrum)
+        self.work, self.work64 = aligned((n + 1, LANES), dtype), aligned((n + 1, LANES), np.float64)
+        self.lanes, self.out = aligned((4, LANES), np.float64), aligned((2, LANES), np.float64)
+        self.best = [aligned(shape, np.float64) for _ in range(3)]  # and, or, λ: bounds found at different checks
+        self.bounds = aligned((2, LANES), np.float64)
+        self.weights64 = problem.weights.numpy()
+        self.weights = self.weights64.astype(dtype)
+        self.inputs, self.bound = problem.v.numpy(), problem.bound.numpy()
+        self.games: list[int | None] = [None] * LANES
+        self.age = np.zeros(LANES, dtype=np.int64)
+        self.lanes[2] = 1.0
+
+    def fill(self, queue: _Queue) -> bool:
+        """Give every idle lane the next game; False when no lane has any."""
+        fresh = []
+        for lane in range(LANES):
+            if self.games[lane] is None and (game := queue.next()) is not None:
+                self._load(lane, game)
+                fresh.append(lane)
+        if fresh:
+            kernels.least_norm_mean(self.out, self.v64, self.x64, self.y64, self.tables64, self.gram, self.work64)
+            self.lanes[0, fresh] = self.plan.theta * self.out[0, fresh]
+        return any(game is not None for game in self.games)
+
+    def _load(self, lane: int, game: int) -> None:
+        self.games[lane], self.age[lane] = game, 0
+        self.v64[:, lane] = self.v[:, lane] = self.inputs[game]
+        for array in (*self.state, *self.best):
+            array[:, lane] = 0.0
+        self.bounds[:, lane] = np.inf, 0.0  # λ = 0 certifies 0
+        bound, mu = self.bound[game], self.mu[game]
+        shift = 0.0 if self.exact else mu**-2
+        self.lanes[1:, lane] = mu * bound, 1.0 / mu, bound
+        kernels.set_inverse(self.inverse64, lane, shift, *self.spectrum)
+        self.inverse[:, lane] = self.inverse64[:, lane]
+
+    def clear(self, lane: int) -> None:
+        """An idle lane holds the zero game."""
+        self.games[lane] = None
+        for array in (*self.state, self.v, self.v64):
+            array[:, lane] = 0.0
+
+    def advance(self) -> None:
+        """One window of iterations, then the certificate of every lane."""
+        dtype = self.v.dtype
+        kernels.iterate(*self.state, *self.sums, self.v, self.x, self.y, self.lanes.astype(dtype), self.weights,
+                        self.tables, self.inverse, self.work, self.plan.window, self.plan.every, self.plan.alpha, self.exact)
+        self.age += self.plan.window
+        kernels.certify(*self.sums, self.plan.window // self.plan.every, self.v64, self.a, self.o, self.e, self.dual, self.x64,
+                        self.y64, self.lanes, self.out, self.weights64, self.tables64, self.inverse64, self.gram,
+                        self.work64, self.exact)
+        kernels.keep_best(self.out, self.bounds, self.a, self.o, self.dual, *self.best)
+
+    def finished(self) -> Iterator[tuple[int, int, bool]]:
+        """(lane, game, broken) of the lanes whose game is certified, broken or at the cap."""
+        upper, lower = self.bounds
+        closed = upper - lower <= self.problem.tol * (1 - 1e-9) * upper
+        for lane, game in enumerate(self.games):
+            if game is None or self.age[lane] < self.plan.first:
+                continue
+            broken = not np.isfinite(self.out[:, lane]).all()
+            if closed[lane] or broken or self.age[lane] >= self.problem.max_iterations:
+                yield lane, game, broken
+
+    def save(self, lane: int, game: int, broken: bool, answer: Solution) -> None:
+        """Copy a finished lane out; the sparse iterate is what soft-thresholding leaves of the averaged state."""
+        limit = self.lanes[0, lane] * self.weights64
+        for sums, target in zip(self.sums[:2], (answer.sparse_and, answer.sparse_or), strict=True):
+            mean = sums[:, lane].astype(np.float64) / (self.plan.window // self.plan.every)
+            target.numpy()[game] = mean - np.clip(mean, -limit, limit)
+        for array, target in zip(self.best, (answer.i_and, answer.i_or, answer.dual), strict=True):
+            target.numpy()[game] = array[:, lane]
+        answer.iterations[game] = int(self.age[lane])
+        answer.broken[game] = broken
+
+
+def _work(problem: Problem, exact: bool, dtype: type, queue: _Queue, answer: Solution,
+          tick: Callable[[int], object]) -> None:
+    block = _Block(problem, exact, dtype)
+    while block.fill(queue):
+        block.advance()
+        for lane, game, broken in list(block.finished()):
+            block.save(lane, game, broken, answer)
+            block.clear(lane)
+            tick(1)
+
+
+def _run(problem: Problem, exact: bool, dtype: type, games: np.ndarray, answer: Solution,
+         tick: Callable[[int], object]) -> None:
+    queue = _Queue(games)
+    threads = min(torch.get_num_threads(), -(-len(games) // 4))
+    if threads <= 1:
+        _work(problem, exact, dtype, queue, answer, tick)
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        tasks = [pool.submit(_work, problem, exact, dtype, queue, answer, tick) for _ in range(threads)]
+        try:
+            for task in tasks:
+                task.result()
+        finally:
+            queue.stopped = True  # an interrupt or an error: threads finish what they hold and stop
+
+
+def solve(problem: Problem, exact: bool, tick: Callable[[int], object]) -> Solution:
+    """Solve every game of ``problem`` (CPU); ``exact`` says κ' = 0 for all of them; ``tick(games)`` reports progress."""
+    answer = Solution.zeros(problem.v)
+    dtype = np.float64 if exact or problem.tol < FLOAT32_TOL else np.float32
+    _run(problem, exact, dtype, np.arange(len(problem.v)), answer, tick)
+    broken = answer.broken.numpy().nonzero()[0]
+    if len(broken) and dtype is np.float32:
+        _run(problem, exact, np.float64, broken, answer, lambda count: None)
+        answer.broken[broken] = True
+    return answer
