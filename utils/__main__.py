@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from . import claims, committed, datasets, jobs, params, paths, provenance, run, runtime, site
+from . import claims, committed, datasets, jobs, params, paths, provenance, runtime
 
 __all__ = ["main"]
 
@@ -81,7 +81,7 @@ def _list(chosen: argparse.Namespace) -> int:
         return 0
     print("claims (judged rows have a verdict per system; see results/<profile>/index.html)")
     for row, claim in claims.load().rows.items():
-        print(f"  {row:<4} {claim.title}  [{claim.notebook or claim.status}]")
+        print(f"  {row:<4} {claim.title}  [{claim.notebook if claim.notebook in params.PARAMS else claim.status}]")
     for notebook in params.PARAMS:
         print()
         _print_parameters(notebook)
@@ -140,12 +140,16 @@ def _run(chosen: argparse.Namespace) -> int:
 
 
 def _all(chosen: argparse.Namespace) -> int:
+    from . import run  # see _execute
+
     print(run.cost(chosen.profile), flush=True)
     return _execute(chosen.profile, None)
 
 
 def _execute(profile: str, notebooks: Mapping[str, Mapping[str, Any]] | None) -> int:
     """Run, build the pages, print the verdict table last; 1 when a notebook failed or an identity is broken."""
+    from . import run, site  # papermill and nbconvert take a second to import, which the other commands need not wait for
+
     outcomes = run.run_profile(profile, notebooks)
     index = site.build(profile)
     for outcome in outcomes:

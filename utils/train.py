@@ -1,8 +1,8 @@
 """One plain training loop: losses often, weights at log-spaced steps, the same bits again, also after a kill.
 
-Plain SGD on the cross-entropy, a constant learning rate, no augmentation, no schedule, no early stopping: the papers ask
-how interactions change while a network learns *and over-fits*, so nothing may stand in the way of either. The training
-settings of the papers are not published; whoever picks some does it by the loss curves alone.
+Plain SGD on the cross-entropy, a constant learning rate, no augmentation, no schedule, no early stopping: the papers
+ask how interactions change while a network learns *and over-fits*, so nothing may stand in the way of either. The
+training settings of the papers are not published; whoever picks some does it by the loss curves alone.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ class Run:
     """A finished training run.
 
     steps    the checkpoint steps, first 0, last ``config.steps``
-    losses   DataFrame with columns step, train_loss, test_loss, train_accuracy, test_accuracy (mean cross-entropy in nats)
+    losses   DataFrame: step, train_loss, test_loss (mean cross-entropy in nats), train_accuracy, test_accuracy
     data     sha256 of the training and the test images used
     """
 
@@ -139,8 +139,8 @@ class Run:
 def fit(config: TrainConfig, folder: Path | str) -> Run:
     """Trains as ``config`` says into ``folder``; goes on where a killed call stopped; returns at once when done.
 
-    Writes ``weights-<step>.safetensors`` per checkpoint, ``losses.csv`` (last) and ``config.json``. The bits are the same
-    for the same config, versions, CPU model and number of threads, with or without kills between.
+    Writes ``weights-<step>.safetensors`` per checkpoint, ``losses.csv`` (last) and ``config.json``. The bits are the
+    same for the same config, versions, CPU model and number of threads, with or without kills between.
 
     DivergedError when a loss is not finite; ValueError when the folder holds another run; errors of ``datasets.load``.
     """
@@ -175,7 +175,7 @@ class _Trainer:
         train = datasets.load(config.dataset, "train", config.n_train)
         test = datasets.load(config.dataset, "test", config.n_test)
         if len(train) < config.batch:
-            raise ValueError(f"batch = {config.batch} is more than the {len(train)} training images of {config.dataset}")
+            raise ValueError(f"batch = {config.batch} is more than the {len(train)} images of {config.dataset}")
         self.described = {"config": config.model_dump(), "in_shape": list(train.shape), "classes": len(train.classes),
                           "steps": config.checkpoint_steps, "data": {"train": train.sha256, "test": test.sha256}}
         self.train, self.test = self._on_device(train), self._on_device(test)
@@ -192,11 +192,10 @@ class _Trainer:
         return part.images.to(self.device), part.labels.to(self.device)
 
     def _fresh_model(self, train: datasets.Images) -> nn.Module:
-        pixels = train.images.double()
-        mean, std = pixels.mean((0, 2, 3)), pixels.std((0, 2, 3)).clamp(min=1e-3)
+        mean, std = _channel_statistics(train.images)
         model = models.build(self.config.model, train.shape, len(train.classes), self.config.width, self.config.seed,
                              mean=mean, std=std)
-        # Channels last is the order in which CPUs (and tensor cores) convolve fastest; weights are saved in the usual one.
+        # Channels last is the order in which CPUs and tensor cores convolve fastest; weights are saved in the usual one.
         return model.to(self.device, memory_format=torch.channels_last).train()
 
     # The loop ----------------------------------------------------------------------------------------------------
@@ -234,7 +233,7 @@ class _Trainer:
         self.step += 1
 
     def batch_of(self, step: int) -> torch.Tensor:
-        """Positions (batch,) of the images of a step: a part of that epoch's permutation, which no other step changes."""
+        """Positions (batch,) of the images of a step: a part of the epoch's permutation, whatever came before."""
         count = len(self.train[1])
         epoch, position = divmod(step, count // self.config.batch)
         if epoch != self.epoch:
@@ -262,17 +261,24 @@ class _Trainer:
 
     def refuse_divergence(self, loss: float) -> None:
         if not math.isfinite(loss):
-            raise DivergedError(f"training {self.config.model} diverged: the loss is {loss} at step {self.step} with lr = "
-                                f"{self.config.lr:g} (momentum {self.config.momentum:g}); use a lower lr")
+            raise DivergedError(f"training {self.config.model} diverged: the loss is {loss} at step {self.step} with "
+                                f"lr = {self.config.lr:g} (momentum {self.config.momentum:g}); use a lower lr")
 
     # What is on disk -----------------------------------------------------------------------------------------------
 
     def claim_folder(self) -> None:
         """Writes config.json, or ValueError when it is there and says something else."""
         path = self.folder / "config.json"
+        if path.is_file():
+            try:
+                found = io.read_json(path)
+            except io.DamagedFileError as error:  # nobody knows what the rest belongs to: start over
+                for damaged in (path, self.folder / "losses.csv"):
+                    if damaged.is_file():
+                        io.set_aside(damaged, str(error))
         if not path.is_file():
             io.write_json(path, self.described)
-        elif (found := io.read_json(path)) != self.described:
+        elif found != self.described:
             differ = [key for key, value in self.described["config"].items() if found["config"].get(key) != value]
             raise ValueError(f"{self.folder} holds another run (it differs in {', '.join(differ) or 'the data'}): "
                              "give another folder, or delete this one")
@@ -290,8 +296,9 @@ class _Trainer:
                 arrays[f"momentum.{k}"] = state["momentum_buffer"]
         path = self.scratch / f"arrays-{self.step}.safetensors"
         io.save_arrays(path, arrays)
-        io.write_json(self.scratch / "state.json", {"step": self.step, "arrays": path.name, "losses": self.losses,
-                                                    "sha256": io.sha256_file(path), "weights": self.weights})
+        io.write_json(self.scratch / "state.json", {"run": self.described, "step": self.step, "arrays": path.name,
+                                                    "sha256": io.sha256_file(path), "weights": self.weights,
+                                                    "losses": self.losses})
         for old in self.scratch.glob("arrays-*.safetensors"):
             if old != path:
                 old.unlink()
@@ -304,7 +311,8 @@ class _Trainer:
             state = io.read_json(self.scratch / "state.json")
             expected = {self.scratch / state["arrays"]: state["sha256"]}
             expected |= {self.folder / name: sha256 for name, sha256 in state["weights"].items()}
-            bad = [path.name for path, sha256 in expected.items() if not path.is_file() or io.sha256_file(path) != sha256]
+            bad = [p.name for p, sha256 in expected.items() if not p.is_file() or io.sha256_file(p) != sha256]
+            bad += ["state of another run"] if state["run"] != self.described else []
         except io.DamagedFileError as error:
             bad = [str(error)]
         if bad:
@@ -327,6 +335,15 @@ class _Trainer:
         shutil.rmtree(self.scratch)
 
 
+def _channel_statistics(images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Mean and standard deviation (C,) float64 over images and pixels, block by block to save memory."""
+    count = images.numel() // images.shape[1]
+    mean = sum(block.sum((0, 2, 3), dtype=torch.float64) for block in images.split(_EVAL_BATCH)) / count
+    centred = (block.double() - mean.view(1, -1, 1, 1) for block in images.split(_EVAL_BATCH))
+    variance = sum(block.square().sum((0, 2, 3)) for block in centred) / count
+    return mean, variance.sqrt().clamp(min=1e-3)  # a channel that is constant must not be divided by 0
+
+
 def _weights_name(step: int) -> str:
     return f"weights-{step}.safetensors"
 
@@ -336,7 +353,8 @@ def _deterministic() -> Iterator[None]:
     """Inside, torch refuses algorithms whose result varies from call to call; outside, all is as it was."""
     # cuBLAS is reproducible with a fixed workspace only; it reads this when CUDA is used for the first time.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    before, warn_only = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    before = torch.are_deterministic_algorithms_enabled()
+    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
     torch.use_deterministic_algorithms(True)
     try:
         with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):

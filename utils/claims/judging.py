@@ -14,6 +14,7 @@ of them (an intersection-union test). Verdicts are pure data: the same numbers g
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -58,7 +59,7 @@ class _Case:
         if taken:
             raise ValueError(f"control= may not use the names {taken}: they are written by the judge")
 
-    @property
+    @functools.cached_property
     def registry(self) -> Registry:
         return load(self.claims)
 

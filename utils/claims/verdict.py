@@ -131,16 +131,18 @@ class Verdict(_Data):
 
 def plain(value: Any) -> Any:
     """``value`` as JSON data: dataclasses and models as dicts, arrays as lists, floats to 12 significant digits."""
-    if isinstance(value, pydantic.BaseModel):
-        return plain(value.model_dump(mode="json"))
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return plain(dataclasses.asdict(value))
-    if isinstance(value, np.generic | np.ndarray | torch.Tensor):
-        return plain(value.tolist())
-    if isinstance(value, float):
+    if value is None or type(value) in (str, int, bool):
+        return value
+    if type(value) is float:
         return float(f"{value:.{_DIGITS}g}") + 0.0 if math.isfinite(value) else None  # + 0.0: no negative zero
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
-    return value
+    if isinstance(value, np.generic | np.ndarray | torch.Tensor):
+        return plain(value.tolist())
+    if isinstance(value, pydantic.BaseModel):
+        return plain(value.model_dump(mode="json"))
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return plain(dataclasses.asdict(value))
+    raise TypeError(f"a verdict keeps plain data (numbers, text, lists, dicts, arrays), not {type(value).__name__}")

@@ -15,7 +15,7 @@ from ..params import Study
 from .base import ensure_all
 from .runs import GamesJob, Null, SplitGames, SplitJob, TrainJob
 
-__all__ = ["Extracted", "System", "extracted", "systems"]
+__all__ = ["Extracted", "System", "accuracies", "extracted", "other_analyses", "scope", "systems"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,6 +42,20 @@ def systems(p: Study) -> list[System]:
         found.append(System(f"{network}{width}/{p.dataset}", f"{network}{width.replace('_w', ', width ')}",
                             tuple(TrainJob.of(config) for config in configs)))
     return found
+
+
+def accuracies(runs: list[train.Run]) -> list[float]:
+    """Test accuracy of each seed's network at the end of training."""
+    return [run.test_accuracy for run in runs]
+
+
+def scope(p: Study, system: System) -> str:
+    """For what a verdict on ``system`` speaks, in a sentence."""
+    config = system.jobs[0].config
+    seeds = ", ".join(map(str, p.seeds))
+    return (f"{len(p.seeds)} networks {system.name} (seeds {seeds}) trained for {config.steps} steps of plain SGD (lr "
+            f"{config.lr:g}, batch {config.batch}) on {config.n_train} images of {p.dataset}; {p.images} training images, "
+            f"{p.n_players} patches each, baseline: mean image; kappa {p.kappa:g}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,3 +138,14 @@ def extracted(
         l1=stack([s.l1 for s in splits]), steps=games[0].steps.numpy()[keep],
         saturated=stack([g.saturated for g in games])[:, keep],
         noise_floor=stack([g.noise_floor for g in games])[:, keep])
+
+
+def other_analyses(p: Study, system: System, checkpoints: tuple[int, ...] | None = None,
+                   null: Null | None = None) -> dict[str, tuple[Extracted, Extracted | None]]:
+    """The same extraction at the other order weights and with a second draw of players, each with its null games."""
+    cases: dict[str, dict[str, float | int]] = {f"order weight {w:+g}": {"order_weight": w} for w in p.order_weights[1:]}
+    if p.second_draw:
+        cases["second draw of players"] = {"draw": 1}
+    return {name: (extracted(p, system, checkpoints=checkpoints, **case),
+                   extracted(p, system, checkpoints=checkpoints, null=null, **case) if null else None)
+            for name, case in cases.items()}

@@ -64,10 +64,10 @@ def build(name: str, in_shape: Sequence[int], classes: int = 10, width: int | No
 def layers(model: nn.Module) -> list[str]:
     """Names of the layers to look at, input side first, each found in ``dict(model.named_modules())``.
 
-    The output layer is not among them: its features are the logits. ValueError for a network that is not of this package.
+    The output layer is not among them: its features are the logits. ValueError for a network that is none of ours.
     """
     names = getattr(model, "layers", None)
     if not isinstance(names, (list, tuple)) or not set(names) <= {name for name, _ in model.named_modules()}:
-        raise ValueError(f"{type(model).__name__} does not say which layers to look at: give their names yourself, out of "
-                         "dict(model.named_modules())")
+        raise ValueError(f"{type(model).__name__} does not say which layers to look at: give their names yourself, out "
+                         "of dict(model.named_modules())")
     return list(names)

@@ -16,8 +16,8 @@ class LeNet(nn.Module):
     """conv 6@5x5, pool, conv 16@5x5, pool, 120, 84, ``classes``. Takes 32x32 images, and 28x28 ones in a zero frame.
 
     ``width`` is the number of channels of the first convolution (6); the other sizes keep their ratio to it. Layers to
-    look at: ``conv1``, ``conv2`` (after ReLU and pooling), ``fc1``, ``fc2`` (after ReLU). Initialised as PyTorch does by
-    default.
+    look at: ``conv1``, ``conv2`` (after ReLU and pooling), ``fc1``, ``fc2`` (after ReLU). Initialised as PyTorch does
+    by default.
     """
 
     layers = ("conv1", "conv2", "fc1", "fc2")

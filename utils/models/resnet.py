@@ -40,8 +40,8 @@ class ResNet(nn.Module):
     """Stem, ``3 * blocks`` residual blocks of width, 2*width and 4*width channels, global average, ``classes`` logits.
 
     ResNet-20 has ``blocks = 3``. Images of any size from 8x8. Layers to look at: ``stem`` and ``block1`` … ``block9``,
-    each after its last ReLU. Initialisation as in the paper: He normal (fan-out) for convolutions; PyTorch's default for
-    the last layer; batch normalisation starts as the identity and, in eval mode, uses the running statistics.
+    each after its last ReLU. Initialisation as in the paper: He normal (fan-out) for convolutions; PyTorch's default
+    for the last layer; batch normalisation starts as the identity and, in eval mode, uses the running statistics.
     """
 
     def __init__(self, in_shape: Sequence[int], classes: int, width: int, mean: object = None, std: object = None, *,

@@ -17,6 +17,7 @@ __all__ = ["PARAMS", "TRAINING", "Common", "Sparsity", "StartHere", "Strict", "S
 
 Dataset = Literal["mnist_part", "mnist", "cifar10"]
 Network = Literal["mlp7", "lenet", "vgg11", "resnet20"]
+Salience = Literal["mean_output", "max_per_sample", "max_over_samples"]
 
 
 class Strict(BaseModel):
@@ -129,7 +130,8 @@ class Sparsity(Study):
         default=(0.03, 0.04, 0.05), min_length=2,
         description="values of kappa whose interactions L12 compares (Cheng et al. 2024, App. J)")
     mass: float = Field(0.9, gt=0, lt=1, description="D2, L2: share of Σ|I| that the strongest interactions must hold")
-    salience: float = Field(0.05, gt=0, lt=1, description="L2: salient when |I| exceeds this share of the largest |I|")
+    salience: Salience = Field("max_over_samples", description="L2: when an interaction counts as salient (names and "
+                                                               "thresholds: utils.metrics.salience)")
 
     @model_validator(mode="after")
     def _kappa_among(self) -> Sparsity:
@@ -144,8 +146,10 @@ class TwoPhase(Study):
     checkpoints: int = Field(13, ge=6, description="log-spaced training steps at which interactions are extracted, "
                                                    "initialisation included")
     time_points: int = Field(6, ge=3, description="checkpoints drawn as bars per order, as in the papers' figure")
-    tau: float = Field(0.03, gt=0, lt=1, description="D3: salient when |I| ≥ this share of E|v(N) - v(∅)| at "
-                                                     "the checkpoint (sensitivity; the primary mean order has none)")
+    kappa: float = Field(0.02, ge=0, lt=1, description="bound of |δ_T| as a fraction of |v(N) - v(∅)| in the split; 0 = "
+                                                       "the split reproduces v itself (Chen et al. 2024: 0.02)")
+    salience: Salience = Field("mean_output", description="D3: when an interaction counts as salient in the figure and the "
+                                                          "sensitivity; the primary mean order has no threshold")
 
     @model_validator(mode="after")
     def _points_among(self) -> TwoPhase:

@@ -12,9 +12,10 @@ from .. import stats
 from ..claims import Part
 from ..jobs.study import Extracted
 from ..metrics import salience, sparsity
+from ..params import Sparsity
 
-__all__ = ["FIRST", "LAST", "count_parts", "identity_errors", "kappa_parts", "kappa_table", "match_table", "profiles",
-           "sparsity_parts"]
+__all__ = ["FIRST", "LAST", "controls", "count_parts", "identity_errors", "kappa_controls", "kappa_parts", "kappa_table",
+           "match_table", "profiles", "sparsity_parts"]
 
 FIRST, LAST = 0, 1
 """Checkpoints of the arrays judged here: before training, after training."""
@@ -38,26 +39,41 @@ def _trained(e: Extracted, values: torch.Tensor, certified_only: bool, at: int =
     return ((values[:, at] * keep).nansum(-1) / keep.sum(-1)).numpy()
 
 
-def sparsity_parts(e: Extracted, smooth: Extracted, mass: float, certified_only: bool = False) -> list[Part]:
-    """D2: share of interactions that carry ``mass``, and Gini above the untrained network (N0) and smooth games (N3).
+def sparsity_parts(p: Sparsity, e: Extracted, smooth: Extracted, certified_only: bool = False) -> list[Part]:
+    """D2: share of interactions that carry p.mass, and Gini above the untrained network (N0) and smooth games (N3).
 
     e: checkpoints (first, last); smooth: null games matched to e's, of which the last checkpoint counts.
     """
     gini = sparsity.gini(e.merged)
     nulls = np.maximum(_trained(e, gini, certified_only, FIRST),
                        _trained(smooth, sparsity.gini(smooth.merged), certified_only))
-    return [Part("mass90", _trained(e, sparsity.mass_fraction(e.merged, mass), certified_only)),
+    return [Part("mass90", _trained(e, sparsity.mass_fraction(e.merged, p.mass), certified_only)),
             Part("gini_above_null", _trained(e, gini, certified_only) - nulls)]
 
 
-def count_parts(e: Extracted, smooth: Extracted, mass: float, rule: salience.Rule, data: str,
-                certified_only: bool = False) -> list[Part]:
+def _counts(e: Extracted, rule: salience.Rule) -> torch.Tensor:
+    return salience.salient_counts(e.merged, salience.threshold(e.merged, e.v, rule)).double()
+
+
+def count_parts(p: Sparsity, e: Extracted, smooth: Extracted, certified_only: bool = False) -> list[Part]:
     """L2: :func:`sparsity_parts` and the mean number of salient interactions per image, against the paper's count."""
-    counts = salience.salient_counts(e.merged, salience.threshold(e.merged, e.v, rule)).double()
-    number = _trained(e, counts, certified_only)
-    suffix = "_cifar" if data == "cifar10" else ""
-    return [*sparsity_parts(e, smooth, mass, certified_only),
+    number = _trained(e, _counts(e, p.salience), certified_only)
+    suffix = "_cifar" if p.dataset == "cifar10" else ""
+    return [*sparsity_parts(p, e, smooth, certified_only),
             Part(f"count_not_fewer{suffix}", number), Part(f"count_not_more{suffix}", number)]
+
+
+def controls(p: Sparsity, e: Extracted, smooth: Extracted, noise: Extracted) -> dict[str, dict[str, float]]:
+    """Means over seeds and images for the trained network and each null, under every salience rule."""
+    cases = {"trained": (e, LAST), "untrained (N0)": (e, FIRST), "iid noise (N2)": (noise, 0),
+             "smooth random (N3)": (smooth, LAST)}
+    found = {}
+    for label, (games, at) in cases.items():
+        merged = games.merged
+        found[label] = {"mass90": float(sparsity.mass_fraction(merged, p.mass)[:, at].mean()),
+                        "gini": float(sparsity.gini(merged)[:, at].nanmean())}
+        found[label] |= {f"salient, {rule}": float(_counts(games, rule)[:, at].mean()) for rule in salience.RULES}
+    return found
 
 
 def _similarities(a: Extracted, b: Extracted, top: int = 50) -> dict[str, torch.Tensor]:
@@ -76,6 +92,23 @@ def kappa_parts(main: Extracted, others: Mapping[float, Extracted], certified_on
     pairs = [{name: _trained(main, value, certified_only) for name, value in _similarities(main, other).items()}
              for other in others.values()]
     return [Part(name, np.min([pair[name] for pair in pairs], axis=0)) for name in pairs[0]]
+
+
+def kappa_controls(main: Extracted, others: Mapping[float, Extracted]) -> dict[str, float]:
+    """Rank correlation with each other kappa over the interactions salient in either, mean over seeds and images."""
+    found = {}
+    for kappa, other in others.items():
+        pairs = []
+        for games in (main, other):
+            merged = games.merged[:, LAST]
+            tau = salience.threshold(merged, games.v[:, LAST], "max_per_sample")
+            pairs.append((torch.cat([merged.and_, merged.or_], -1), torch.cat(merged.salient(tau), -1)))
+        (one, here), (two, there) = pairs
+        either = (here | there).flatten(0, -2)
+        ranks = [stats.spearman(x[k].numpy(), y[k].numpy())
+                 for x, y, k in zip(one.flatten(0, -2), two.flatten(0, -2), either, strict=True) if int(k.sum()) > 2]
+        found[f"rank correlation of salient interactions with kappa = {kappa:g}"] = float(np.nanmean(ranks))
+    return found
 
 
 def profiles(cases: Mapping[str, Extracted], points: int = 120) -> pd.DataFrame:

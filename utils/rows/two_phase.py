@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 import torch
@@ -10,14 +12,45 @@ from .. import lattice, stats
 from ..claims import Part, Premise
 from ..interactions import Interactions
 from ..jobs.study import Extracted
-from ..metrics import dynamics, nulls, orders, salience
+from ..metrics import dynamics, nulls, orders, salience, sparsity
+from ..params import TwoPhase
 from ..train import Run
 
-__all__ = ["GRID", "bar_table", "gap_parts", "gap_steps", "loss_gap", "mean_order_table", "overfits", "phase_parts",
-           "spindle_controls", "spindle_parts", "spindle_table", "turning_steps"]
+__all__ = ["GRID", "bar_table", "dynamics_tables", "gap_controls", "gap_parts", "gap_steps", "loss_gap", "overfits",
+           "phase_controls", "phase_parts", "require_duality", "signal", "spindle_controls", "spindle_parts",
+           "spindle_table", "turning_steps", "uncertified"]
 
 GRID = 128
 """Points, even in log time, on which a loss gap is smoothed and searched."""
+
+Others = Mapping[str, tuple[Extracted, Extracted | None]]
+
+
+def require_duality(e: Extracted) -> None:
+    """ArithmeticError unless OR is AND on inverted masks and the model rebuilds v up to its noise terms: a bug, then."""
+    duality = float(sparsity.duality_error(e.v).max())
+    allowed = e.kappa * (e.v[..., -1] - e.v[..., 0]).abs()
+    excess = float(((e.v - e.merged.reconstruct()).abs().amax(-1) - allowed).max())
+    scale = float(e.v.abs().max())
+    print(f"max |I_or + I_and of the inverted game| / max |v| = {duality:.1e}; max |v - model| beyond kappa = {excess:.1e}")
+    if duality > 1e-8 or excess > 1e-8 * scale:
+        raise ArithmeticError("the identities of the AND-OR model fail: this is a bug, nothing below may be believed")
+
+
+def uncertified(main: Extracted, others: Others, checkpoint: int | None = None) -> float:
+    """Largest share of games above the split's tolerance among all analyses, at one checkpoint or over all."""
+    every = [main, *(e for pair in others.values() for e in pair if e is not None)]
+    done = [e.converged if checkpoint is None else e.converged[:, checkpoint] for e in every]
+    return max(float((~c).double().mean()) for c in done)
+
+
+def signal(e: Extracted, factor: float = 10.0) -> Premise:
+    """The games must stand out of the network's rounding: at every checkpoint, E_x |v(N) - v(∅)| ≥ factor x its error."""
+    strength = (e.v[..., -1] - e.v[..., 0]).abs().mean(-1)
+    rounding = e.noise_floor / 2 ** (e.found.n / 2)
+    weak = [int(step) for step, ok in zip(e.steps, (strength >= factor * rounding).all(0).tolist(), strict=True) if not ok]
+    return Premise("the games stand out of rounding", not weak,
+                   f"at step(s) {weak} the mean of |v(N) - v(∅)| is below {factor:g} times the rounding of the scores")
 
 
 def phase_parts(e: Extracted, rule: salience.Rule | None = None, certified_only: bool = False) -> list[Part]:
@@ -26,6 +59,26 @@ def phase_parts(e: Extracted, rule: salience.Rule | None = None, certified_only:
     found = [dynamics.two_phase(w, s) for w, s in zip(weighted, strength, strict=True)]
     return [Part("phase1", [f.fall for f in found]), Part("phase2", [f.rise for f in found]),
             Part("interior", [float(f.interior) for f in found])]
+
+
+def phase_controls(p: TwoPhase, e: Extracted, noise: Extracted) -> dict[str, object]:
+    """Mean order over time, that of independent noise (N2) through the same split, and t* of each seed."""
+    weighted, strength = e.moments()
+    mean = (weighted.sum(-1) / strength.sum(-1)).mean(0)
+    within = weighted / strength
+    noisy, total = noise.moments()
+    return {"step": e.steps.tolist(), "mean order": mean.tolist(),
+            "mean order, each image normalised by its own strength": within.nanmean((0, 2)).tolist(),
+            "mean order of independent noise before training (N2)": float((noisy.sum(-1) / total.sum(-1)).mean()),
+            "t* of each seed": turning_steps(e).tolist(), "salience rule of the figure": p.salience}
+
+
+def gap_controls(e: Extracted, runs: list[Run]) -> dict[str, object]:
+    """Both moments of each seed, and the distance that is one extraction cell."""
+    inner = e.steps[e.steps > 0]
+    return {"t* of each seed": turning_steps(e).tolist(), "t_gap of each seed": gap_steps(runs).tolist(),
+            "t_gap of each seed, normalised gap": gap_steps(runs, normalised=True).tolist(),
+            "factor between neighbouring checkpoints": float((inner[-1] / inner[0]) ** (1 / (len(inner) - 1)))}
 
 
 def overfits(runs: list[Run]) -> Premise:
@@ -139,10 +192,26 @@ def bar_table(e: Extracted, name: str, count: int, rule: salience.Rule | None) -
         "positive": positive[c].numpy(), "negative": negative[c].numpy()}) for c in chosen], ignore_index=True)
 
 
-def mean_order_table(e: Extracted, label: str, rule: salience.Rule | None = None) -> pd.DataFrame:
-    """Mean order at each checkpoint: mean over seeds, with its 95 % t interval across seeds."""
-    weighted, strength = e.moments(rule)
-    mu = (weighted.sum(-1) / strength.sum(-1)).numpy()
+def _mean_order_table(e: Extracted, label: str, normalised: bool = False) -> pd.DataFrame:
+    """Mean order at each checkpoint: mean over seeds, with its 95 % t interval across seeds.
+
+    normalised: each image divided by its own strength first, so that no image speaks louder for its larger scores.
+    """
+    weighted, strength = e.moments()
+    mu = ((weighted / strength).nanmean(-1) if normalised else weighted.sum(-1) / strength.sum(-1)).numpy()
     spans = [stats.t_interval(column) for column in mu.T]
-    return pd.DataFrame({"split": label, "step": e.steps, "mean order": mu.mean(0),
+    return pd.DataFrame({"curve": label, "step": e.steps, "value": mu.mean(0),
                          "low": [s.low for s in spans], "high": [s.high for s in spans]})
+
+
+def dynamics_tables(p: TwoPhase, main: Extracted, others: Others, runs: list[Run]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Curves of the D4 figure: mean order (left scale) and loss gap (right), raw and normalised in a panel each."""
+    labels = {f"order weight {p.order_weights[0]:+g}": main,
+              **{name: e for name, (e, _) in others.items() if name.startswith("order")}}
+    left, right = [], []
+    for panel, normalised in (("raw", False), ("normalised", True)):
+        left += [_mean_order_table(e, label, normalised).assign(panel=panel) for label, e in labels.items()]
+        curves = [loss_gap(run, normalised) for run in runs]
+        gap = np.mean([values for _, values in curves], axis=0)
+        right.append(pd.DataFrame({"curve": "loss gap", "step": curves[0][0], "value": gap, "panel": panel}))
+    return pd.concat(left, ignore_index=True), pd.concat(right, ignore_index=True)

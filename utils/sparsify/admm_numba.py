@@ -8,7 +8,6 @@ leaves the finite numbers in float32 is solved again in float64 and counted.
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import threading
 from collections.abc import Callable, Iterator
@@ -17,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import torch
 
-from . import kernels, schur
+from . import cache, kernels, schur
 from .lanes import LANES, aligned
 from .problem import Problem, Schedule, Solution
 
@@ -123,11 +122,11 @@ class _Block:
 
     def advance(self) -> None:
         """One window of iterations, then the certificate of every lane."""
-        dtype = self.v.dtype
+        dtype, plan = self.v.dtype, self.plan
         kernels.iterate(*self.state, *self.sums, self.v, self.x, self.y, self.lanes.astype(dtype), self.weights,
-                        self.tables, self.inverse, self.work, self.plan.window, self.plan.every, self.plan.alpha, self.exact)
-        self.age += self.plan.window
-        kernels.certify(*self.sums, self.plan.window // self.plan.every, self.v64, self.a, self.o, self.e, self.dual, self.x64,
+                        self.tables, self.inverse, self.work, plan.window, plan.every, plan.alpha, self.exact)
+        self.age += plan.window
+        kernels.certify(*self.sums, plan.window // plan.every, self.v64, self.a, self.o, self.e, self.dual, self.x64,
                         self.y64, self.lanes, self.out, self.weights64, self.tables64, self.inverse64, self.gram,
                         self.work64, self.exact)
         kernels.keep_best(self.out, self.bounds, self.a, self.o, self.dual, *self.best)
@@ -183,7 +182,8 @@ def _run(problem: Problem, exact: bool, dtype: type, games: np.ndarray, answer: 
 
 
 def solve(problem: Problem, exact: bool, tick: Callable[[int], object]) -> Solution:
-    """Solve every game of ``problem`` (CPU); ``exact`` says κ' = 0 for all of them; ``tick(games)`` reports progress."""
+    """Solve every game of ``problem`` (CPU); ``exact``: κ' = 0 for all of them; ``tick(games)`` reports progress."""
+    _prepare()
     answer = Solution.zeros(problem.v)
     dtype = np.float64 if exact or problem.tol < FLOAT32_TOL else np.float32
     _run(problem, exact, dtype, np.arange(len(problem.v)), answer, tick)
@@ -191,4 +191,24 @@ def solve(problem: Problem, exact: bool, tick: Callable[[int], object]) -> Solut
     if len(broken) and dtype is np.float32:
         _run(problem, exact, np.float64, broken, answer, lambda count: None)
         answer.broken[broken] = True
+    _seal()
     return answer
+
+
+_KERNELS = (kernels.iterate, kernels.certify, kernels.keep_best, kernels.least_norm_mean, kernels.set_inverse)
+
+
+@functools.cache
+def _prepare() -> None:
+    """Once per process, before the first kernel runs: drop cached machine code that is not what was written."""
+    cache.mend(_KERNELS)
+
+
+def _seal() -> None:
+    compilations = sum(sum(kernel.stats.cache_misses.values()) for kernel in _KERNELS)
+    if compilations > _sealed[0]:
+        _sealed[0] = compilations
+        cache.seal(_KERNELS)
+
+
+_sealed = [0]

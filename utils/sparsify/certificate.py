@@ -48,7 +48,7 @@ def weighted_l1(i_and: torch.Tensor, i_or: torch.Tensor, weights: torch.Tensor) 
 
 
 def lower_bound(v: torch.Tensor, dual: torch.Tensor, bound: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-    """The dual bound of ``dual`` (..., 2^n) for the games ``v`` (..., 2^n) and bounds κ' (...): never above the optimum.
+    """The dual bound of ``dual`` for the games ``v`` (both (..., 2^n)) and bounds κ' (...): never above the optimum.
 
     0 when the scaled bound is negative, because λ = 0 is dual feasible too.
     """

@@ -1,4 +1,4 @@
-"""The certified road: scale, solve by ADMM on a chosen backend, keep the sparse answer where it is feasible, certify."""
+"""The certified road: scale the games, solve them by ADMM on a chosen backend, certify what comes back."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from collections.abc import Callable
 import torch
 
 from . import admm_numba, admm_torch
-from .certificate import lower_bound, weighted_l1
+from .certificate import forward, lower_bound, weighted_l1
 from .problem import Problem, Solution, ticker
 
 __all__ = ["BACKENDS", "memory_needed", "solve"]
 
 BACKENDS = ("auto", "numba", "torch")
+_NUMBA_LENGTH = 1 << 14  # beyond it sixteen games at once no longer fit the cache, and there are few games to share it
 _AT_ONCE = 1 << 24  # values (games·2^n) handed to a backend at once: bounds the float64 work space
 
 
@@ -41,10 +42,12 @@ def solve(v: torch.Tensor, bound: torch.Tensor, weights: torch.Tensor, tol: floa
 
 
 def _empty(v: torch.Tensor) -> dict[str, torch.Tensor]:
+    """What a game with nothing to explain gets: no interaction, gap 0, converged, no iteration."""
     games = torch.zeros_like(v[:, 0])
     no = torch.zeros_like(games, dtype=torch.bool)
-    return {"i_and": torch.zeros_like(v), "i_or": torch.zeros_like(v), "lower_bound": games, "gap": games.clone(),
-            "converged": ~no, "iterations": games.to(torch.int64), "repaired": no, "float64_games": no.clone()}
+    facts = {name: torch.zeros_like(v) for name in ("i_and", "i_or", "sparse_and", "sparse_or")}
+    return facts | {"lower_bound": games, "gap": games.clone(), "infeasibility": games.clone(), "converged": ~no,
+                    "iterations": games.to(torch.int64), "float64_games": no}
 
 
 def _store(facts: dict[str, torch.Tensor], games: torch.Tensor, scale: torch.Tensor, problem: Problem,
@@ -53,10 +56,12 @@ def _store(facts: dict[str, torch.Tensor], games: torch.Tensor, scale: torch.Ten
     upper = weighted_l1(found.i_and, found.i_or, problem.weights)
     lower = torch.minimum(lower_bound(problem.v, found.dual, problem.bound, problem.weights), upper)
     gap = (upper - lower) / upper.clamp_min(torch.finfo(upper.dtype).tiny)
-    facts["i_and"][games] = found.i_and * scale[:, None]
-    facts["i_or"][games] = found.i_or * scale[:, None]
+    left = (problem.v - forward(found.sparse_and, found.sparse_or)).abs().amax(-1)
+    for name in ("i_and", "i_or", "sparse_and", "sparse_or"):
+        facts[name][games] = getattr(found, name) * scale[:, None]
     facts["lower_bound"][games] = lower * scale
     facts["gap"][games] = gap
+    facts["infeasibility"][games] = (left - problem.bound).clamp_min(0.0)
     facts["converged"][games] = gap <= problem.tol
     facts["iterations"][games] = found.iterations
     facts["float64_games"][games] = found.broken
@@ -67,5 +72,6 @@ def _choose(backend: str, v: torch.Tensor) -> Callable[[Problem, bool, Callable[
         raise ValueError(f"unknown backend {backend!r}: choose one of {', '.join(map(repr, BACKENDS))}")
     if backend == "numba" and v.device.type != "cpu":
         raise ValueError(f"backend='numba' works on the CPU, the games are on {v.device}: use 'torch' or 'auto'")
-    fits = v.device.type == "cpu"
-    return admm_numba.solve if backend == "numba" or (backend == "auto" and fits) else admm_torch.solve
+    # By the device and n alone, never by the number of games: a game's bits must not depend on its neighbours.
+    compiled = v.device.type == "cpu" and v.shape[-1] <= _NUMBA_LENGTH
+    return admm_numba.solve if backend == "numba" or (backend == "auto" and compiled) else admm_torch.solve

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numba
 
+from .cache import compiled
 from .lanes import add, choose, clip, div, fma, load, maxabs, mul, splat, store, sub, wide, zero
 
 __all__ = ["certify", "iterate", "keep_best", "least_norm_mean", "set_inverse"]
@@ -105,7 +106,7 @@ def _solve(x, tables, inverse, work):
         _rotate(x, start, low[0], low[1], low[2], low[3], True)
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def set_inverse(inverse, lane, shift, dims, values, vectors):
     """Write (G + shift)^{-1} of every dimension into lane ``lane`` of ``inverse`` (Σd², LANES)."""
     first, at = 0, 0
@@ -141,8 +142,9 @@ def _adjoint(x, y):
     _zeta(y)
 
 
-@numba.njit(nogil=True, cache=True)
-def iterate(w_and, w_or, w_e, dual, s_and, s_or, s_e, v, x, y, lanes, weights, tables, inverse, work, steps, every, alpha, exact):
+@compiled
+def iterate(w_and, w_or, w_e, dual, s_and, s_or, s_e, v, x, y, lanes, weights, tables, inverse, work, steps, every,
+            alpha, exact):
     """``steps`` iterations; every ``every``-th state is added to the sums ``s_*``, which are cleared first.
 
     lanes (3, LANES): θ, μκ̂, 1/μ.
@@ -224,7 +226,7 @@ def _move_row(w, sums, out, row, gradient, limit, pull, two, keep):
         store(sums, row, add(load(sums, row), value))
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def least_norm_mean(out, v, x, y, tables, inverse, work):
     """Row 0 of ``out`` ← the mean of |Dᵀ G^{-1} v| over the 2(2^n - 1) interactions: the size of a typical one."""
     rows = v.shape[0]
@@ -259,7 +261,7 @@ def _residual(a, o, x, y, v):
         store(x, t, sub(load(v, t), load(x, t)))
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def certify(s_and, s_or, s_e, count, v, a, o, e, dual, x, y, lanes, out, weights, tables, inverse, gram, work, exact):
     """From sums over ``count`` states, in float64: feasible (a, o), ``dual``, and their bounds in ``out``.
 
@@ -320,7 +322,7 @@ def _bounds(v, a, o, dual, x, y, bound, out, weights):
     store(out, 1, div(sub(linear, mul(bound, size)), maxabs(splat(v, 1e-300), scale)))
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def keep_best(out, best, a, o, dual, best_a, best_o, best_dual):
     """In every lane: the (a, o) of the smaller upper bound and the dual of the larger lower bound seen so far."""
     upper, lower, least, most = load(out, 0), load(out, 1), load(best, 0), load(best, 1)

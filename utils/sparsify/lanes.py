@@ -15,7 +15,8 @@ from numba.core import cgutils
 from numba.core.datamodel import models, register_default
 from numba.extending import intrinsic
 
-__all__ = ["LANES", "add", "aligned", "choose", "clip", "div", "fma", "load", "maxabs", "mul", "splat", "store", "sub", "wide", "zero"]
+__all__ = ["LANES", "add", "aligned", "choose", "clip", "div", "fma", "load", "maxabs", "mul", "splat", "store", "sub",
+           "wide", "zero"]
 
 LANES = 16
 

@@ -1,10 +1,11 @@
 """The published sparsifier: full-batch subgradient descent with momentum, on our fast transforms.
 
-The public code of the lab learns p and q (our γ and -δ) by SGD on dense 2^n x 2^n matrices, in float32. This is the same
-loop, with the same fixed schedule, in float64 and O(n 2^n) a step; its subgradient is the sign of the interactions sent
-back through the transposed transforms, so no automatic differentiation is needed. Kept as published: p = q = 0 at the
-start, q clipped at the *start* of an iteration (so the last step may leave the bound), δ_∅ free, order 0 counted in the
-loss, the last iterate returned, no stopping test. Not kept: the answer is made feasible at the end (δ_∅ = 0, |δ_T| ≤ κ').
+The public code of the lab learns p and q (our γ and -δ) by SGD on dense 2^n x 2^n matrices, in float32. This is the
+same loop with the same fixed schedule, in float64 and O(n 2^n) a step; its subgradient is the sign of the interactions
+sent back through the transposed transforms, so no automatic differentiation is needed. Kept as published: p = q = 0 at
+the start, q clipped at the *start* of an iteration (so the last step may leave the bound), δ_∅ free, order 0 counted in
+the loss, the last iterate returned, no stopping test. Not kept: at the end the answer is made feasible (δ_∅ = 0,
+|δ_T| ≤ κ').
 
 The loop has no notion of scale: multiplying v by c acts as dividing the learning rate by c.
 """
@@ -43,7 +44,7 @@ class PaperSettings:
 
     @classmethod
     def preset(cls, name: str) -> PaperSettings:
-        """``image`` (the default), ``tabular``, ``language`` or ``patient`` (lr 1e-6, 50,000 steps: the best we saw)."""
+        """``image`` (the default), ``tabular``, ``language`` or ``patient`` (lr 1e-6, 50,000 steps: its best)."""
         presets = {"image": cls(), "tabular": cls(learning_rate=1e-4), "language": cls(iterations=20_000),
                    "patient": cls(learning_rate=1e-6, iterations=50_000)}
         if name not in presets:

@@ -46,7 +46,9 @@ class Split(Generic[Array]):
     l1: Array  # the same sum without weights
     converged: Array  # bool: gap <= tol; always False for "paper", which certifies nothing
     iterations: Array  # int64
-    repaired: Array  # bool: no feasible point on the sparse iterate's support; small dense terms were added
+    sparse_and: Array  # (..., 2^n) the sparse iterate that i_and, i_or repair: exact zeros off its support
+    sparse_or: Array
+    infeasibility: Array  # excess of |v - reconstruct(sparse_and, sparse_or)| over κ', relative to max |v - v(∅)|
     float64_games: Array  # bool: float32 broke down and the game was solved again in float64
     raw_objective: Array  # "paper": the weighted L1 of the last iterate before it was made feasible; else = objective
 
@@ -82,6 +84,9 @@ def split(v: Array, kappa: float = 0.04, order_weight: float = 0.2, tol: float =
         facts = _paper(centred, bound, weights, paper or PaperSettings(), progress)
     else:
         facts = certified.solve(centred, bound, weights, tol, max_iterations, backend, progress)
+    for name in ("sparse_and", "sparse_or"):
+        facts[name] = facts[name].clone()
+    facts["sparse_and"][:, 0], facts["sparse_or"][:, 0] = flat[:, 0], 0.0
     facts |= _conventions(flat, facts["i_and"], facts["i_or"], bound, weights)
     facts.setdefault("raw_objective", facts["objective"])
     shaped = {k: x.reshape(tensor.shape if x.ndim == 2 else tensor.shape[:-1]) for k, x in facts.items()}
@@ -130,6 +135,8 @@ def _paper(v: torch.Tensor, bound: torch.Tensor, weights: torch.Tensor, settings
         found = solve_paper(v, bound, settings, tick)
     games = v[:, 0]
     unknown, no = torch.full_like(games, torch.nan), torch.zeros_like(games, dtype=torch.bool)
-    return {"i_and": found.i_and, "i_or": found.i_or, "lower_bound": unknown, "gap": unknown.clone(), "converged": no,
-            "iterations": torch.full_like(games, settings.iterations, dtype=torch.int64), "repaired": no.clone(),
-            "float64_games": no.clone(), "raw_objective": weighted_l1(found.raw_and, found.raw_or, weights)}
+    return {"i_and": found.i_and, "i_or": found.i_or, "sparse_and": found.i_and, "sparse_or": found.i_or,
+            "lower_bound": unknown, "gap": unknown.clone(), "converged": no, "float64_games": no.clone(),
+            "infeasibility": torch.zeros_like(games),
+            "iterations": torch.full_like(games, settings.iterations, dtype=torch.int64),
+            "raw_objective": weighted_l1(found.raw_and, found.raw_or, weights)}

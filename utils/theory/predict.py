@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Literal, get_args
 
 import torch
+from scipy.optimize import minimize_scalar
 
 from .. import lattice
 from ..lattice import Array
@@ -34,8 +35,9 @@ MODELS: tuple[str, ...] = get_args(Model)
 Pair = tuple[torch.Tensor, torch.Tensor]
 Predict = Callable[[torch.Tensor], torch.Tensor]  # parameters (k,) → shares (k, ..., n)
 
-_ZOOMS, _ZOOM_POINTS = 6, 9  # each zoom shrinks the bracket fourfold: 1/4096 of a cell of the grid
-_STARTS = 3  # shares are sums of |I|, whose kinks give the distance more than one valley: the deepest few are searched
+# Shares are sums of |I|, whose kinks give the distance more than one valley over the parameter: up to _STARTS valleys of
+# the grid less than _DEPTH above its lowest point are searched, to _PRECISION of a cell.
+_STARTS, _DEPTH, _PRECISION = 3, 0.05, 1e-4
 
 
 @dataclasses.dataclass(frozen=True)
@@ -175,8 +177,8 @@ def fit_model(
 
     ``w_and``, ``w_or`` (X, 2^n): final interactions of the samples used for fitting; ``real`` (..., n): distributions at any
     number of times, each fitted by itself, with the same ``tau``. A grid over the parameter's whole range (σ²: see
-    :func:`sigma2_grid`; λ: 0..8; K: 1..n; a: 0..1), then repeated zooming into its deepest valleys (no zoom for K). The
-    smaller value wins a tie. Raises ValueError when ``real`` is not a distribution over the same n orders.
+    :func:`sigma2_grid`; λ: 0..8; K: 1..n; a: 0..1), then Brent's search inside its deepest valleys (not for K). The smaller
+    value wins a tie. Raises ValueError when ``real`` is not a distribution over the same n orders.
     """
     predict = _predictor(w_and, w_or, model, tau, initial)
     n = lattice.players_of(w_and.shape[-1])
@@ -211,35 +213,32 @@ def _nearest(
     """(value, total variation, shares) of the nearest prediction, searched between the neighbours of the best valleys."""
     distance = _distance(shares, target)
     around = torch.nn.functional.pad(distance, (1, 1), value=math.inf)
-    valleys = ((distance <= around[:-2]) & (distance <= around[2:])).nonzero()[:, 0]
+    deep = (distance <= around[:-2]) & (distance <= around[2:]) & (distance <= distance.min() + _DEPTH)
+    valleys = deep.nonzero()[:, 0]
     starts = valleys[distance[valleys].argsort(stable=True)][:_STARTS].tolist()
     found = [(float(grid[at]), float(distance[at]), shares[at]) for at in starts]
     if model != "cut":
-        found = [_zoom(predict, target, grid, at, logarithmic=model == "noise") for at in starts]
+        ends = [(float(grid[max(at - 1, 0)]), float(grid[min(at + 1, len(grid) - 1)])) for at in starts]
+        found += [_between(predict, target, *pair, logarithmic=model == "noise") for pair in ends]
     return min(found, key=lambda point: (point[1], point[0]))
 
 
 def _distance(shares: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-    # A prediction without any salient interaction is no distribution (NaN): as far away as can be.
-    return ((shares - target).abs().sum(-1) / 2).nan_to_num(nan=math.inf)
+    # A prediction without any salient interaction is no distribution (NaN): as far away as can be, which is 1.
+    return ((shares - target).abs().sum(-1) / 2).nan_to_num(nan=1.0)
 
 
-def _zoom(
-    predict: Predict, target: torch.Tensor, grid: torch.Tensor, at: int, logarithmic: bool
+def _between(
+    predict: Predict, target: torch.Tensor, low: float, high: float, logarithmic: bool
 ) -> tuple[float, float, torch.Tensor]:
-    for _ in range(_ZOOMS):
-        low, best, high = (float(grid[min(max(i, 0), len(grid) - 1)]) for i in (at - 1, at, at + 1))
-        grid = _between(low, high, best, logarithmic)
-        shares = predict(grid)
-        distance = _distance(shares, target)
-        at = int(distance.argmin())
-    return float(grid[at]), float(distance[at]), shares[at]
+    """Brent's bounded search for the nearest prediction between two parameters."""
+    logarithmic = logarithmic and low > 0
+    ends = (math.log(low), math.log(high)) if logarithmic else (low, high)
 
+    def at(point: float) -> tuple[float, float, torch.Tensor]:
+        value = math.exp(point) if logarithmic else float(point)
+        shares = predict(torch.tensor([value], dtype=torch.float64))
+        return value, float(_distance(shares, target)), shares[0]
 
-def _between(low: float, high: float, best: float, logarithmic: bool) -> torch.Tensor:
-    """A finer sorted grid from ``low`` to ``high`` that still holds ``best``, so that zooming never loses ground."""
-    if logarithmic and low > 0:
-        fine = torch.logspace(math.log10(low), math.log10(high), _ZOOM_POINTS, dtype=torch.float64)
-    else:
-        fine = torch.linspace(low, high, _ZOOM_POINTS, dtype=torch.float64)
-    return torch.unique(torch.cat([fine, fine.new_tensor([low, best, high])]))
+    options = {"xatol": _PRECISION * (ends[1] - ends[0])}
+    return at(minimize_scalar(lambda point: at(point)[1], bounds=ends, method="bounded", options=options).x)

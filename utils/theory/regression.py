@@ -32,7 +32,7 @@ _SCALE = (1.0, math.sqrt(2.0))  # D^½ of one player
 _FORWARD = tuple(tuple(_U[i][j] * _SCALE[i] for i in (0, 1)) for j in (0, 1))  # Uᵀ D^½
 _BACK = tuple(tuple(_U[i][j] / _SCALE[i] for j in (0, 1)) for i in (0, 1))  # D^-½ U
 
-# Players are transformed five at a time by one 32 x 32 product: a constant number of operations per value and player,
+# Players are transformed up to five at a time by one 32 x 32 product: a constant number of operations per value and player,
 # and large enough for BLAS and GPUs, where single butterflies would be bound by memory.
 _TOGETHER = 5
 
@@ -71,12 +71,14 @@ def _kernel(one: tuple[tuple[float, float], ...], players: int, dtype: torch.dty
 def _cascade(x: torch.Tensor, one: tuple[tuple[float, float], ...]) -> torch.Tensor:
     """The 2 x 2 matrix ``one`` applied along every player of ``x`` (..., 2^n): a new tensor of that shape."""
     n, out = lattice.players_of(x.shape[-1]), x
-    for low in range(0, n, _TOGETHER):
-        players = min(_TOGETHER, n - low)
+    groups, low = -(-n // _TOGETHER), 0
+    for group in range(groups):
+        players = (n + group) // groups  # sizes differ by one at most: 12 = 4 + 4 + 4
         kernel = _kernel(one, players, x.dtype, str(x.device))
         # At low = 0 the inner axis has length 1: one tall product, not a batch of products with vectors.
         view = out.reshape(-1, 1 << players) if low == 0 else out.reshape(-1, 1 << players, 1 << low)
         out = view @ kernel.T if low == 0 else kernel @ view
+        low += players
     return out.reshape(x.shape)
 
 

@@ -1,0 +1,108 @@
+"""Fixed mistakes of the science, each of which must turn a test red: what the suite is for, tested.
+
+A mutant is one replaced line of the package, in a copy. Its tests must fail there, and pass in an unchanged copy, so
+that the copy itself cannot be what fails them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from utils import paths
+
+COPIED = ("utils", "tests", "profiles", "claims.yaml", "pyproject.toml")
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """``old``, found exactly once in ``file``, becomes ``new``; at least one of ``tests`` (pytest node ids) must fail."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+    tests: tuple[str, ...]
+
+
+MUTANTS = (
+    Mutant("OR sign", "utils/lattice.py",
+           "result = mobius_(game.flip(-1)).neg_()",
+           "result = mobius_(game.flip(-1))",
+           ("tests/test_lattice.py::test_or_is_minus_and_of_the_complemented_game",)),
+    Mutant("complement", "utils/lattice.py",
+           "result = mobius_(game.flip(-1)).neg_()",
+           "result = mobius_(_own(game, v)).neg_()",
+           ("tests/test_lattice.py::test_or_is_minus_and_of_the_complemented_game",)),
+)
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The package and its tests in a folder of their own; the data, which no mutant touches, by a link.
+
+    Times of modification and compiled code come along, so that only the mutated module is compiled again.
+    """
+    folder = tmp_path_factory.mktemp("copy")
+    for name in COPIED:
+        if (paths.ROOT / name).is_dir():
+            shutil.copytree(paths.ROOT / name, folder / name)
+        else:
+            shutil.copy2(paths.ROOT / name, folder / name)
+    (folder / "data").symlink_to(paths.ROOT / "data", target_is_directory=True)
+    return folder
+
+
+@contextlib.contextmanager
+def applied(mutant: Mutant, folder: Path) -> Iterator[None]:
+    path = folder / mutant.file
+    text = path.read_text(encoding="utf-8")
+    found = text.count(mutant.old)
+    assert found == 1, f"mutant {mutant.name!r}: the line stands {found} times in {mutant.file}; write the mutant anew"
+    path.write_text(text.replace(mutant.old, mutant.new), encoding="utf-8")
+    try:
+        yield
+    finally:
+        shutil.copy2(paths.ROOT / mutant.file, path)
+
+
+def run_in(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(folder)}
+    return subprocess.run([sys.executable, *command], cwd=folder, env=environment, capture_output=True, text=True,
+                          check=False)
+
+
+def run_tests(folder: Path, tests: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
+    return run_in(folder, "-m", "pytest", "-q", "-x", "--no-header", "-p", "no:cacheprovider", *tests)
+
+
+def test_the_copy_is_what_is_tested_and_all_selected_tests_pass_in_it(copy: Path) -> None:
+    where = run_in(copy, "-c", "import utils; print(utils.__file__)").stdout.strip()
+    assert Path(where).resolve() == (copy / "utils" / "__init__.py").resolve()
+    selected = tuple(dict.fromkeys(test for mutant in MUTANTS for test in mutant.tests))
+    answer = run_tests(copy, selected)
+    assert answer.returncode == 0, answer.stdout[-3000:]
+    assert re.search(r"\b[1-9]\d* passed", answer.stdout) and "skipped" not in answer.stdout, answer.stdout[-500:]
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name.replace(" ", "-"))
+def test_the_mistake_turns_a_test_red(mutant: Mutant, copy: Path) -> None:
+    with applied(mutant, copy):
+        answer = run_tests(copy, mutant.tests)
+    assert answer.returncode == 1, f"pytest ended with {answer.returncode}, not with a failed test:\n{answer.stdout[-3000:]}"
+    last = answer.stdout.strip().splitlines()[-1]
+    assert re.search(r"\b1 failed\b", last) and "error" not in last, answer.stdout[-3000:]
+
+
+def test_each_mutant_is_another_one() -> None:
+    assert len({mutant.name for mutant in MUTANTS}) == len(MUTANTS)
+    assert all(mutant.old != mutant.new and mutant.tests for mutant in MUTANTS)

@@ -1,0 +1,89 @@
+"""Every notebook through papermill, from nothing, on the smoke profile; then again, which must change no verdict."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from utils import claims, committed, params, paths, run, site
+
+PROFILE = "smoke"
+ROWS = [(row, claim.notebook) for row, claim in claims.load().rows.items() if claim.notebook in params.PARAMS]
+
+
+@pytest.fixture(scope="module")
+def outcomes() -> dict[str, run.Outcome]:
+    found = {outcome.notebook: outcome for outcome in run.run_profile(PROFILE)}
+    site.build(PROFILE)
+    return found
+
+
+def verdicts() -> dict[str, bytes]:
+    folder = paths.results(PROFILE)
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.glob("*/*/verdict.json")}
+
+
+@pytest.mark.parametrize("notebook", params.PARAMS)
+def test_it_runs(notebook: str, outcomes: dict[str, run.Outcome]) -> None:
+    assert outcomes[notebook].error is None
+    book = nbformat.read(outcomes[notebook].path, as_version=4)
+    for cell in book.cells:
+        for output in cell.get("outputs", []):
+            assert output.output_type != "error"
+            assert output.get("name") != "stderr", f"a notebook's stderr is for warnings, and there is one: {output.text}"
+
+
+@pytest.mark.parametrize(("row", "notebook"), ROWS)
+def test_each_row_has_a_whole_verdict_for_each_network(row: str, notebook: str, outcomes: dict[str, run.Outcome]) -> None:
+    assert notebook in outcomes
+    found = [verdict for verdict in claims.read_all(paths.results(PROFILE)) if verdict.row == row]
+    networks = params.validate(notebook, **params.load_profile(PROFILE).given(notebook)).networks
+    assert len(found) == len(networks)
+    for verdict in found:
+        folder = claims.verdict_path(paths.results(PROFILE), row, verdict.system).parent
+        assert set(committed.FILES) <= {path.name for path in folder.iterdir()}
+        assert verdict.verdict in (("EXACT",) if verdict.kind == "identity" else ("INCONCLUSIVE", "NOT REPRODUCED"))
+        assert verdict.claims_sha256 == claims.sha256()
+
+
+def test_the_page_shows_them_all(outcomes: dict[str, run.Outcome]) -> None:
+    page = (paths.results(PROFILE) / "index.html").read_text()
+    assert all(f'id="{row}"' in page for row, _ in ROWS)
+    assert all(f'href="notebooks/{notebook}.html"' in page for notebook in outcomes)
+    assert "failed" not in page.lower()
+
+
+def test_a_second_run_gives_the_same_verdicts_byte_for_byte(outcomes: dict[str, run.Outcome]) -> None:
+    before = verdicts()
+    assert before
+    assert all(outcome.error is None for outcome in run.run_profile(PROFILE))
+    assert verdicts() == before
+
+
+def papermill(tmp_path: Path, *arguments: str) -> tuple[int, str, nbformat.NotebookNode]:
+    """A notebook run by papermill's own command, as a user without ours would."""
+    target = tmp_path / "out.ipynb"
+    command = [sys.executable, "-m", "papermill", str(paths.NOTEBOOKS / "00_start_here.ipynb"), str(target), *arguments]
+    answer = subprocess.run(command, cwd=paths.ROOT, capture_output=True, text=True, check=False,
+                            env={**os.environ, "INTERACTIONS_RESULTS": str(tmp_path)})
+    return answer.returncode, answer.stderr, nbformat.read(target, as_version=4)
+
+
+def test_plain_papermill_works(tmp_path: Path) -> None:
+    code, err, book = papermill(tmp_path, "-p", "steps", "20", "-p", "n_players", "4")
+    assert code == 0, err
+    assert all(cell.execution_count for cell in book.cells if cell.cell_type == "code")
+
+
+@pytest.mark.parametrize(("name", "value", "said"), [("stps", "20", "did you mean 'steps'"), ("steps", "twenty", "steps: ")])
+def test_plain_papermill_with_a_wrong_parameter_stops_before_any_work(
+    name: str, value: str, said: str, tmp_path: Path
+) -> None:
+    code, err, book = papermill(tmp_path, "-p", name, value)
+    assert code != 0 and "ParameterError" in err and said in err
+    assert sum(bool(cell.get("execution_count")) for cell in book.cells) == 3, "parameters, injected, validation"
