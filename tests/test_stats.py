@@ -292,6 +292,7 @@ def test_event_shift_finds_an_alignment() -> None:
     assert found.statistic == pytest.approx(0.5)
     assert found.pvalue == 1 / 60
     assert stats.event_shift_test([3.0], [30.0], 60).pvalue > 0.4
+    assert stats.event_shift_test([59.0 + 1e-13], [-1e-13], 60).statistic == pytest.approx(59.0)
 
 
 def test_shift_tests_refuse_what_they_cannot_use() -> None:

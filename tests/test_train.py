@@ -198,7 +198,7 @@ def test_divergence_names_step_and_learning_rate(tmp_path):
 
 # Kills and damage --------------------------------------------------------------------------------------------------
 
-LONG = SMALL | dict(steps=1000, checkpoints=20, model="lenet", width=2, momentum=0.5)
+LONG = SMALL | dict(steps=3000, checkpoints=20, momentum=0.5)
 CHILD = """
 import sys
 from pathlib import Path
@@ -212,7 +212,7 @@ fit(TrainConfig.model_validate_json(sys.argv[1]), Path(sys.argv[2]))
 def test_killed_and_resumed_is_uninterrupted(tmp_path):
     config = TrainConfig(**LONG)
     fit(config, tmp_path / "whole")
-    for wanted in (config.checkpoint_steps[5], config.checkpoint_steps[15]):  # two kills, early and late
+    for wanted in (config.checkpoint_steps[4], config.checkpoint_steps[14]):  # two kills, early and late
         child = subprocess.Popen([sys.executable, "-c", CHILD, config.model_dump_json(), str(tmp_path / "killed")],
                                  env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])})
         deadline = time.monotonic() + 120
@@ -249,6 +249,18 @@ def interrupted(config: TrainConfig, folder: Path, monkeypatch, at: int) -> None
         patch.setattr(_Trainer, "one_step", stopping)
         with pytest.raises(_Stop):
             fit(config, folder)
+
+
+@pytest.mark.parametrize("extra", [dict(model="lenet", width=2, momentum=0.9), dict(model="resnet20", width=2)],
+                         ids=["lenet-momentum", "resnet20"])
+def test_interrupted_convolutions_resume_with_the_same_bits(tmp_path, monkeypatch, extra):
+    """Momentum, the running statistics of batch normalisation and the memory layout all come back."""
+    config = TrainConfig(**(SMALL | dict(steps=24, checkpoints=6) | extra))
+    fit(config, tmp_path / "whole")
+    for at in (3, 17):
+        interrupted(config, tmp_path / "run", monkeypatch, at)
+    fit(config, tmp_path / "run")
+    assert files_of(tmp_path / "run") == files_of(tmp_path / "whole")
 
 
 @pytest.mark.parametrize("name", ["state", "arrays", "weights", "missing weights", "config"])

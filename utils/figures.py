@@ -91,7 +91,7 @@ def curves(
     """One line per ``hue`` in a panel per ``panel``; ``band`` names the columns of a shaded interval."""
     panels, labels = list(dict.fromkeys(table[panel])), list(dict.fromkeys(table[hue]))
     colours = _colours(labels)
-    figure, axes = _panels(len(panels), columns=columns)
+    figure, axes = _panels(len(panels), columns=columns, size=(3.4, 2.8) if len(panels) > 1 else (4.8, 3.2))
     for axis, name in zip(axes.flat, panels, strict=False):
         for label in labels:
             part = table[(table[panel] == name) & (table[hue] == label)]
@@ -102,7 +102,7 @@ def curves(
                 axis.fill_between(part[x], part[band[0]], part[band[1]], color=colours[label], alpha=0.15, linewidth=0)
         axis.set(xscale=xscale, yscale=yscale, xlabel=xlabel, ylabel=ylabel, title=name)
     handles, names = axes.flat[0].get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside lower center", ncols=min(len(names), 5))
+    figure.legend(handles, names, loc="outside lower center", ncols=min(len(names), 5) if len(panels) > 1 else 2)
     figure.suptitle(title, fontsize=10)
     return figure
 

@@ -6,6 +6,7 @@ Only this file knows papermill. A run of a profile writes ``results/<profile>/``
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import re
@@ -113,6 +114,10 @@ def _guarded(execute: Callable[[], object]) -> BaseException | None:
             execute()
         except BaseException as error:  # handed to the caller's thread, which decides
             raised.append(error)
+        finally:
+            # nbclient makes an event loop for this thread and leaves it open; there is none if it never came to that.
+            with contextlib.suppress(RuntimeError):
+                asyncio.get_event_loop().close()
 
     before = set(psutil.Process().children(recursive=True))
     thread = threading.Thread(target=work, name="papermill")

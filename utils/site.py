@@ -125,7 +125,7 @@ def _rows(folder: Path, judged: Any, pages: Mapping[str, Path]) -> list[dict[str
     for verdict in claims.read_all(folder):
         entry = registry.row(verdict.row)
         row = rows.setdefault(verdict.row, {"id": verdict.row, "title": entry.title, "claim": entry.claim,
-                                            "paper": verdict.paper, "figure": verdict.figure, "systems": []})
+                                            "paper": _citation(verdict.paper), "figure": verdict.figure, "systems": []})
         row["systems"].append(_system(folder, verdict, entry.notebook, extra[verdict.row, verdict.system], pages))
     for row in rows.values():
         found = [system["verdict"].verdict for system in row["systems"]]
@@ -158,8 +158,14 @@ def _words(value: Any) -> str:
     return run.number(value) if isinstance(value, float) else "none" if value is None else str(value)
 
 
+def _citation(paper: str) -> str:
+    """``'ren2024towards: Ren Q. …'`` without the registry's key."""
+    return paper.partition(": ")[2] or paper
+
+
 def _unjudged(line: Any) -> dict[str, str]:
-    return {"id": line["row"], "title": line.title, "paper": line.paper, "figure": line.figure, "status": line.verdict}
+    return {"id": line["row"], "title": line.title, "paper": _citation(line.paper), "figure": line.figure,
+            "status": line.verdict}
 
 
 def _notebook(name: str, entry: Mapping[str, Any], folder: Path, pages: Mapping[str, Path]) -> dict[str, str]:

@@ -195,7 +195,7 @@ class _Trainer:
         mean, std = _channel_statistics(train.images)
         model = models.build(self.config.model, train.shape, len(train.classes), self.config.width, self.config.seed,
                              mean=mean, std=std)
-        # Channels last is the order in which CPUs and tensor cores convolve fastest; weights are saved in the usual one.
+        # Channels last is the order in which CPUs and tensor cores convolve fastest; weights are saved as usual.
         return model.to(self.device, memory_format=torch.channels_last).train()
 
     # The loop ----------------------------------------------------------------------------------------------------

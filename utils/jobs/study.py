@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from .. import runtime, train
+from .. import models, runtime, train
 from ..interactions import Interactions
 from ..metrics import orders, salience
 from ..params import Study
@@ -38,8 +38,9 @@ def systems(p: Study) -> list[System]:
         settings = p.training[network].model_dump()
         configs = [train.TrainConfig(dataset=p.dataset, model=network, seed=seed, checkpoints=p.checkpoints,
                                      device=str(runtime.device(p.device)), **settings) for seed in p.seeds]
-        width = f"_w{settings['width']}" if settings["width"] else ""
-        found.append(System(f"{network}{width}/{p.dataset}", f"{network}{width.replace('_w', ', width ')}",
+        width = settings["width"]
+        found.append(System(f"{network}{f'_w{width}' if width else ''}/{p.dataset}",
+                            f"{models.MODELS[network].title}{f' of width {width}' if width else ''}",
                             tuple(TrainJob.of(config) for config in configs)))
     return found
 

@@ -22,18 +22,19 @@ __all__ = ["MODELS", "Model", "build", "layers"]
 
 
 class Model(NamedTuple):
-    """A line of the registry: how to make the network, its default width, and what the width counts."""
+    """A line of the registry: name in print, how to make the network, its default width, and what the width counts."""
 
+    title: str
     make: Callable[..., nn.Module]
     width: int
     width_is: str
 
 
 MODELS: dict[str, Model] = {
-    "mlp7": Model(MLP, 1024, "units of each hidden layer"),
-    "lenet": Model(LeNet, 6, "channels of the first convolution"),
-    "vgg11": Model(VGG11, 64, "channels of the first convolution"),
-    "resnet20": Model(ResNet, 16, "channels of the first stage"),
+    "mlp7": Model("MLP-7", MLP, 1024, "units of each hidden layer"),
+    "lenet": Model("LeNet", LeNet, 6, "channels of the first convolution"),
+    "vgg11": Model("VGG-11", VGG11, 64, "channels of the first convolution"),
+    "resnet20": Model("ResNet-20", ResNet, 16, "channels of the first stage"),
 }
 
 

@@ -29,7 +29,11 @@ def identity_errors(exact: Extracted, bounded: Extracted) -> dict[str, torch.Ten
     v = bounded.v
     allowed = bounded.kappa * (v[..., -1] - v[..., 0]).abs()
     off = (v - bounded.merged.reconstruct()).abs().amax(-1)
-    return {"matching": sparsity.matching_error(exact.merged, exact.v), "within_kappa": off / allowed,
+    scale = v.abs().amax(-1)
+    # A game with v(N) = v(∅) is allowed no noise term at all: rounding counts as 0, anything else is infinitely too much.
+    none = torch.where(off <= 1e-9 * scale, 0.0, torch.inf).to(off)
+    within = torch.where(allowed > 0, off / allowed.clamp(min=torch.finfo(off.dtype).tiny), none)
+    return {"matching": sparsity.matching_error(exact.merged, exact.v), "within_kappa": within,
             "duality": sparsity.duality_error(v)}
 
 

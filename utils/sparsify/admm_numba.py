@@ -65,7 +65,7 @@ class _Block:
     def __init__(self, problem: Problem, exact: bool, dtype: type) -> None:
         self.problem, self.exact = problem, exact
         self.plan = Schedule.of(exact)
-        self.mu = self.plan.mu(problem.bound).numpy()
+        self.mu = self.plan.mu(problem.bound, problem.v.shape[-1]).numpy()
         n, rows = problem.n, problem.v.shape[-1]
         shape = (rows, LANES)
         self.state = [aligned(shape, dtype) for _ in range(4)]  # W_and, W_or, W_e, λ

@@ -35,9 +35,7 @@ MODELS: tuple[str, ...] = get_args(Model)
 Pair = tuple[torch.Tensor, torch.Tensor]
 Predict = Callable[[torch.Tensor], torch.Tensor]  # parameters (k,) → shares (k, ..., n)
 
-# Shares are sums of |I|, whose kinks give the distance more than one valley over the parameter: up to _STARTS valleys of
-# the grid less than _DEPTH above its lowest point are searched, to _PRECISION of a cell.
-_STARTS, _DEPTH, _PRECISION = 3, 0.05, 1e-4
+_PRECISION = 1e-4  # of a cell of the grid, whose cells are small: the nearest prediction lies beside the best point
 
 
 @dataclasses.dataclass(frozen=True)
@@ -177,8 +175,8 @@ def fit_model(
 
     ``w_and``, ``w_or`` (X, 2^n): final interactions of the samples used for fitting; ``real`` (..., n): distributions at any
     number of times, each fitted by itself, with the same ``tau``. A grid over the parameter's whole range (σ²: see
-    :func:`sigma2_grid`; λ: 0..8; K: 1..n; a: 0..1), then Brent's search inside its deepest valleys (not for K). The smaller
-    value wins a tie. Raises ValueError when ``real`` is not a distribution over the same n orders.
+    :func:`sigma2_grid`; λ: 0..8; K: 1..n; a: 0..1), then Brent's search beside its best point (not for K). The
+    smaller value wins a tie. Raises ValueError when ``real`` is not a distribution over the same n orders.
     """
     predict = _predictor(w_and, w_or, model, tau, initial)
     n = lattice.players_of(w_and.shape[-1])
@@ -199,7 +197,7 @@ def fit_sigma2(w_and: torch.Tensor, w_or: torch.Tensor, real: torch.Tensor, *, t
 
 def _distributions(real: torch.Tensor, n: int) -> torch.Tensor:
     target = regression.on_cpu(real)
-    if target.ndim == 0 or target.shape[-1] != n:
+    if target.numel() == 0 or target.shape[-1:] != (n,):
         raise ValueError(f"real has shape {tuple(target.shape)}: it needs the shares of orders 1..{n} on its last axis")
     wrong = (~((target >= 0).all(-1) & ((target.sum(-1) - 1).abs() < 1e-6))).nonzero()
     if wrong.shape[0]:
@@ -210,16 +208,13 @@ def _distributions(real: torch.Tensor, n: int) -> torch.Tensor:
 def _nearest(
     predict: Predict, target: torch.Tensor, grid: torch.Tensor, shares: torch.Tensor, model: Model
 ) -> tuple[float, float, torch.Tensor]:
-    """(value, total variation, shares) of the nearest prediction, searched between the neighbours of the best valleys."""
+    """(value, total variation, shares) of the nearest prediction, searched between the neighbours of the grid's best."""
     distance = _distance(shares, target)
-    around = torch.nn.functional.pad(distance, (1, 1), value=math.inf)
-    deep = (distance <= around[:-2]) & (distance <= around[2:]) & (distance <= distance.min() + _DEPTH)
-    valleys = deep.nonzero()[:, 0]
-    starts = valleys[distance[valleys].argsort(stable=True)][:_STARTS].tolist()
-    found = [(float(grid[at]), float(distance[at]), shares[at]) for at in starts]
+    at = int(distance.argmin())
+    found = [(float(grid[at]), float(distance[at]), shares[at])]
     if model != "cut":
-        ends = [(float(grid[max(at - 1, 0)]), float(grid[min(at + 1, len(grid) - 1)])) for at in starts]
-        found += [_between(predict, target, *pair, logarithmic=model == "noise") for pair in ends]
+        ends = float(grid[max(at - 1, 0)]), float(grid[min(at + 1, len(grid) - 1)])
+        found.append(_between(predict, target, *ends, logarithmic=model == "noise"))
     return min(found, key=lambda point: (point[1], point[0]))
 
 

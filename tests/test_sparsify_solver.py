@@ -1,0 +1,167 @@
+"""Under the split: the exact inverse, the two backends, independence of neighbours, the compiled cache."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from utils.sparsify import admm_numba, admm_torch, cache, kernels, schur, split
+from utils.sparsify.lanes import LANES, aligned
+
+
+def gram(n: int) -> np.ndarray:
+    """D Dᵀ from the definition of D, rows and columns ∅ included (they are zero)."""
+    subsets = np.arange(1 << n)
+    inside = ((subsets[None, 1:] & ~subsets[:, None]) == 0).astype(float)
+    meets = ((subsets[None, 1:] & subsets[:, None]) != 0).astype(float)
+    d = np.hstack([inside, meets])
+    return d @ d.T
+
+
+def dense_inverse(n: int, shift: float) -> np.ndarray:
+    inverse = np.zeros((1 << n, 1 << n))
+    inverse[1:, 1:] = np.linalg.inv(gram(n)[1:, 1:] + shift * np.eye((1 << n) - 1))
+    return inverse
+
+
+@pytest.mark.parametrize("n", range(1, 8))
+def test_the_schur_basis_blocks_the_gram_matrix(n: int) -> None:
+    basis = schur.schur_matrix(n)
+    np.testing.assert_allclose(basis @ basis.T, np.eye(1 << n), atol=1e-12)
+    blocked, rest = basis @ gram(n) @ basis.T, np.ones((1 << n, 1 << n), dtype=bool)
+    for d, multiplets in schur.multiplets(n).items():
+        for rows in multiplets:
+            np.testing.assert_allclose(blocked[np.ix_(rows, rows)], schur.block(n, (d,), (n,)), atol=1e-9)
+            rest[np.ix_(rows, rows)] = False
+    assert np.abs(blocked[rest]).max(initial=0.0) < 1e-9
+
+
+@pytest.mark.parametrize("shift", [0.0, 1.0, 37.5])
+@pytest.mark.parametrize("n", [1, 2, 4, 5, 7])
+def test_both_inverses_are_the_dense_one(n: int, shift: float) -> None:
+    rhs = np.random.default_rng(n).normal(size=(LANES, 1 << n))
+    rhs[:, 0] = 0
+    wanted = rhs @ dense_inverse(n, shift)
+    tensor = torch.as_tensor(rhs)
+    found = admm_torch.GramInverse(n, tensor)(tensor, torch.full((LANES,), shift, dtype=torch.float64))
+    np.testing.assert_allclose(found.numpy(), wanted, atol=1e-10)
+
+    spectrum = admm_numba._spectrum(n)
+    inverse = aligned((int((spectrum[0] ** 2).sum()), LANES), np.float64)
+    for lane in range(LANES):
+        kernels.set_inverse(inverse, lane, shift, *spectrum)
+    lanes = aligned((1 << n, LANES), np.float64)
+    lanes[:] = rhs.T
+    kernels._solve(lanes, admm_numba._tables(n, np.float64), inverse, aligned((n + 1, LANES), np.float64))
+    np.testing.assert_allclose(lanes.T, wanted, atol=1e-10)
+
+
+def test_a_shift_of_its_own_for_every_game() -> None:
+    rhs = torch.as_tensor(np.random.default_rng(0).normal(size=(3, 32)))
+    rhs[:, 0] = 0
+    shifts = [0.5, 2.0, 400.0]
+    found = admm_torch.GramInverse(5, rhs)(rhs, torch.tensor(shifts, dtype=torch.float64))
+    for one, game, shift in zip(found, rhs, shifts, strict=True):
+        np.testing.assert_allclose(one, game.numpy() @ dense_inverse(5, shift), atol=1e-11)
+
+
+def games_of(n: int, count: int, seed: int = 0) -> np.ndarray:
+    """Scores of a small random network of the players: some certify quickly, some slowly."""
+    rng = np.random.default_rng(seed)
+    kept = (np.arange(1 << n)[:, None] >> np.arange(n)) & 1
+    hidden = np.maximum(kept @ rng.normal(size=(count, n, 12)) + rng.normal(size=(count, 1, 12)), 0)
+    return (hidden @ rng.normal(size=(count, 12, 1)))[..., 0]
+
+
+@pytest.mark.parametrize("kappa", [0.0, 0.04])
+@pytest.mark.parametrize("n", [3, 8])
+def test_the_backends_are_one_algorithm(n: int, kappa: float) -> None:
+    games = games_of(n, 4)
+    compiled, plain = (split(games, kappa, tol=1e-3, backend=name) for name in ("numba", "torch"))
+    assert compiled.converged.all() and plain.converged.all()
+    np.testing.assert_allclose(compiled.objective, plain.objective, rtol=1e-3)
+    assert np.abs(compiled.iterations - plain.iterations).max() <= 0.2 * plain.iterations.max() + 50
+    # where float32 stops at the same check as float64, it stops at the same point
+    same = compiled.iterations == plain.iterations
+    assert same.any()
+    np.testing.assert_allclose(compiled.i_and[same], plain.i_and[same], atol=2e-3 * np.abs(games).max())
+
+
+@pytest.mark.parametrize("kappa", [0.0, 0.04])
+def test_a_game_has_the_same_bits_in_any_company(kappa: float) -> None:
+    """Alone, among forty (lanes are refilled, blocks shared between threads), in another order, and again."""
+    games = games_of(6, 40)
+    together, again, reverse = split(games, kappa), split(games, kappa), split(games[::-1].copy(), kappa)
+    for name in ("i_and", "i_or", "delta", "objective", "lower_bound", "iterations", "sparse_and"):
+        whole = getattr(together, name)
+        np.testing.assert_array_equal(whole, getattr(again, name))
+        np.testing.assert_array_equal(whole, getattr(reverse, name)[::-1])
+        for game in (0, 17, 39):
+            np.testing.assert_array_equal(whole[game], getattr(split(games[game], kappa), name))
+    assert len(set(together.iterations.tolist())) > 1, "all games stopped together: nothing was refilled"
+
+
+def test_the_number_of_threads_changes_no_bit() -> None:
+    games = games_of(6, 24)
+    before = torch.get_num_threads()
+    try:
+        answers = []
+        for threads in (1, 2, 3):
+            torch.set_num_threads(threads)
+            answers.append(split(games))
+    finally:
+        torch.set_num_threads(before)
+    for other in answers[1:]:
+        np.testing.assert_array_equal(answers[0].i_and, other.i_and)
+        np.testing.assert_array_equal(answers[0].objective, other.objective)
+
+
+def test_a_padded_chunk_of_the_torch_backend_changes_no_bit() -> None:
+    games = games_of(8, 5)
+    together, alone = split(games, backend="torch"), split(games[3], backend="torch")
+    np.testing.assert_array_equal(together.i_and[3], alone.i_and)
+    np.testing.assert_array_equal(together.iterations[3], alone.iterations)
+
+
+def test_float32_games_that_break_are_solved_again_in_float64(monkeypatch: pytest.MonkeyPatch) -> None:
+    iterate = kernels.iterate
+
+    def broken(w_and, *rest):
+        iterate(w_and, *rest)
+        if w_and.dtype == np.float32:
+            w_and[:, 0] = np.nan  # whatever game sits in the first lane
+            rest[3][:, 0] = np.nan
+    monkeypatch.setattr(kernels, "iterate", broken)
+    games = games_of(5, 4)
+    found = split(games)
+    assert found.float64_games.sum() == 1 and found.converged.all() and np.isfinite(found.i_and).all()
+    monkeypatch.undo()
+    clean = split(games)
+    assert not clean.float64_games.any()
+    np.testing.assert_allclose(found.objective, clean.objective, rtol=1e-3)
+
+
+def test_a_tolerance_beyond_float32_is_met_in_float64() -> None:
+    found = split(games_of(5, 3), tol=1e-7, max_iterations=20_000)
+    assert found.converged.all() and (found.gap <= 1e-7).all()
+
+
+def test_damaged_compiled_code_is_dropped_before_it_is_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    split(games_of(3, 1))
+    source = Path(kernels.iterate.stats.cache_path)
+    for path in (*source.glob("kernels.*.nb[ci]"), source / cache._SEAL):
+        shutil.copy(path, tmp_path)
+
+    monkeypatch.setattr(cache, "_folders", lambda given: {tmp_path})
+    assert cache.mend([]) == [], "a sound cache was dropped"
+    victim = sorted(tmp_path.glob("kernels.iterate*.nbc"))[0]
+    victim.write_bytes(victim.read_bytes()[:-100])
+    assert cache.mend([]) == [victim.name]
+    assert not victim.exists()
+    (tmp_path / cache._SEAL).write_text("{")
+    left = {path.name for path in tmp_path.glob("kernels.*.nb[ci]")}
+    assert left and set(cache.mend([])) == left
