@@ -148,3 +148,27 @@ def test_a_notebook_page_is_whole_without_a_network(results: Path) -> None:
 def test_an_empty_run_has_a_page_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("INTERACTIONS_RESULTS", str(tmp_path))
     assert "No verdict yet." in site.build("custom").read_text()
+
+
+def test_the_readme_shows_the_committed_verdicts_and_nothing_else() -> None:
+    text = (paths.ROOT / "README.md").read_text(encoding="utf-8")
+    shown = text.split("<!-- results: written by `reproduce keep`, do not edit -->")[1].split("<!-- /results -->")[0]
+    assert shown.strip() == committed.readme_block("default").strip(), "`reproduce keep` writes it"
+
+
+def test_keep_writes_the_table_into_the_readme_and_minutes_only_of_a_cold_run(results: Path, tmp_path: Path) -> None:
+    readme = tmp_path / "README.md"
+    readme.write_text("before\n<!-- results: written by `reproduce keep`, do not edit -->\nan earlier table\n<!-- /results -->\nafter\n")
+    io.write_json(results / "run.json", {"notebooks": {"01_sparsity": {"seconds": 90.0}},
+                                         "provenance": {"cpu": "a CPU", "threads": 2}})
+    committed.keep("default")
+    committed.update_readme("default", readme)
+    text = readme.read_text()
+    assert text.startswith("before\n") and text.endswith("after\n") and "earlier" not in text
+    assert text.count("**EXACT**") == len(SYSTEMS) and "a CPU" not in text
+    committed.keep("default", cold=True)
+    committed.update_readme("default", readme)
+    assert "2 threads of a CPU: 01_sparsity 1.5." in readme.read_text()
+    readme.write_text("no marks")
+    with pytest.raises(committed.ResultsError, match="lost the marks"):
+        committed.update_readme("default", readme)

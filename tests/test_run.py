@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import nbformat
@@ -99,22 +100,42 @@ def alive(pid: int) -> bool:
         return False
 
 
-def test_ctrl_c_ends_the_run_and_its_kernel(books: Path) -> None:
+@pytest.fixture
+def running(books: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """`reproduce run` in a process of its own with a notebook that sleeps, and the kernel's process id."""
     write(books, f"import os, time\nopen({str(books / 'pid')!r}, 'w').write(str(os.getpid()))\ntime.sleep(600)")
     script = ("import sys; from pathlib import Path; from utils import paths; from utils.__main__ import main; "
               f"paths.NOTEBOOKS = Path({str(books / 'notebooks')!r}); sys.exit(main(['run', '{STEM}']))")
     process = subprocess.Popen([sys.executable, "-c", script], cwd=paths.ROOT, stderr=subprocess.PIPE, text=True)
     try:
-        limit = time.monotonic() + 120
-        while not ((books / "pid").is_file() and (books / "pid").read_text()):
-            assert process.poll() is None and time.monotonic() < limit, "the notebook never started"
-            time.sleep(0.1)
-        process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=60)
+        wait_until(lambda: process.poll() is not None or ((books / "pid").is_file() and (books / "pid").read_text()))
+        assert process.poll() is None, process.communicate()[1]
+        yield process, int((books / "pid").read_text())
     finally:
         process.kill()
+        process.communicate()
+
+
+def wait_until(condition: Callable[[], object], seconds: float = 120) -> None:
+    limit = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < limit, f"this did not come about in {seconds} s"
+        time.sleep(0.1)
+
+
+def test_ctrl_c_ends_the_run_and_its_kernel(running: tuple[subprocess.Popen[str], int]) -> None:
+    process, kernel = running
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
     assert process.returncode == 130 and "Finished work is kept" in err
-    assert not alive(int((books / "pid").read_text()))
+    assert not alive(kernel)
+
+
+def test_a_killed_run_leaves_no_kernel_behind(running: tuple[subprocess.Popen[str], int]) -> None:
+    process, kernel = running
+    process.kill()
+    process.wait()
+    wait_until(lambda: not alive(kernel))
 
 
 def test_what_a_run_costs_is_said_with_what_the_machine_lacks(books: Path, monkeypatch: pytest.MonkeyPatch) -> None:

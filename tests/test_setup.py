@@ -108,9 +108,10 @@ def test_what_is_imported_is_declared_and_what_is_declared_is_used() -> None:
 # Commands --------------------------------------------------------------------------------------------------------
 
 
-def make(*arguments: str) -> subprocess.CompletedProcess[str]:
+def make(*arguments: str, folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    """make, as from a fresh shell: these tests may themselves run under `make test`."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
-    return subprocess.run(["make", *arguments], cwd=ROOT, capture_output=True, text=True, check=False, env=clean)
+    return subprocess.run(["make", *arguments], cwd=folder, capture_output=True, text=True, check=False, env=clean)
 
 
 def targets() -> set[str]:
@@ -137,8 +138,7 @@ def test_plain_make_is_the_main_job() -> None:
 def test_no_python_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
     for name in ("Makefile", "requirements.lock", "pyproject.toml"):
         (tmp_path / name).write_bytes((ROOT / name).read_bytes())
-    answer = subprocess.run(["make", "setup", "PYTHON=/no/such/python"], cwd=tmp_path, capture_output=True, text=True,
-                            check=False)
+    answer = make("setup", "PYTHON=/no/such/python", folder=tmp_path)
     assert answer.returncode != 0 and "No Python 3.11 or newer" in answer.stderr and "make PYTHON=" in answer.stderr
     assert not (tmp_path / ".venv").exists()
 
@@ -150,7 +150,7 @@ def test_clean_spares_what_is_committed_and_the_environment(tmp_path: Path) -> N
     for name in gone + kept:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("x")
-    subprocess.run(["make", "clean"], cwd=tmp_path, check=True, capture_output=True)
+    assert make("clean", folder=tmp_path).returncode == 0
     assert [(tmp_path / name).exists() for name in gone + kept] == [False] * len(gone) + [True] * len(kept)
 
 

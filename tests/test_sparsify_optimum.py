@@ -118,7 +118,8 @@ def planted(seed: int, n: int = 6, terms: int = 3) -> tuple[np.ndarray, np.ndarr
     i_and, i_or = np.zeros(1 << n), np.zeros(1 << n)
     order = lattice.order(n).numpy()
     for target in (i_and, i_or):
-        target[rng.choice(np.flatnonzero((order >= 2) & (order <= 4)), terms, replace=False)] = rng.normal(size=terms)
+        target[rng.choice(np.flatnonzero((order >= 2) & (order <= 4)), terms, replace=False)] = (
+            rng.choice([-1.0, 1.0], terms) * rng.uniform(0.5, 2.0, terms))
     i_and[0] = 1.5
     return lattice.reconstruct(i_and, i_or), i_and, i_or
 

@@ -59,8 +59,11 @@ def _parser() -> argparse.ArgumentParser:
         ("check", _check, "compare the last run of a profile with its committed results"),
         ("keep", _keep, "copy the last run's verdicts and figures to results/committed, for git"),
     ):
-        command(name, function, text).add_argument("--profile", default="default", metavar="NAME",
-                                                   help="smoke, default, reference or paper (default: default)")
+        added = command(name, function, text)
+        added.add_argument("--profile", default="default", metavar="NAME",
+                           help="smoke, default, reference or paper (default: default)")
+        if name == "keep":
+            added.add_argument("--cold", action="store_true", help="the run started from an empty cache: keep its minutes")
 
     cache = commands.add_parser("cache", help="the finished jobs on disk").add_subparsers(required=True, metavar="ACTION")
     listed = cache.add_parser("ls", help="what there is, the most recently used first")
@@ -177,8 +180,10 @@ def _check(chosen: argparse.Namespace) -> int:
 
 def _keep(chosen: argparse.Namespace) -> int:
     params.load_profile(chosen.profile)
-    for folder in committed.keep(chosen.profile):
+    for folder in committed.keep(chosen.profile, chosen.cold):
         print(folder.relative_to(paths.ROOT))
+    if chosen.profile == "default":
+        committed.update_readme()
     return 0
 
 

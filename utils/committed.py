@@ -1,7 +1,7 @@
-"""Results that are kept in git, and whether a new run agrees with them.
+"""Results that are kept in git, whether a new run agrees with them, and the README's table that is made of them.
 
-Kept of each (row, system): ``verdict.json``, ``provenance.json``, ``figure.png``, ``figure.csv``. A new run is compared
-by numbers, never by pixels.
+Kept of each (row, system): ``verdict.json``, ``provenance.json``, ``figure.png``, ``figure.csv``; of the run: its minutes.
+A new run is compared by numbers, never by pixels.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import pandas as pd
 
 from . import claims, io, paths, provenance
 
-__all__ = ["FILES", "Comparison", "ResultsError", "check", "folder", "keep"]
+__all__ = ["FILES", "Comparison", "ResultsError", "check", "folder", "keep", "readme_block", "update_readme"]
 
 FILES = ("verdict.json", "provenance.json", "figure.png", "figure.csv")
 EXACT = "same CPU and versions: equal to a relative 1e-6"
@@ -58,8 +58,10 @@ def _read(run: Path) -> dict[tuple[str, str], _Kept]:
     return {(row, system): _Kept(claims.verdict_path(run, row, system).parent, v) for row, system, v in found}
 
 
-def keep(profile: str) -> list[Path]:
+def keep(profile: str, cold: bool = False) -> list[Path]:
     """Copy the results of the last run of ``profile`` to where git keeps them; returns the new folders.
+
+    cold: the run started from an empty cache, so its minutes are kept too (those of another run would flatter).
 
     ResultsError when there is nothing, or a verdict lacks one of its files: a verdict is not kept without its figure,
     the figure's numbers and where it comes from.
@@ -71,6 +73,8 @@ def keep(profile: str) -> list[Path]:
                if not (kept.folder / name).is_file()]
     if missing:
         raise ResultsError("nothing was kept, since these files are missing:\n  " + "\n  ".join(missing))
+    if cold:
+        _keep_minutes(profile)
     targets = []
     for (row, system), kept in found.items():
         target = claims.verdict_path(folder(profile), row, system).parent
@@ -79,6 +83,52 @@ def keep(profile: str) -> list[Path]:
                 shutil.copyfile(kept.folder / name, temporary)
         targets.append(target)
     return targets
+
+
+def _keep_minutes(profile: str) -> None:
+    """Minutes per notebook of the last run, for the README."""
+    run = paths.results(profile) / "run.json"
+    if run.is_file():
+        record = io.read_json(run)
+        minutes = {name: round(entry["seconds"] / 60, 1) for name, entry in record["notebooks"].items()}
+        facts = record["provenance"]
+        io.write_json(folder(profile) / "minutes.json",
+                      {"minutes": minutes, "cpu": facts["cpu"], "threads": facts["threads"]})
+
+
+_BEGIN, _END = "<!-- results: written by `reproduce keep`, do not edit -->", "<!-- /results -->"
+
+
+def readme_block(profile: str = "default") -> str:
+    """The README's table of committed verdicts, and the minutes that they took, as Markdown.
+
+    An empty text when nothing is committed. A row per claim, a line per system in it.
+    """
+    if not any(folder(profile).glob("*/*/verdict.json")):
+        return ""
+    lines = ["| row | claim | system | verdict | estimate | 95 % interval | threshold |", "|---|---|---|---|---|---|---|"]
+    table = claims.table(folder(profile))
+    for _, row in table[table.system.notna()].iterrows():
+        figure = f"results/committed/{profile}/{row['row']}/{row.system.replace('/', '__')}/figure.png"
+        interval = "" if pd.isna(row.low) and pd.isna(row.high) else f"{row.low:.3g} … {row.high:.3g}"
+        lines.append(f"| {row['row']} | {row.title} | `{row.system}` | [**{row.verdict}**]({figure}) | {row.estimate:.3g} | "
+                     f"{interval} | {row.threshold} |")
+    path = folder(profile) / "minutes.json"
+    if path.is_file():
+        record = io.read_json(path)
+        spent = ", ".join(f"{name} {minutes:g}" for name, minutes in record["minutes"].items())
+        lines += ["", f"Minutes per notebook, from an empty cache, {record['threads']} threads of {record['cpu']}: {spent}."]
+    return "\n".join(lines)
+
+
+def update_readme(profile: str = "default", readme: Path | None = None) -> None:
+    """Put :func:`readme_block` between its marks in README.md. ResultsError when the marks are not there."""
+    path = readme or paths.ROOT / "README.md"
+    text = path.read_text(encoding="utf-8")
+    if _BEGIN not in text or _END not in text:
+        raise ResultsError(f"{path} has lost the marks {_BEGIN!r} and {_END!r} between which the results stand")
+    head, rest = text.split(_BEGIN, 1)
+    io.write_text(path, f"{head}{_BEGIN}\n{readme_block(profile)}\n{_END}{rest.split(_END, 1)[1]}")
 
 
 def check(profile: str) -> list[Comparison]:

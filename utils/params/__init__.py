@@ -6,7 +6,7 @@ lists exactly the fields of its model; a test compares them.
 """
 
 from .checks import ParameterError, accepted, describe, from_notebook, nearest, notebook_stem, validate
-from .models import PARAMS, TRAINING, Common, Sparsity, StartHere, Study, Training, TwoPhase
+from .models import PARAMS, TRAINING, Common, Sparsity, StartHere, Study, TheoreticalFit, Training, TwoPhase
 from .profiles import Profile, load_profile, parse, profiles
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "Sparsity",
     "StartHere",
     "Study",
+    "TheoreticalFit",
     "Training",
     "TwoPhase",
     "accepted",

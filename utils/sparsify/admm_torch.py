@@ -20,13 +20,15 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
+from .. import lattice
 from . import schur
-from .certificate import adjoint, forward, lower_bound, weighted_l1
+from .certificate import lower_bound, weighted_l1
 from .problem import Problem, Schedule, Solution
 
 __all__ = ["GramInverse", "solve"]
 
-_CHUNK_VALUES = {"cpu": 1 << 16, "other": 1 << 20}  # games·2^n per chunk: fits a core's cache; fills a GPU
+# Games per chunk, and games·2^n per chunk: what fits a core's cache, what fills a GPU.
+_CHUNK = {"cpu": (64, 1 << 16), "other": (1024, 1 << 22)}
 
 
 class GramInverse:
@@ -63,6 +65,21 @@ class GramInverse:
         x = (high.T @ x.view(games, len(high), len(low)) @ low).reshape(games, -1)
         x[:, 0] = 0.0
         return x
+
+
+def forward(i_and: torch.Tensor, i_or: torch.Tensor) -> torch.Tensor:
+    """D x with the lattice's fast transforms; entry ∅ comes out as 0 up to rounding."""
+    triggered = lattice.zeta_(i_or.clone())
+    return lattice.zeta_(i_and.clone()).add_(triggered[..., -1:]).sub_(triggered.flip(-1))
+
+
+def adjoint(dual: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Dᵀλ, its AND and its OR half, with entry ∅ zero."""
+    contained, holding = lattice.zeta_(dual.clone()), lattice.superset_zeta_(dual.clone())
+    met = (contained[..., -1:] - contained.flip(-1)).contiguous()
+    holding[..., 0] = 0.0
+    met[..., 0] = 0.0
+    return holding, met
 
 
 def _tensor(array: np.ndarray, like: torch.Tensor) -> torch.Tensor:
@@ -157,7 +174,8 @@ def _solve_chunk(problem: Problem, inverse: GramInverse, exact: bool) -> Solutio
 def solve(problem: Problem, exact: bool, tick: Callable[[int], object]) -> Solution:
     """Solve every game of ``problem``; ``exact`` says κ' = 0 for all of them; ``tick(games)`` reports progress."""
     v = problem.v
-    size = max(1, _CHUNK_VALUES["cpu" if v.device.type == "cpu" else "other"] // v.shape[-1])
+    most, values = _CHUNK["cpu" if v.device.type == "cpu" else "other"]
+    size = max(1, min(most, values // v.shape[-1]))
     inverse, answer = GramInverse(problem.n, v), Solution.zeros(v)
     for start in range(0, len(v), size):
         games = torch.arange(start, min(start + size, len(v)), device=v.device)

@@ -14,7 +14,7 @@ import torch
 
 from .. import lattice
 
-__all__ = ["adjoint", "forward", "lower_bound", "subset_weights", "weighted_l1"]
+__all__ = ["adjoint", "forward", "lower_bound", "subset_weights", "total", "weighted_l1", "zeta"]
 
 
 def subset_weights(n: int, order_weight: float, device: torch.device | str = "cpu") -> torch.Tensor:
@@ -24,19 +24,41 @@ def subset_weights(n: int, order_weight: float, device: torch.device | str = "cp
     return weights
 
 
+def zeta(x: torch.Tensor, *, up: bool = False) -> torch.Tensor:
+    """Σ over subsets (supersets when ``up``) on the last axis, by additions only: the same bits in any batch.
+
+    :mod:`utils.lattice` is faster, but its matrix products round by the shape of the batch.
+    """
+    games, length = x.shape[:-1].numel(), x.shape[-1]
+    # Games innermost: every addition runs over contiguous memory.
+    lanes = x.reshape(games, length).T.clone(memory_format=torch.contiguous_format)
+    for bit in range(lattice.players_of(length)):
+        halves = lanes.view(length >> (bit + 1), 2, 1 << bit, games)
+        source, target = (halves[:, 1], halves[:, 0]) if up else (halves[:, 0], halves[:, 1])
+        target += source
+    return lanes.T.reshape(x.shape)
+
+
+def total(x: torch.Tensor) -> torch.Tensor:
+    """Sum over the last axis (2^n long) by halving: the same bits in any batch and with any number of threads."""
+    while x.shape[-1] > 1:
+        half = x.shape[-1] // 2
+        x = x[..., :half] + x[..., half:]
+    return x[..., 0]
+
+
 def forward(i_and: torch.Tensor, i_or: torch.Tensor) -> torch.Tensor:
     """D x: the AND-OR model's value on every mask, measured from the empty one."""
-    triggered = lattice.zeta_(i_or.clone())
-    value = lattice.zeta_(i_and.clone()).add_(triggered[..., -1:]).sub_(triggered.flip(-1))
+    triggered = zeta(i_or)
+    value = zeta(i_and) + triggered[..., -1:] - triggered.flip(-1)
     value[..., 0] = 0.0
     return value
 
 
 def adjoint(dual: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Dᵀλ, as its AND and its OR half; entry 0 of both is 0 (order 0 is not a variable)."""
-    contained = lattice.zeta_(dual.clone())
-    met = (contained[..., -1:] - contained.flip(-1)).contiguous()
-    holding = lattice.superset_zeta_(dual.clone())
+    contained, holding = zeta(dual), zeta(dual, up=True)
+    met = contained[..., -1:] - contained.flip(-1)
     holding[..., 0] = 0.0
     met[..., 0] = 0.0
     return holding, met
@@ -44,7 +66,7 @@ def adjoint(dual: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
 
 def weighted_l1(i_and: torch.Tensor, i_or: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
     """Σ_{S≠∅} w(S) (|I_and(S)| + |I_or(S)|): (..., 2^n) ×2 → (...)."""
-    return ((i_and.abs() + i_or.abs()) * weights).sum(-1)
+    return total((i_and.abs() + i_or.abs()) * weights)
 
 
 def lower_bound(v: torch.Tensor, dual: torch.Tensor, bound: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
@@ -55,5 +77,5 @@ def lower_bound(v: torch.Tensor, dual: torch.Tensor, bound: torch.Tensor, weight
     g_and, g_or = adjoint(dual)
     size = torch.maximum(g_and.abs(), g_or.abs())[..., 1:] / weights[1:]
     scale = size.amax(-1)
-    value = (v * dual).sum(-1) - bound * dual.abs().sum(-1)
+    value = total(v * dual) - bound * total(dual.abs())
     return torch.where(scale > 0, value / scale.clamp_min(torch.finfo(value.dtype).tiny), 0.0).clamp_min(0.0)

@@ -21,7 +21,7 @@ import torch
 
 from .. import lattice
 
-__all__ = ["PaperSettings", "solve_paper"]
+__all__ = ["PaperSettings", "chunk_size", "solve_paper"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,9 +87,33 @@ def _subgradient(i_and: torch.Tensor, i_or: torch.Tensor) -> tuple[torch.Tensor,
 
 
 def solve_paper(v: torch.Tensor, bound: torch.Tensor, settings: PaperSettings,
-                tick: Callable[[int], None]) -> PaperSolution:
-    """Run the loop on games ``v`` (games, 2^n) with v(∅) = 0 and δ bounded by ``bound`` (games,), unscaled."""
-    limit = bound[:, None]
+                tick: Callable[[int], object]) -> PaperSolution:
+    """Run the loop on games ``v`` (games, 2^n) with v(∅) = 0 and δ bounded by ``bound`` (games,), unscaled.
+
+    In fixed chunks, the last one padded with zero games: rounding then depends on no neighbour, which matters here,
+    because the loop amplifies it. ``tick(steps)`` is told the iterations done, of ``settings.iterations`` per chunk.
+    """
+    size = chunk_size(v)
+    parts = []
+    for start in range(0, len(v), size):
+        games, limit = v[start:start + size], bound[start:start + size]
+        short = size - len(games)
+        padded = torch.cat([games, games.new_zeros(short, v.shape[-1])])
+        found = _descend(padded, torch.cat([limit, limit.new_zeros(short)])[:, None], settings, tick)
+        parts.append([x[:len(games)] for x in found])
+    if not parts:
+        return PaperSolution(*(torch.zeros_like(v) for _ in range(4)))
+    return PaperSolution(*(torch.cat(x) for x in zip(*parts, strict=True)))
+
+
+def chunk_size(v: torch.Tensor) -> int:
+    """Games that go through the loop together: by the device and n alone."""
+    games, values = (64, 1 << 16) if v.device.type == "cpu" else (1024, 1 << 22)
+    return max(1, min(games, values // v.shape[-1]))
+
+
+def _descend(v: torch.Tensor, limit: torch.Tensor, settings: PaperSettings,
+             tick: Callable[[int], object]) -> tuple[torch.Tensor, ...]:
     p, q, push_p, push_q = (torch.zeros_like(v) for _ in range(4))
     for rate in settings.rates():
         q = torch.minimum(torch.maximum(q, -limit), limit)
@@ -102,4 +126,4 @@ def solve_paper(v: torch.Tensor, bound: torch.Tensor, settings: PaperSettings,
     raw = _interactions(v, p, q)
     q = torch.minimum(torch.maximum(q, -limit), limit)
     q[:, 0] = 0.0
-    return PaperSolution(*_interactions(v, p, q), *raw)
+    return (*_interactions(v, p, q), *raw)

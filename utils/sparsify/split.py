@@ -18,8 +18,8 @@ import torch
 
 from .. import lattice, runtime
 from . import certified
-from .certificate import forward, subset_weights, weighted_l1
-from .paper import PaperSettings, solve_paper
+from .certificate import forward, subset_weights, weighted_l1, zeta
+from .paper import PaperSettings, chunk_size, solve_paper
 from .problem import ticker
 
 __all__ = ["Split", "split"]
@@ -125,13 +125,14 @@ def _conventions(v: torch.Tensor, i_and: torch.Tensor, i_or: torch.Tensor, bound
     delta[:, 0] = 0.0
     sums = {"objective": weighted_l1(i_and, i_or, weights), "l1": weighted_l1(i_and, i_or, torch.ones_like(weights))}
     i_and[:, 0] = v[:, 0]
-    gamma = lattice.zeta_(i_and.clone()) - 0.5 * (v - delta)
+    gamma = zeta(i_and) - 0.5 * (v - delta)
     return {"i_and": i_and, "i_or": i_or, "gamma": gamma, "delta": delta, **sums}
 
 
 def _paper(v: torch.Tensor, bound: torch.Tensor, weights: torch.Tensor, settings: PaperSettings,
            progress: bool) -> dict[str, torch.Tensor]:
-    with ticker(progress, "split (published loop)", settings.iterations, "it") as tick:
+    steps = settings.iterations * math.ceil(len(v) / chunk_size(v))
+    with ticker(progress, "split (published loop)", steps, "it") as tick:
         found = solve_paper(v, bound, settings, tick)
     games = v[:, 0]
     unknown, no = torch.full_like(games, torch.nan), torch.zeros_like(games, dtype=torch.bool)
