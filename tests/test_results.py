@@ -158,7 +158,8 @@ def test_the_readme_shows_the_committed_verdicts_and_nothing_else() -> None:
 
 def test_keep_writes_the_table_into_the_readme_and_minutes_only_of_a_cold_run(results: Path, tmp_path: Path) -> None:
     readme = tmp_path / "README.md"
-    readme.write_text("before\n<!-- results: written by `reproduce keep`, do not edit -->\nan earlier table\n<!-- /results -->\nafter\n")
+    marks = ("<!-- results: written by `reproduce keep`, do not edit -->", "<!-- /results -->")
+    readme.write_text("\n".join(["before", marks[0], "an earlier table", marks[1], "after", ""]))
     io.write_json(results / "run.json", {"notebooks": {"01_sparsity": {"seconds": 90.0}},
                                          "provenance": {"cpu": "a CPU", "threads": 2}})
     committed.keep("default")

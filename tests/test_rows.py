@@ -23,9 +23,10 @@ SYSTEM = "lenet/mnist_part"
 
 def extracted(found: Interactions, steps: np.ndarray = STEPS, kappa: float = 0.0) -> Extracted:
     shape = found.and_.shape[:-1]
-    return Extracted(v=found.reconstruct(), found=found, kappa=kappa, gap=torch.zeros(shape, dtype=torch.float64),
-                     converged=torch.ones(shape, dtype=torch.bool), l1=torch.zeros(shape, dtype=torch.float64),
-                     steps=steps, saturated=torch.zeros(shape[:2]), noise_floor=torch.full(shape[:2], 1e-9))
+    nothing = torch.zeros(shape, dtype=torch.float64)
+    return Extracted(v=found.reconstruct(), found=found, kappa=kappa, gap=nothing, error=nothing.clone(), l1=nothing,
+                     converged=torch.ones(shape, dtype=torch.bool), steps=steps, saturated=torch.zeros(shape[:2]),
+                     noise_floor=torch.full(shape[:2], 1e-9))
 
 
 def with_mean_orders(mu: list[float], noise: float = 0.1, seed: int = 0, images: int = 8) -> Extracted:
@@ -163,10 +164,10 @@ def test_identity_errors_see_a_term_outside_of_kappa() -> None:
     e = sparse_study([8.0, 4.0, 2.0, 0.3])
     bounded = extracted(e.found, e.steps, kappa=0.04)
     assert float(sparsity.identity_errors(e, bounded)["within_kappa"].max()) == 0
-    shifted = bounded.v.clone()
-    shifted[0, 1, 0, 3] += 0.05 * float(shifted[0, 1, 0, -1] - shifted[0, 1, 0, 0])
-    wrong = Extracted(**{**vars(bounded), "v": shifted})
-    assert float(sparsity.identity_errors(e, wrong)["within_kappa"].max()) == pytest.approx(1.25)
+    bounded.error[0, 1, 0] = 0.05 * float((bounded.v[0, 1, 0, -1] - bounded.v[0, 1, 0, 0]).abs())
+    assert float(sparsity.identity_errors(e, bounded)["within_kappa"].max()) == pytest.approx(1.25)
+    e.error[2, 0, 1] = 1e-3 * float(e.v[2, 0, 1].abs().max())
+    assert float(sparsity.identity_errors(e, bounded)["matching"].max()) == pytest.approx(1e-3)
 
 
 def test_bars_show_first_last_and_turning_point() -> None:
@@ -180,10 +181,8 @@ def test_bars_show_first_last_and_turning_point() -> None:
 
 
 def test_a_game_that_goes_nowhere_is_allowed_no_noise_term() -> None:
-    still = sparse_study([0.0, 0.0])
-    bounded = extracted(Interactions(still.found.and_ * 0 + 1e-3, still.found.or_), still.steps, kappa=0.04)
-    flat = torch.full_like(bounded.v, 2.0)
-    same = extracted(Interactions(torch.zeros_like(flat), torch.zeros_like(flat)), still.steps, kappa=0.04)
-    same.found.and_[..., 0] = 2.0
-    assert float(sparsity.identity_errors(same, Extracted(**{**vars(same), "v": flat}))["within_kappa"].max()) == 0
-    assert float(sparsity.identity_errors(same, Extracted(**{**vars(bounded), "v": flat}))["within_kappa"].max()) == np.inf
+    still = extracted(sparse_study([0.0, 0.0]).found, STEPS[[0, -1]], kappa=0.04)
+    still.v[:] = 2.0
+    assert float(sparsity.identity_errors(still, still)["within_kappa"].max()) == 0
+    still.error[1, 1, 1] = 0.1
+    assert float(sparsity.identity_errors(still, still)["within_kappa"].max()) == np.inf

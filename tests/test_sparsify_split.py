@@ -182,5 +182,7 @@ def test_options_out_of_range_are_refused(options: dict, message: str) -> None:
 
 def test_too_large_a_batch_is_refused_before_it_is_allocated() -> None:
     one = torch.zeros(1, 1 << 10).expand(1 << 40, 1 << 10)  # no memory behind it
-    with pytest.raises(MemoryError, match="fewer"):
+    with pytest.raises(MemoryError, match="such games fit at once"):
         split(one)
+    with pytest.raises(MemoryError, match="one game of up to n ="):
+        split(torch.zeros(1, 1).expand(1, 1 << 40))

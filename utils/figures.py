@@ -10,12 +10,14 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from . import io
 
-__all__ = ["COLOURS", "curves", "mark", "order_bars", "save", "scatter_identity", "two_scales", "use_style"]
+__all__ = ["COLOURS", "curves", "mark", "order_bars", "order_curves", "paired_bars", "save", "scatter_identity",
+           "strips", "two_scales", "use_style"]
 
 # Okabe and Ito's palette. The same thing has the same colour in every notebook.
 COLOURS: dict[str, str] = {
@@ -26,6 +28,9 @@ COLOURS: dict[str, str] = {
     "formula": "#D55E00", "linear control": "#56B4E9", "size-only control": "#E69F00",
     "order weight +0.2": "#0072B2", "order weight -0.2": "#D55E00", "order weight 0": "#000000",
     "loss gap": "#009E73",
+    "real": "#0072B2", "theory": "#E69F00",
+    "exponential shrink": "#009E73", "hard cut": "#CC79A7", "mix with initial": "#56B4E9",
+    "Lemma 1: slope 1": "#999999",
 }
 _SPARE = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
 
@@ -83,6 +88,11 @@ def order_bars(table: pd.DataFrame, *, rows: str, columns: str, title: str = "")
     return figure
 
 
+def _legend(axes: np.ndarray) -> dict[str, Artist]:
+    """One handle per label, whichever panels it occurs in."""
+    return {label: handle for axis in axes.flat for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)}
+
+
 def curves(
     table: pd.DataFrame, *, x: str, y: str, hue: str, panel: str, xlabel: str, ylabel: str, title: str = "",
     xscale: str = "linear", yscale: str = "linear", band: tuple[str, str] | None = None, columns: int | None = None,
@@ -101,8 +111,9 @@ def curves(
             if band:
                 axis.fill_between(part[x], part[band[0]], part[band[1]], color=colours[label], alpha=0.15, linewidth=0)
         axis.set(xscale=xscale, yscale=yscale, xlabel=xlabel, ylabel=ylabel, title=name)
-    handles, names = axes.flat[0].get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside lower center", ncols=min(len(names), 5) if len(panels) > 1 else 2)
+    handles = _legend(axes)
+    figure.legend(handles.values(), handles.keys(), loc="outside lower center",
+                  ncols=min(len(handles), 5) if len(panels) > 1 else 2)
     figure.suptitle(title, fontsize=10)
     return figure
 
@@ -166,6 +177,98 @@ def scatter_identity(table: pd.DataFrame, *, x: str, y: str, hue: str, panel: st
     figure.legend(*axes.flat[0].get_legend_handles_labels(), loc="outside lower center", ncols=len(labels), markerscale=2)
     figure.suptitle(title, fontsize=10)
     return figure
+
+
+def order_curves(
+    lines: pd.DataFrame, *, rows: str, columns: str, x: str, y: str, order: str, xlabel: str, title: str = "",
+    points: pd.DataFrame | None = None, method: str = "method", ylim: Mapping[str, tuple[float, float]] | None = None,
+    label: str = "order",
+) -> Figure:
+    """One line per order, coloured by it, against a log x; a panel per (row, column), the row's name beside its scale.
+
+    points: as ``lines``, drawn as markers, a marker per value of ``method``. ylim: row → limits.
+    """
+    down, across = list(dict.fromkeys(lines[rows])), list(dict.fromkeys(lines[columns]))
+    norm = mpl.colors.Normalize(lines[order].min(), lines[order].max())
+    colour = mpl.cm.ScalarMappable(norm, "viridis_r")
+    figure, axes = plt.subplots(len(down), len(across), squeeze=False, sharey="row",
+                                figsize=(max(2.1 * len(across) + 1, 4.6), 2.4 * len(down) + 0.6))
+    for i, j in np.ndindex(axes.shape):
+        axis: Axes = axes[i, j]
+        for k, part in lines[(lines[rows] == down[i]) & (lines[columns] == across[j])].groupby(order):
+            axis.plot(part[x], part[y], color=colour.to_rgba(k))
+        drawn = points[(points[rows] == down[i]) & (points[columns] == across[j])] if points is not None else lines[:0]
+        for marker, (name, part) in zip("ox^s", drawn.groupby(method, sort=False) if len(drawn) else (), strict=False):
+            axis.scatter(part[x], part[y], c=colour.to_rgba(part[order]), marker=marker, s=18, zorder=3)
+            axis.scatter([], [], color="#555555", marker=marker, s=18, label=name)
+        axis.set(xscale="log", title=across[j] if i == 0 else "", ylabel=down[i] if j == 0 else "",
+                 xlabel=xlabel if i == len(down) - 1 else "")
+        if ylim and down[i] in ylim:
+            axis.set_ylim(*ylim[down[i]])
+            axis.axhline(0, color="black", linewidth=0.6)
+    figure.colorbar(colour, ax=axes, label=label, ticks=mpl.ticker.MaxNLocator(integer=True), aspect=30, pad=0.01)
+    if points is not None:
+        handles = _legend(axes)
+        figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=len(handles))
+    figure.suptitle(title, fontsize=10)
+    return figure
+
+
+def strips(table: pd.DataFrame, *, x: str, y: str, hue: str, panel: str, xlabel: str, ylabel: str, title: str = "",
+           yscale: str = "linear") -> Figure:
+    """Every value as a point above its category, spread sideways so that equal values can be counted by eye."""
+    panels, labels = list(dict.fromkeys(table[panel])), list(dict.fromkeys(table[hue]))
+    colours = dict(zip(labels, sns.color_palette("viridis", len(labels)), strict=True))
+    figure, axes = _panels(len(panels), size=(3.6, 2.9))
+    for axis, name in zip(axes.flat, panels, strict=False):
+        sns.stripplot(table[table[panel] == name], x=x, y=y, hue=hue, palette=colours, size=2.5, jitter=0.3, linewidth=0,
+                      ax=axis, legend=False)
+        axis.set(yscale=yscale, xlabel=xlabel, ylabel=ylabel, title=name)
+    handles = [mpl.lines.Line2D([], [], marker="o", linestyle="", color=colours[k], markersize=4, label=k) for k in labels]
+    figure.legend(handles=handles, loc="outside lower center", ncols=len(labels), title=hue)
+    figure.suptitle(title, fontsize=10)
+    return figure
+
+
+def paired_bars(bars: pd.DataFrame, courses: pd.DataFrame, *, xlabel: str, title: str = "",
+                logarithmic: Sequence[str] = ()) -> Figure:
+    """Real and predicted shares side by side per order, a panel per (row, time); courses over training in a last column.
+
+    bars: columns row, time, shares (real or theory), order, share, low, high. courses: panel, model, step, value, low,
+    high; panels named in ``logarithmic`` have a log scale. As in Fig. 4 of Ren Q. et al. 2024.
+    """
+    down, across = (list(dict.fromkeys(bars[name])) for name in ("row", "time"))
+    panels = list(dict.fromkeys(courses["panel"]))
+    figure, axes = plt.subplots(max(len(down), len(panels)), len(across) + 1, squeeze=False,
+                                figsize=(2.3 * len(across) + 4.2, 2.4 * max(len(down), len(panels)) + 0.6),
+                                width_ratios=[1.0] * len(across) + [1.35])
+    for axis in [*axes[len(down):, :-1].flat, *axes[len(panels):, -1].flat]:
+        axis.set_axis_off()
+    for i, j in np.ndindex(len(down), len(across)):
+        part = bars[(bars["row"] == down[i]) & (bars["time"] == across[j])]
+        _pairs(axes[i, j], part)
+        axes[i, j].set(title=across[j] if i == 0 else "", ylabel=f"{down[i]}\nshare of strength" if j == 0 else "",
+                       xlabel="order" if i == len(down) - 1 else "")
+    for axis, name in zip(axes[:, -1], panels, strict=False):
+        for model, part in courses[courses["panel"] == name].groupby("model", sort=False):
+            axis.plot(part["step"], part["value"], color=COLOURS[model], label=model, marker="o", markersize=3)
+            axis.fill_between(part["step"], part["low"], part["high"], color=COLOURS[model], alpha=0.15, linewidth=0)
+        axis.set_xscale("symlog", linthresh=1)
+        axis.set(title=name, xlabel=xlabel, yscale="log" if name in logarithmic else "linear")
+    handles = _legend(axes)
+    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=len(handles))
+    figure.suptitle(title, fontsize=10)
+    return figure
+
+
+def _pairs(axis: Axes, part: pd.DataFrame) -> None:
+    for shift, (kind, bar) in zip((-0.2, 0.2), part.groupby("shares", sort=False), strict=False):
+        spread = [(bar["share"] - bar["low"]).clip(lower=0), (bar["high"] - bar["share"]).clip(lower=0)]
+        axis.bar(bar["order"] + shift, bar["share"], width=0.4, color=COLOURS[kind], label=kind, yerr=spread,
+                 error_kw={"elinewidth": 0.7, "ecolor": "#444444"})
+    axis.set_xticks(sorted(part["order"].unique()))
+    axis.set_ylim(bottom=0)
+    axis.grid(axis="x", visible=False)
 
 
 def save(figure: Figure, table: pd.DataFrame, folder: Path, name: str = "figure") -> Path:

@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 import torch
 from pydantic import BaseModel, ConfigDict
 
-from .. import datasets, extract, io, runtime, sparsify, train
+from .. import datasets, extract, io, lattice, runtime, sparsify, train
 from ..datasets import Images
 from ..interactions import Interactions
 from ..metrics import nulls
@@ -147,7 +147,8 @@ class GamesJob(Job):
 class SplitGames:
     """Interactions of games (C, X, 2^n) before the first-order merge, with the certificate of each game (C, X).
 
-    v: the games that were split; objective, l1: weighted and plain strength; gap: certified relative gap.
+    v: the games that were split. found: the sparse iterate, from which statistics are read. objective, l1 (weighted and
+    plain strength), lower_bound and gap certify the feasible pair that repairs it, as does error = max_T |v - model|.
     """
 
     v: torch.Tensor
@@ -158,6 +159,7 @@ class SplitGames:
     gap: torch.Tensor
     converged: torch.Tensor
     iterations: torch.Tensor
+    error: torch.Tensor
 
 
 class SplitJob(Job):
@@ -182,8 +184,9 @@ class SplitJob(Job):
         if self.null is not None:
             v = _NULLS[self.null](v, seed=self.null_seed)
         got = sparsify.split(v, kappa=self.kappa, order_weight=self.order_weight, tol=self.tol, solver=self.solver)
+        error = (v - lattice.reconstruct(got.i_and, got.i_or)).abs().amax(-1)
         io.save_arrays(folder / "split.safetensors", {
-            "v": v, "and": got.i_and, "or": got.i_or, "objective": got.objective, "l1": got.l1,
+            "v": v, "and": got.sparse_and, "or": got.sparse_or, "error": error, "objective": got.objective, "l1": got.l1,
             "lower_bound": got.lower_bound, "gap": got.gap, "converged": got.converged, "iterations": got.iterations})
 
     def load(self, folder: Path) -> SplitGames:

@@ -18,6 +18,11 @@ from .runs import GamesJob, Null, SplitGames, SplitJob, TrainJob
 __all__ = ["Extracted", "System", "accuracies", "extracted", "other_analyses", "scope", "systems"]
 
 
+# Training images on which the training loss is measured: as many as the embedded test set has, so that both losses are
+# known equally well and measuring them does not cost more than the training.
+_LOSS_IMAGES = 2000
+
+
 @dataclasses.dataclass(frozen=True)
 class System:
     """What a verdict speaks of: a network on a data set, one trained network per seed."""
@@ -37,6 +42,7 @@ def systems(p: Study) -> list[System]:
     for network in p.networks:
         settings = p.training[network].model_dump()
         configs = [train.TrainConfig(dataset=p.dataset, model=network, seed=seed, checkpoints=p.checkpoints,
+                                     loss_images=min(_LOSS_IMAGES, settings["n_train"]),
                                      device=str(runtime.device(p.device)), **settings) for seed in p.seeds]
         width = settings["width"]
         found.append(System(f"{network}{f'_w{width}' if width else ''}/{p.dataset}",
@@ -64,7 +70,8 @@ class Extracted:
     """Interactions of one system: R seeds, C checkpoints, X images, n players.
 
     v (R, C, X, 2^n); found: :class:`Interactions` of that shape, before the first-order merge; kappa: bound of the noise
-    terms that the split was given; gap, converged, l1 (R, C, X); steps (C,); saturated, noise_floor (R, C).
+    terms that the split was given; gap, converged, l1, error (R, C, X): certificate of the feasible split, see
+    :class:`utils.jobs.runs.SplitGames`; steps (C,); saturated, noise_floor (R, C).
     """
 
     v: torch.Tensor
@@ -73,6 +80,7 @@ class Extracted:
     gap: torch.Tensor
     converged: torch.Tensor
     l1: torch.Tensor
+    error: torch.Tensor
     steps: np.ndarray
     saturated: torch.Tensor
     noise_floor: torch.Tensor
@@ -136,7 +144,7 @@ def extracted(
         v=stack([s.v for s in splits]),
         found=Interactions(stack([s.found.and_ for s in splits]), stack([s.found.or_ for s in splits])), kappa=kappa,
         gap=stack([s.gap for s in splits]), converged=stack([s.converged for s in splits]),
-        l1=stack([s.l1 for s in splits]), steps=games[0].steps.numpy()[keep],
+        l1=stack([s.l1 for s in splits]), error=stack([s.error for s in splits]), steps=games[0].steps.numpy()[keep],
         saturated=stack([g.saturated for g in games])[:, keep],
         noise_floor=stack([g.noise_floor for g in games])[:, keep])
 

@@ -1,4 +1,4 @@
-"""How few interactions carry a decision, and how exactly the AND-OR model carries it."""
+"""How few interactions carry a decision, and the duality of AND and OR."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import torch
 from .. import lattice, stats
 from ..interactions import Interactions
 
-__all__ = ["duality_error", "gini", "mass_fraction", "matching_error", "ranked", "strengths"]
+__all__ = ["duality_error", "gini", "mass_fraction", "ranked", "strengths"]
 
 
 def strengths(found: Interactions) -> torch.Tensor:
@@ -37,15 +37,6 @@ def mass_fraction(found: Interactions, mass: float = 0.9) -> torch.Tensor:
 def gini(found: Interactions) -> torch.Tensor:
     """Gini coefficient of the strengths: (...), 0 when all are equal, near 1 when one holds everything; NaN for none."""
     return torch.as_tensor(stats.gini(strengths(found).cpu().numpy()))
-
-
-def matching_error(found: Interactions, v: torch.Tensor) -> torch.Tensor:
-    """max_T |v(T) - AND-OR model(T)| of each game, over max_T |v(T)| (1 if that is 0): (...).
-
-    Ren J. et al. 2025, Theorem 2.1: 0 on all 2^n masks for a split without output noise.
-    """
-    scale = v.abs().amax(-1)
-    return (v - found.reconstruct()).abs().amax(-1) / torch.where(scale > 0, scale, torch.ones_like(scale))
 
 
 def duality_error(v: torch.Tensor) -> torch.Tensor:

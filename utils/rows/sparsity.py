@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from .. import stats
+from .. import lattice, sparsify, stats
 from ..claims import Part
 from ..jobs.study import Extracted
 from ..metrics import salience, sparsity
@@ -26,15 +26,13 @@ def identity_errors(exact: Extracted, bounded: Extracted) -> dict[str, torch.Ten
 
     matching: max_T |v - model| / max |v|. within_kappa: max_T |v - model| / (kappa |v(N) - v(∅)|), at most 1.
     """
-    v = bounded.v
+    v, off = bounded.v, bounded.error
     allowed = bounded.kappa * (v[..., -1] - v[..., 0]).abs()
-    off = (v - bounded.merged.reconstruct()).abs().amax(-1)
-    scale = v.abs().amax(-1)
+    scale = v.abs().amax(-1).clamp(min=torch.finfo(v.dtype).tiny)
     # A game with v(N) = v(∅) is allowed no noise term at all: rounding counts as 0, anything else is infinitely too much.
     none = torch.where(off <= 1e-9 * scale, 0.0, torch.inf).to(off)
     within = torch.where(allowed > 0, off / allowed.clamp(min=torch.finfo(off.dtype).tiny), none)
-    return {"matching": sparsity.matching_error(exact.merged, exact.v), "within_kappa": within,
-            "duality": sparsity.duality_error(v)}
+    return {"matching": exact.error / scale, "within_kappa": within, "duality": sparsity.duality_error(v)}
 
 
 def _trained(e: Extracted, values: torch.Tensor, certified_only: bool, at: int = LAST) -> np.ndarray:
@@ -130,12 +128,17 @@ def profiles(cases: Mapping[str, Extracted], points: int = 120) -> pd.DataFrame:
     return pd.concat(pieces, ignore_index=True)
 
 
-def match_table(exact: Extracted, bounded: Extracted, masks: int = 256) -> pd.DataFrame:
-    """Score against model on ``masks`` masks of the first image of the first seed, after training."""
-    chosen = torch.linspace(0, exact.v.shape[-1] - 1, min(masks, exact.v.shape[-1])).round().long()
-    return pd.concat([pd.DataFrame({"split": label, "mask": chosen.numpy(), "score": e.v[0, LAST, 0, chosen].numpy(),
-                                    "model": e.merged[0, LAST, 0].reconstruct()[chosen].numpy()})
-                      for label, e in (("kappa = 0", exact), (f"kappa = {bounded.kappa:g}", bounded))], ignore_index=True)
+def match_table(p: Sparsity, e: Extracted, masks: int = 256) -> pd.DataFrame:
+    """Score against model on ``masks`` masks of the first image of the first seed, after training, as certified."""
+    v = e.v[0, LAST, 0]
+    chosen = torch.linspace(0, len(v) - 1, min(masks, len(v))).round().long()
+    pieces = []
+    for kappa in (0.0, e.kappa):
+        got = sparsify.split(v, kappa=kappa, order_weight=p.order_weights[0], tol=p.tol)
+        model = lattice.reconstruct(got.i_and, got.i_or)[chosen]
+        pieces.append(pd.DataFrame({"split": f"kappa = {kappa:g}", "mask": chosen.numpy(), "score": v[chosen].numpy(),
+                                    "model": model.numpy()}))
+    return pd.concat(pieces, ignore_index=True)
 
 
 def kappa_table(main: Extracted, others: Mapping[float, Extracted], top: int = 60) -> pd.DataFrame:

@@ -1,4 +1,21 @@
-"""The AND-OR split of a game into interactions of least strength, with a certificate."""
+"""The AND-OR split of a game into interactions of least strength, with a certificate.
+
+What was tried, and what it gave (games of a trained MLP, kappa = .04, on one core of an AVX-512 Xeon):
+
+- Exact (G + I/μ²)^{-1} by a cascade of Givens rotations, games as sixteen lanes: about 3 µs a game and iteration at
+  n = 10, 20 at n = 12, 100 at n = 14; eight lanes were 1.2-1.5 times slower per game, plain torch 20 times.
+- λ by increments: float32 then follows float64 check by check to a gap of 1e-5; without, a quarter of the games of a
+  trained network stalled above 1e-3. At κ' = 0 everything is float64.
+- μ = .22/(κ̂ 2^{n/2}) instead of .007/κ̂ for all n: the same at n = 10, twice as fast at n = 14, ten times at n ≤ 4.
+- Keeping the best bounds of all checks, and certifying averages over the last fifth of all iterations: at a gap of
+  .1 %, n = 12, 2280 → 1440 iterations; restarting from such an average when it is much better settles the last few.
+- A lane takes the next game as soon as it is free: no game waits for the slowest of sixteen.
+- The certified solution is the repaired one: exactly feasible, ``objective`` is its strength, but dense: 0.05 % of its
+  L1 is dust below 1e-3 of the largest term. To repair on the support of the sparse iterate fails (the violation moves
+  to other masks), to tighten κ' until the sparse iterate is feasible costs more than the gap. So both are reported:
+  ``i_and``/``i_or`` (all identities hold) and ``sparse_and``/``sparse_or`` (exact zeros, feasible to .2-.4 % of κ').
+- No gain: other θ (.35-2), accumulating every state instead of every fifth, longer or shorter shares than a fifth.
+"""
 
 from .paper import PaperSettings
 from .split import Split, split

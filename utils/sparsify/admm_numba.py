@@ -81,6 +81,9 @@ class _Block:
             kernels.set_inverse(self.gram, lane, 0.0, *self.spectrum)
         self.work, self.work64 = aligned((n + 1, LANES), dtype), aligned((n + 1, LANES), np.float64)
         self.lanes, self.out = aligned((4, LANES), np.float64), aligned((2, LANES), np.float64)
+        self.totals = [aligned(shape, dtype) for _ in range(3)]
+        self.windows = np.zeros(LANES, dtype=np.int64)  # held in totals
+        self.short_gap = np.full(LANES, np.inf)
         self.best = [aligned(shape, np.float64) for _ in range(3)]  # and, or, λ: bounds found at different checks
         self.bounds = aligned((2, LANES), np.float64)
         self.weights64 = problem.weights.numpy()
@@ -105,9 +108,10 @@ class _Block:
     def _load(self, lane: int, game: int) -> None:
         self.games[lane], self.age[lane] = game, 0
         self.v64[:, lane] = self.v[:, lane] = self.inputs[game]
-        for array in (*self.state, *self.best):
+        for array in (*self.state, *self.totals, *self.best):
             array[:, lane] = 0.0
         self.bounds[:, lane] = np.inf, 0.0  # λ = 0 certifies 0
+        self.windows[lane], self.short_gap[lane] = 0, np.inf
         bound, mu = self.bound[game], self.mu[game]
         shift = 0.0 if self.exact else mu**-2
         self.lanes[1:, lane] = mu * bound, 1.0 / mu, bound
@@ -126,10 +130,32 @@ class _Block:
         kernels.iterate(*self.state, *self.sums, self.v, self.x, self.y, self.lanes.astype(dtype), self.weights,
                         self.tables, self.inverse, self.work, plan.window, plan.every, plan.alpha, self.exact)
         self.age += plan.window
-        kernels.certify(*self.sums, plan.window // plan.every, self.v64, self.a, self.o, self.e, self.dual, self.x64,
+        long = self._average()
+        kernels.certify(*self.sums, self.v64, self.a, self.o, self.e, self.dual, self.x64,
                         self.y64, self.lanes, self.out, self.weights64, self.tables64, self.inverse64, self.gram,
                         self.work64, self.exact)
         kernels.keep_best(self.out, self.bounds, self.a, self.o, self.dual, *self.best)
+        self._restart(long)
+
+    def _average(self) -> np.ndarray:
+        """Turn the sums into averages; bool (LANES,): the lanes in which they are long ones."""
+        self.windows += 1
+        long = self.plan.long(self.windows, self.age)
+        states, dtype = self.plan.window // self.plan.every, self.v.dtype
+        want, share = aligned((1, LANES), dtype), aligned((1, LANES), dtype)
+        want[0], share[0] = long, 1.0 / (self.windows * states)
+        for sums, totals in zip(self.sums, self.totals, strict=True):
+            kernels.average(sums, totals, want, share, states)
+        self.windows[long] = 0
+        return long
+
+    def _restart(self, long: np.ndarray) -> None:
+        """Continue from a long average where it is much better than the last short one (an orbit's centre)."""
+        gap = self.out[0] - np.maximum(self.out[1], 0.0)
+        for lane in np.flatnonzero(long & (gap < self.plan.restart * self.short_gap)):
+            for state, mean in zip(self.state[:3], self.sums, strict=True):
+                state[:, lane] = mean[:, lane]
+        self.short_gap = np.where(long, self.short_gap, gap)
 
     def finished(self) -> Iterator[tuple[int, int, bool]]:
         """(lane, game, broken) of the lanes whose game is certified, broken or at the cap."""
@@ -146,7 +172,7 @@ class _Block:
         """Copy a finished lane out; the sparse iterate is what soft-thresholding leaves of the averaged state."""
         limit = self.lanes[0, lane] * self.weights64
         for sums, target in zip(self.sums[:2], (answer.sparse_and, answer.sparse_or), strict=True):
-            mean = sums[:, lane].astype(np.float64) / (self.plan.window // self.plan.every)
+            mean = sums[:, lane].astype(np.float64)
             target.numpy()[game] = mean - np.clip(mean, -limit, limit)
         for array, target in zip(self.best, (answer.i_and, answer.i_or, answer.dual), strict=True):
             target.numpy()[game] = array[:, lane]
@@ -157,7 +183,7 @@ class _Block:
 def _work(problem: Problem, exact: bool, dtype: type, queue: _Queue, answer: Solution,
           tick: Callable[[int], object]) -> None:
     block = _Block(problem, exact, dtype)
-    while block.fill(queue):
+    while not queue.stopped and block.fill(queue):
         block.advance()
         for lane, game, broken in list(block.finished()):
             block.save(lane, game, broken, answer)
@@ -178,7 +204,7 @@ def _run(problem: Problem, exact: bool, dtype: type, games: np.ndarray, answer: 
             for task in tasks:
                 task.result()
         finally:
-            queue.stopped = True  # an interrupt or an error: threads finish what they hold and stop
+            queue.stopped = True  # after an interrupt or an error the other threads stop at their next check
 
 
 def solve(problem: Problem, exact: bool, tick: Callable[[int], object]) -> Solution:
@@ -195,7 +221,8 @@ def solve(problem: Problem, exact: bool, tick: Callable[[int], object]) -> Solut
     return answer
 
 
-_KERNELS = (kernels.iterate, kernels.certify, kernels.keep_best, kernels.least_norm_mean, kernels.set_inverse)
+_KERNELS = (kernels.iterate, kernels.average, kernels.certify, kernels.keep_best, kernels.least_norm_mean,
+            kernels.set_inverse)
 
 
 @functools.cache

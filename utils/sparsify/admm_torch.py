@@ -105,6 +105,9 @@ class _Chunk:
         self.box = self.mu * bound[:, None]
         self.w = [torch.zeros_like(v) for _ in range(3)]
         self.sums = [torch.zeros_like(v) for _ in range(3)]
+        self.totals = [torch.zeros_like(v) for _ in range(3)]
+        self.windows = self.age = 0
+        self.short_gap = torch.full_like(bound, torch.inf)
         self.dual, self.gradient = torch.zeros_like(v), (torch.zeros_like(v), torch.zeros_like(v))
 
     def step(self, keep: bool) -> None:
@@ -123,13 +126,37 @@ class _Chunk:
             for total, w in zip(self.sums, self.w, strict=True):
                 total.add_(w)
 
-    def window(self) -> tuple[torch.Tensor, ...]:
-        """One window of iterations; then feasible (and, or), sparse (and, or) and λ from its average."""
+    def window(self) -> list[torch.Tensor]:
+        """One window of iterations; the average state of it, or of all windows since the last long average."""
         for total in self.sums:
             total.zero_()
         for step in range(1, self.plan.window + 1):
             self.step(step % self.plan.every == 0)
-        w_and, w_or, w_e = (total * (self.plan.every / self.plan.window) for total in self.sums)
+        self.windows += 1
+        self.age += self.plan.window
+        for total, recent in zip(self.totals, self.sums, strict=True):
+            total.add_(recent)
+        self.is_long = bool(self.plan.long(self.windows, self.age))
+        states = self.plan.window // self.plan.every * (self.windows if self.is_long else 1)
+        mean = [x / states for x in (self.totals if self.is_long else self.sums)]
+        if self.is_long:
+            self.windows = 0
+            for total in self.totals:
+                total.zero_()
+        return mean
+
+    def restart(self, mean: list[torch.Tensor], gap: torch.Tensor) -> None:
+        """Continue from a long average where it is much better than the last short one (an orbit's centre)."""
+        if not self.is_long:
+            self.short_gap = gap
+            return
+        better = (gap < self.plan.restart * self.short_gap)[:, None]
+        for state, average in zip(self.w, mean, strict=True):
+            state.copy_(torch.where(better, average, state))
+
+    def certify(self, mean: list[torch.Tensor]) -> tuple[torch.Tensor, ...]:
+        """Feasible (and, or), sparse (and, or) and λ from an averaged state."""
+        w_and, w_or, w_e = mean
         u_and, u_or, e = _clip(w_and, self.limit), _clip(w_or, self.limit), _clip(w_e, self.box)
         z_and, z_or = w_and - u_and, w_or - u_or
         drive, x_and, x_or = forward(u_and, u_or), z_and, z_or
@@ -155,10 +182,12 @@ def _solve_chunk(problem: Problem, inverse: GramInverse, exact: bool) -> Solutio
     open_ = torch.ones_like(problem.bound, dtype=torch.bool)
     age = 0
     while age < problem.max_iterations and bool(open_.any()):
-        x_and, x_or, z_and, z_or, dual = state.window()
-        age += plan.window
+        mean = state.window()
+        x_and, x_or, z_and, z_or, dual = state.certify(mean)
+        age = state.age
         above = weighted_l1(x_and, x_or, problem.weights)
         below = lower_bound(problem.v, dual, problem.bound, problem.weights)
+        state.restart(mean, above - below)
         up, down = open_ & (above < upper), open_ & (below > lower)
         upper, lower = torch.where(up, above, upper), torch.where(down, below, lower)
         for mask, new, old in ((up, x_and, best.i_and), (up, x_or, best.i_or), (down, dual, best.dual),

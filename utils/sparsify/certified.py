@@ -10,7 +10,7 @@ from . import admm_numba, admm_torch
 from .certificate import forward, lower_bound, weighted_l1
 from .problem import Problem, Solution, ticker
 
-__all__ = ["BACKENDS", "memory_needed", "solve"]
+__all__ = ["BACKENDS", "memory_needed", "solve", "what_fits"]
 
 BACKENDS = ("auto", "numba", "torch")
 _NUMBA_LENGTH = 1 << 14  # beyond it sixteen games at once no longer fit the cache, and there are few games to share it
@@ -18,8 +18,17 @@ _AT_ONCE = 1 << 24  # values (games·2^n) handed to a backend at once: bounds th
 
 
 def memory_needed(games: int, length: int) -> int:
-    """Bytes at the peak, input not counted: results and the work space of the games that are solved at once."""
-    return 8 * length * (12 * games + 24 * max(16, min(games, _AT_ONCE // max(length, 1))))
+    """Bytes at the peak, input not counted: results, work space of the games solved at once, lanes of each thread."""
+    at_once = min(games, max(16, _AT_ONCE // max(length, 1)))
+    lanes = 20 * admm_numba.LANES * torch.get_num_threads() if length <= _NUMBA_LENGTH else 0
+    return 8 * length * (16 * games + 16 * at_once + lanes)
+
+
+def what_fits(games: int, length: int, free: int) -> str:
+    """What a refused batch could be cut down to: the number of games, or the number of players for one game."""
+    most = max((n for n in range(1, 31) if memory_needed(1, 1 << n) <= free), default=0)
+    fewer = max((games >> k for k in range(1, 62) if memory_needed(games >> k, length) <= free), default=0)
+    return f"{fewer} such games fit at once" if fewer else f"one game of up to n = {most} players fits"
 
 
 def solve(v: torch.Tensor, bound: torch.Tensor, weights: torch.Tensor, tol: float, max_iterations: int, backend: str,

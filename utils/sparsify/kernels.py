@@ -11,7 +11,7 @@ import numba
 from .cache import compiled
 from .lanes import add, choose, clip, div, fma, load, maxabs, mul, splat, store, sub, wide, zero
 
-__all__ = ["certify", "iterate", "keep_best", "least_norm_mean", "set_inverse"]
+__all__ = ["average", "certify", "iterate", "keep_best", "least_norm_mean", "set_inverse"]
 
 SPAN_BITS = 8  # transforms run through spans of 2^8 rows (16 KiB of float32) while these are in the first-level cache
 
@@ -262,18 +262,32 @@ def _residual(a, o, x, y, v):
 
 
 @compiled
-def certify(s_and, s_or, s_e, count, v, a, o, e, dual, x, y, lanes, out, weights, tables, inverse, gram, work, exact):
-    """From sums over ``count`` states, in float64: feasible (a, o), ``dual``, and their bounds in ``out``.
+def average(sums, totals, want, share, count):
+    """sums ← their mean of ``count`` states; in lanes where ``want`` > 0 the mean since the last such check instead.
+
+    ``totals`` collects the sums in between, ``share`` is one over the states it holds. want, share: (1, LANES).
+    """
+    nothing, one = zero(sums), splat(sums, 1.0 / count)
+    wanted, part = load(want, 0), load(share, 0)
+    for t in range(sums.shape[0]):
+        recent = load(sums, t)
+        whole = add(load(totals, t), recent)
+        store(sums, t, choose(nothing, wanted, mul(part, whole), mul(one, recent)))
+        store(totals, t, choose(nothing, wanted, nothing, whole))
+
+
+@compiled
+def certify(m_and, m_or, m_e, v, a, o, e, dual, x, y, lanes, out, weights, tables, inverse, gram, work, exact):
+    """From averaged states W, in float64: feasible (a, o), ``dual``, and their bounds in ``out``.
 
     lanes (4, LANES): θ, μκ̂, 1/μ, κ̂. out (2, LANES): weighted L1 of (a, o), lower bound. ``inverse`` is
     (G + 1/μ²)^{-1} by lane, ``gram`` G^{-1}.
     """
     rows = v.shape[0]
     theta, box, per_mu, bound = load(lanes, 0), load(lanes, 1), load(lanes, 2), load(lanes, 3)
-    share = splat(v, 1.0 / count)
     for t in range(rows):
         limit = mul(theta, splat(v, weights[t]))
-        w_a, w_o = mul(share, wide(load(s_and, t))), mul(share, wide(load(s_or, t)))
+        w_a, w_o = wide(load(m_and, t)), wide(load(m_or, t))
         u_a, u_o = clip(w_a, limit), clip(w_o, limit)
         store(x, t, u_a)
         store(y, t, u_o)
@@ -281,7 +295,7 @@ def certify(s_and, s_or, s_e, count, v, a, o, e, dual, x, y, lanes, out, weights
         store(o, t, sub(w_o, u_o))
     _forward(x, y)
     for t in range(rows):
-        w_e = mul(share, wide(load(s_e, t)))
+        w_e = wide(load(m_e, t))
         slack = clip(w_e, box)
         store(e, t, mul(slack, per_mu))
         store(dual, t, fma(sub(w_e, slack), per_mu, load(x, t)))

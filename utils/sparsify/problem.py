@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 from collections.abc import Callable, Iterator
 
+import numpy as np
 import torch
 
 from .. import lattice, runtime
@@ -67,20 +68,27 @@ class Schedule:
     theta: float  # soft threshold, in units of the mean |interaction| of the least-norm solution
     every: int = 5  # of the states in a window, every fifth enters the average that is certified
     alpha: float = 1.9  # over-relaxation
+    long_windows: int = 4  # a long average spans at least so many windows,
+    long_share: int = 5  # and at least 1/long_share of all iterations so far
+    restart: float = 0.6  # restart from a long average whose gap is below this share of the last short one's
 
     @classmethod
     def of(cls, exact: bool) -> Schedule:
         """``exact``: κ' = 0, no slack."""
         return cls(window=25, first=50, theta=2.0) if exact else cls(window=50, first=100, theta=1.0)
 
+    def long(self, windows: int | np.ndarray, age: int | np.ndarray) -> bool | np.ndarray:
+        """Is it time to certify the average of the last ``windows`` windows, at ``age`` iterations?"""
+        return windows >= np.maximum(self.long_windows, age // (self.window * self.long_share))
+
     @staticmethod
     def mu(bound: torch.Tensor, length: int) -> torch.Tensor:
         """The scale μ of the slack, per game, from its bound κ̂ and 2^n: it makes ‖μ·slack‖₂ ≤ μκ̂·2^{n/2} a constant.
 
-        0.3 by experiment (0.15 ... 0.7, n = 4 ... 14, κ = .02 ... .2); the usual 0.007/κ̂ is this at n = 10 and up to
+        0.22 by experiment (.15 ... .7, n = 4 ... 14, κ = .02 ... .2); 0.007/κ̂ for all n is this at n = 10 and up to
         ten times slower elsewhere.
         """
-        return (0.3 / (length**0.5 * bound.clamp_min(1e-9))).clamp(0.01, 1.0)
+        return (0.22 / (length**0.5 * bound.clamp_min(1e-9))).clamp(0.01, 1.0)
 
 
 @contextlib.contextmanager

@@ -48,7 +48,9 @@ def _couple(n: int) -> tuple[tuple[Stage, ...], dict[int, np.ndarray]]:
             grown.setdefault(d + 1, []).append(np.concatenate([low, high[:, -1:]], axis=1))
             if d > 1:
                 grown.setdefault(d - 1, []).append(high[:, :-1])
-        stages.append(Stage(*(np.concatenate(x) for x in (p, q, c, s))))
+        stage = Stage(*(np.concatenate(x) for x in (p, q, c, s)))
+        by_place = np.argsort(stage.p, kind="stable")  # neighbours in memory, one after the other
+        stages.append(Stage(*(x[by_place] for x in stage)))
         where = {d: np.concatenate(rows) for d, rows in grown.items()}
     return tuple(stages), dict(sorted(where.items(), reverse=True))
 

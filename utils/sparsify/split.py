@@ -73,8 +73,9 @@ def split(v: Array, kappa: float = 0.04, order_weight: float = 0.2, tol: float =
     if tensor.ndim and tensor.shape[-1] == 1:
         raise ValueError("a split needs at least one player: got games of length 1 (n = 0)")
     games, length = (tensor.shape[:-1].numel(), tensor.shape[-1]) if tensor.ndim else (0, 0)
-    runtime.require_memory(certified.memory_needed(games, length), f"a split of {games} games of 2^n = {length} values",
-                           hint="split fewer games per call, or use fewer players", device=tensor.device)
+    need, free = certified.memory_needed(games, length), runtime.available_memory(tensor.device)
+    runtime.require_memory(need, f"a split of {games} games of 2^n = {length} values", device=tensor.device,
+                           hint=certified.what_fits(games, length, free) if need > free else "")
     flat = lattice.as_game(v).reshape(-1, length)
     lattice.require_finite(flat.reshape(tensor.shape))
     centred = flat - flat[:, :1]

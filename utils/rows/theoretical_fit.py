@@ -1,0 +1,337 @@
+"""D6, D10: the variance law under noise, and the predicted against the real distribution over orders in the second phase."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+import torch
+
+from .. import lattice, stats, theory
+from ..claims import Part, Premise, Verdict, load
+from ..interactions import Interactions
+from ..jobs.perturbed import Perturbed
+from ..jobs.study import Extracted
+from ..metrics import dynamics, orders
+from ..params import TheoreticalFit
+
+__all__ = ["LATEST", "NOISE", "TIMES", "HeldOut", "Times", "fit_controls", "fit_parts", "fit_reported", "fit_tables",
+           "fit_variants", "harsanyi", "has_times", "held_out", "network_slopes", "or_inconclusive", "phase2_times",
+           "synthetic_slopes", "variance_controls", "variance_statement", "variance_table", "variance_values"]
+
+TIMES = ("early", "intermediate", "late")
+"""The moments of the second phase at which theory and network are compared, as in Fig. 4 of Ren Q. et al. 2024."""
+
+LATEST = 0.5
+"""Targets come from checkpoints up to this fraction of the last step: the last ones gave the ground truth themselves."""
+
+NOISE = r"fitted noise level $\sigma^2$"
+"""Panel of the figure that shows the fitted path."""
+
+Times = list[list[tuple[int, ...]]]
+"""For each seed and each half of the images that chooses: three checkpoints, or none where there are too few."""
+
+
+# --- D6: the variance law -----------------------------------------------------------------------------------------------
+
+
+def _ensemble(n: int, seed: int, values: int = 1 << 21) -> torch.Tensor:
+    """Copies (R, 2^n) of one random game, each with independent noise of one variance on every mask: R 2^n ``values``."""
+    generator = torch.Generator().manual_seed(seed)
+    game = 10 * torch.randn(1 << n, generator=generator, dtype=torch.float64)
+    return game + 0.3 * torch.randn(max(values >> n, 2), 1 << n, generator=generator, dtype=torch.float64)
+
+
+def synthetic_slopes(p: TheoreticalFit) -> dict[int, theory.VarianceLaw]:
+    """n → slope of log2 Var I over the order for games with independent noise, the lemma's own premise."""
+    return {n: theory.variance_slope(_ensemble(n, seed=n)) for n in p.sizes}
+
+
+def network_slopes(found: Mapping[float, Perturbed]) -> dict[float, np.ndarray]:
+    """Noise level → slope of each seed's network, mean over images (R,)."""
+    return {noise: theory.variance_slope(e.v).slope.mean(-1).numpy() for noise, e in found.items()}
+
+
+def variance_values(synthetic: Mapping[int, theory.VarianceLaw], slopes: np.ndarray) -> dict[str, float]:
+    """D6's three numbers: least and largest synthetic slope, and |slope - 1| of the network minus half its interval.
+
+    A single seed has no interval; its half width counts as 0 (and :func:`or_inconclusive` says what is missing).
+    """
+    of_games = [float(law.slope) for law in synthetic.values()]
+    span = stats.t_interval(slopes)
+    half = (span.high - span.low) / 2 if span.n > 1 else 0.0
+    return {"slope_not_below": min(of_games), "slope_not_above": max(of_games),
+            "real_network": abs(span.estimate - 1) - half}
+
+
+def variance_statement(synthetic: Mapping[int, theory.VarianceLaw], slopes: Mapping[float, np.ndarray]) -> str:
+    """What holds for the lemma's own noise, and what for a network whose weights are noisy: from the numbers."""
+    of_games = ", ".join(f"{float(law.slope):.3f} (n = {n})" for n, law in synthetic.items())
+    noise, values = next(iter(slopes.items()))
+    span = stats.t_interval(values)
+    verb = "contains" if span.low <= 1 <= span.high else "does not contain"
+    return (f"independent noise on the outputs: slope {of_games}; weight noise of {noise:g} on the network: slope "
+            f"{span.estimate:.3f}, 95 % interval over {span.n} seeds [{span.low:.3f}, {span.high:.3f}], which {verb} 1")
+
+
+def _common(v: torch.Tensor) -> torch.Tensor:
+    """Share of the noise's variance that moves all masks of a game together: (..., R, 2^n) → (...). 2^-n if independent."""
+    return v.mean(-1).var(-1) / v.var(-2).mean(-1)
+
+
+def variance_controls(found: Mapping[float, Perturbed]) -> dict[str, dict[str, object]]:
+    """Per noise level: slope of each seed, its interval, how much of the noise all masks share, distance from rounding."""
+    slopes, result = network_slopes(found), {}
+    for noise, e in found.items():
+        span = stats.t_interval(slopes[noise])
+        deviation = theory.variance_slope(e.v).by_order[..., 1:].sqrt().amin(-1)
+        result[f"weight noise {noise:g}"] = {
+            "slope of each seed": slopes[noise].tolist(), "slope": span.estimate, "interval": [span.low, span.high],
+            "standard deviation of the scores": float(e.v.std(-2).mean()),
+            "share of the noise common to all masks": float(_common(e.v).mean()),
+            "share if masks were independent": 1 / e.v.shape[-1],
+            "least deviation of an interaction over its rounding": float((deviation / e.noise_floor[:, None]).min())}
+    return result
+
+
+def variance_table(synthetic: Mapping[int, theory.VarianceLaw], found: Mapping[float, Perturbed]) -> pd.DataFrame:
+    """D6's figure: log2 of the mean variance per order over that of order 1, with its 95 % interval across seeds."""
+    def doublings(by_order: torch.Tensor) -> np.ndarray:
+        return (by_order[..., 1:] / by_order[..., 1:2]).log2().numpy()
+
+    pieces = []
+    for n, law in synthetic.items():
+        line = doublings(law.by_order)
+        pieces.append(pd.DataFrame({"panel": "independent noise on the outputs", "noise": f"n = {n}",
+                                    "order": range(1, n + 1), "value": line, "low": line, "high": line}))
+    for noise, e in found.items():
+        lines = doublings(theory.variance_slope(e.v).by_order).mean(1)
+        spans = [stats.t_interval(column) for column in lines.T]
+        pieces.append(pd.DataFrame({
+            "panel": "noise on the network's weights", "noise": f"{100 * noise:g} % of the weights",
+            "order": range(1, lines.shape[1] + 1), "value": lines.mean(0),
+            "low": [max(s.low, float(c.min()) if s.n == 1 else s.low) for s, c in zip(spans, lines.T, strict=True)],
+            "high": [min(s.high, float(c.max()) if s.n == 1 else s.high) for s, c in zip(spans, lines.T, strict=True)]}))
+    longest = max(piece["order"].max() for piece in pieces)
+    law = pd.DataFrame({"noise": "Lemma 1: slope 1", "order": range(1, longest + 1), "value": range(longest)})
+    law["low"] = law["high"] = law["value"]
+    panels = dict.fromkeys(piece["panel"].iloc[0] for piece in pieces)
+    return pd.concat([*pieces, *(law.assign(panel=panel) for panel in panels)], ignore_index=True)
+
+
+def or_inconclusive(verdict: Verdict, seeds: Sequence[int]) -> Verdict:
+    """``verdict``, or INCONCLUSIVE where an interval over fewer seeds than the protocol asks for entered it."""
+    least = load().protocol.min_seeds
+    if len(seeds) >= least:
+        return verdict
+    reason = f"at least {least} seeds are needed for the network's interval, {len(seeds)} are given. {verdict.reason}"
+    return verdict.model_copy(update={"verdict": "INCONCLUSIVE", "reason": reason})
+
+
+# --- D10: theory against network ------------------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True)
+class HeldOut:
+    """One model fitted on one half of the images of one seed at one checkpoint, and judged on the other half.
+
+    value: the parameter (σ² of the theory, λ, K or a of a rival); fitted, distance: total variation on the half that
+    chose it and on the other; real, predicted (n,): shares over orders on the judged half. time: a name of TIMES or "".
+    """
+
+    seed: int
+    half: int
+    checkpoint: int
+    time: str
+    model: str
+    value: float
+    fitted: float
+    distance: float
+    real: torch.Tensor
+    predicted: torch.Tensor
+
+
+def _halves(e: Extracted, seed: int, certified_only: bool) -> list[tuple[list[int], list[int]]]:
+    """(choosing, judging) images of both directions; certified_only drops those with an uncertified checkpoint."""
+    whole = e.converged[seed].all(0)
+    one, other = ([i for i in half if whole[i] or not certified_only] for half in dynamics.halves(e.v.shape[2]))
+    return [(one, other), (other, one)]
+
+
+def phase2_times(e: Extracted, certified_only: bool = False) -> Times:
+    """Three checkpoints of the second phase: the first, the middle and the last one after t* and up to half of training.
+
+    t* is the checkpoint of least mean order among the inner ones on the half of the images that also fits (as in D3).
+    """
+    eligible = np.flatnonzero(e.steps <= LATEST * e.steps[-1])
+    weighted, strength = e.moments(certified_only=certified_only)
+    found: Times = []
+    for seed in range(len(weighted)):
+        halves = _halves(e, seed, certified_only)
+        if len(e.steps) < 2 * dynamics.EDGE + 1 or not all(chosen and judged for chosen, judged in halves):
+            found.append([(), ()])
+            continue
+        turning = dynamics.two_phase(weighted[seed], strength[seed]).turning
+        found.append([_spread(eligible[eligible > t].tolist()) for t in turning])
+    return found
+
+
+def _spread(points: list[int]) -> tuple[int, ...]:
+    return (points[0], points[(len(points) - 1) // 2], points[-1]) if len(points) >= len(TIMES) else ()
+
+
+def has_times(e: Extracted, seeds: Sequence[int]) -> Premise:
+    """The second phase must hold three checkpoints that may be predicted, in every seed and for both halves."""
+    short = [seed for seed, pair in zip(seeds, phase2_times(e), strict=True) if not all(pair)]
+    return Premise("three checkpoints in the second phase", not short,
+                   f"in seed(s) {short} fewer than {len(TIMES)} checkpoints lie after the turning point and within the "
+                   f"first {LATEST:.0%} of training: {len(e.steps)} log-spaced checkpoints are too few, or the mean order "
+                   "turns too late")
+
+
+def harsanyi(e: Extracted) -> Extracted:
+    """The ablation of the split: the pure AND (Harsanyi) interactions of v, which are exact and leave nothing to choose."""
+    return dataclasses.replace(e, found=Interactions(lattice.and_interactions(e.v), torch.zeros_like(e.v)))
+
+
+def held_out(e: Extracted, times: Times, *, tau: float = 0.0, everywhere: bool = False,
+             certified_only: bool = False) -> list[HeldOut]:
+    """All models, fitted on one half of the images and judged on the other, at ``times`` (``everywhere``: all checkpoints).
+
+    Every model is given the same w*: the merged interactions of the last checkpoint on the same images. tau: salience of
+    both distributions, 0 counts all. Checkpoints where a real distribution has no salient interaction are left out.
+    """
+    merged = e.merged
+    found = []
+    for seed, pair in enumerate(times):
+        for half, (chosen, (choose, judge)) in enumerate(zip(pair, _halves(e, seed, certified_only), strict=True)):
+            at = list(range(len(e.steps))) if everywhere else list(chosen)
+            if at and choose and judge:
+                names = {c: TIMES[k] for k, c in enumerate(chosen)}
+                games = [(merged.and_[seed][:, part], merged.or_[seed][:, part]) for part in (choose, judge)]
+                found += [HeldOut(seed, half, c, names.get(c, ""), *rest) for c, *rest in _cross_fit(*games, at, tau)]
+    return found
+
+
+Games = tuple[torch.Tensor, torch.Tensor]  # AND and OR interactions, (C, X, 2^n) each
+
+
+def _cross_fit(choose: Games, judge: Games, at: list[int], tau: float) -> list[tuple]:
+    """(checkpoint, model, value, fitted, distance, real, predicted) of every model at the checkpoints ``at``."""
+    wanted, real = (theory.order_distribution(conj[at], disj[at], tau) for conj, disj in (choose, judge))
+    some = (~(wanted.isnan() | real.isnan()).any(-1)).nonzero().flatten().tolist()
+    wanted, real, at = wanted[some], real[some], [at[i] for i in some]
+    if not at:
+        return []
+    found = []
+    for model in theory.MODELS:
+        start = [tuple(w[0] for w in half) if model == "mix" else None for half in (choose, judge)]
+        fit = theory.fit_model(choose[0][-1], choose[1][-1], wanted, model=model, tau=tau, initial=start[0])
+        every = theory.predicted_shares(judge[0][-1], judge[1][-1], fit.value, model=model, tau=tau, initial=start[1])
+        distance = orders.total_variation(every, real).nan_to_num(nan=1.0)  # nothing salient is predicted: all is missed
+        found += [(c, model, *numbers, real[i], every[i]) for i, (c, *numbers) in enumerate(
+            zip(at, fit.value.tolist(), fit.distance.tolist(), distance.tolist(), strict=True))]
+    return found
+
+
+def _frame(found: Sequence[HeldOut]) -> pd.DataFrame:
+    names = ["seed", "half", "checkpoint", "time", "model", "value", "fitted", "distance"]
+    return pd.DataFrame([[getattr(one, name) for name in names] for one in found], columns=names)
+
+
+def _judged(found: Sequence[HeldOut]) -> pd.DataFrame:
+    """A row per seed and half: held-out distance of the theory and of the rival that fitted the other half best."""
+    table = _frame(found)
+    table = table[table["time"] != ""]
+    means = table.groupby(["seed", "half", "model"])[["fitted", "distance"]].mean().unstack("model")
+    rivals = means["fitted"].drop(columns="noise").idxmin(axis=1)
+    rival = [means["distance"].loc[key, name] for key, name in rivals.items()]
+    return pd.DataFrame({"theory": means["distance"]["noise"], "rival": rival, "name": rivals})
+
+
+def fit_parts(found: Sequence[HeldOut], seeds: int) -> list[Part]:
+    """D10, per seed: mean held-out distance over times and halves, and by how much it is below the best rival's.
+
+    The best rival is the one that fitted best on the half that fits. NaN for a seed without times.
+    """
+    judged = np.full((2, seeds), np.nan)
+    if any(one.time for one in found):
+        by_seed = _judged(found)[["theory", "rival"]].groupby("seed").mean()
+        judged[0, by_seed.index] = by_seed["theory"]
+        judged[1, by_seed.index] = by_seed["theory"] - by_seed["rival"]
+    return [Part("distance", judged[0]), Part("distance_minus_best_rival", judged[1])]
+
+
+Others = Mapping[str, tuple[Extracted, Extracted | None]]
+
+
+def _parts(e: Extracted, **how: bool) -> list[Part]:
+    times = phase2_times(e, **how)
+    return fit_parts(held_out(e, times, **how), len(times))
+
+
+def fit_variants(e: Extracted, others: Others) -> dict[str, list[Part]]:
+    """Analyses that must agree: the other ends of the face of optima, and only games with a certificate."""
+    found = {name: _parts(other) for name, (other, _) in others.items() if name.startswith("order")}
+    return {**found, "uncertified games dropped": _parts(e, certified_only=True)}
+
+
+def fit_reported(e: Extracted, others: Others, salient: Sequence[HeldOut]) -> dict[str, list[Part]]:
+    """Analyses that are shown without deciding: second draw of players, salient interactions only, no split at all."""
+    seeds, times = len(e.v), phase2_times(e)
+    found = {name: _parts(other) for name, (other, _) in others.items() if not name.startswith("order")}
+    return {**found, "salient interactions only": fit_parts(salient, seeds),
+            "pure AND interactions": fit_parts(held_out(harsanyi(e), times), seeds)}
+
+
+def fit_controls(e: Extracted, found: Sequence[HeldOut]) -> dict[str, object]:
+    """Held-out distance of every model per time, the rivals that were compared, the steps, and σ² over the whole course."""
+    table = _frame(found)
+    at = table[table["time"] != ""]
+    path = table[table["model"] == "noise"].groupby("checkpoint")["value"].median()
+    distance = at.groupby(["model", "time"])["distance"].mean()
+    rivals = _judged(found)["name"].value_counts() if len(at) else pd.Series(dtype=int)
+    steps = at.groupby("time")["checkpoint"].unique()
+    return {
+        "held-out distance": {m: {t: distance.get((m, t)) for t in TIMES} for m in theory.MODELS},
+        "best rival, number of halves": {name: int(count) for name, count in rivals.sort_index().items()},
+        "steps compared": {t: sorted(e.steps[steps[t]].tolist()) if t in steps else [] for t in TIMES},
+        "fitted sigma2, median over seeds and halves": {str(e.steps[c]): value for c, value in path.items()}}
+
+
+def fit_tables(e: Extracted, cases: Mapping[str, Sequence[HeldOut]]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """D10's figure: bars (real and predicted shares per case and time) and curves over all checkpoints of the first case.
+
+    Bars are means over seeds and halves of what was judged, low and high their range. Curves: the fitted σ² and the
+    held-out distance of every model, median and range.
+    """
+    bars = []
+    for case, found in cases.items():
+        for time in TIMES:
+            judged = [one for one in found if one.time == time and one.model == "noise"]
+            if judged:
+                steps = sorted({int(e.steps[one.checkpoint]) for one in judged})
+                name = f"{time}\nstep {steps[0]}" + (f" to {steps[-1]}" if len(steps) > 1 else "")
+                bars += [_bars([one.real for one in judged], "real").assign(row=case, time=name),
+                         _bars([one.predicted for one in judged], "theory").assign(row=case, time=name)]
+    columns = ["shares", "order", "share", "low", "high", "row", "time"]
+    curves = _frame(next(iter(cases.values())))
+    sigma2 = _course(e, curves[(curves["model"] == "noise") & (curves["value"] > 0)], "value", NOISE)
+    return (pd.concat(bars, ignore_index=True) if bars else pd.DataFrame(columns=columns),
+            pd.concat([sigma2, _course(e, curves, "distance", "held-out distance")], ignore_index=True))
+
+
+def _bars(shares: list[torch.Tensor], kind: str) -> pd.DataFrame:
+    stacked = torch.stack(shares).nan_to_num()
+    return pd.DataFrame({"shares": kind, "order": range(1, stacked.shape[1] + 1), "share": stacked.mean(0).numpy(),
+                         "low": stacked.amin(0).numpy(), "high": stacked.amax(0).numpy()})
+
+
+def _course(e: Extracted, table: pd.DataFrame, column: str, panel: str) -> pd.DataFrame:
+    """Median and range over seeds and halves of a column at every checkpoint, a line per model."""
+    names = {"noise": "theory", "exponential": "exponential shrink", "cut": "hard cut", "mix": "mix with initial"}
+    lines = table.groupby(["model", "checkpoint"], sort=False)[column].agg(["median", "min", "max"]).reset_index()
+    return pd.DataFrame({"panel": panel, "model": lines["model"].map(names), "step": e.steps[lines["checkpoint"]],
+                         "value": lines["median"], "low": lines["min"], "high": lines["max"]})
