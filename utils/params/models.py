@@ -174,7 +174,7 @@ class TheoreticalFit(Study):
         default=(8, 10, 12, 14, 16), min_length=1,
         description="D8: numbers of players for which the ratios of row norms are computed, a panel each")
     weight_noise: tuple[Annotated[float, Field(gt=0)], ...] = _many(
-        default=(0.02, 0.005, 0.1), min_length=1,
+        default=(0.02, 0.1), min_length=1,
         description="D6: Gaussian noise on a trained network's weights, as a fraction of each tensor's root mean square; "
                     "the first is judged")
     noise_copies: int = Field(16, ge=2, description="D6: noisy copies of each trained network, whose variances are taken")

@@ -30,8 +30,8 @@ LATEST = 0.5
 NOISE = r"fitted noise level $\sigma^2$"
 """Panel of the figure that shows the fitted path."""
 
-Times = list[list[tuple[int, ...]]]
-"""For each seed and each half of the images that chooses: three checkpoints, or none where there are too few."""
+Times = tuple[dict[int, str], dict[int, str]]
+"""For each half of the images, as the one that chooses: checkpoints by the names of TIMES, or none."""
 
 
 # --- D6: the variance law -----------------------------------------------------------------------------------------------
@@ -97,28 +97,19 @@ def variance_controls(found: Mapping[float, Perturbed]) -> dict[str, dict[str, o
 
 
 def variance_table(synthetic: Mapping[int, theory.VarianceLaw], found: Mapping[float, Perturbed]) -> pd.DataFrame:
-    """D6's figure: log2 of the mean variance per order over that of order 1, with its 95 % interval across seeds."""
-    def doublings(by_order: torch.Tensor) -> np.ndarray:
-        return (by_order[..., 1:] / by_order[..., 1:2]).log2().numpy()
+    """D6's figure: log2 of the mean variance per order over that of order 1; low and high: the range over seeds."""
+    lines = [("independent noise on the outputs", f"n = {n}", _doublings(law)[None]) for n, law in synthetic.items()]
+    lines += [("noise on the network's weights", f"{100 * noise:g} % of the weights",
+               _doublings(theory.variance_slope(e.v)).mean(1)) for noise, e in found.items()]
+    longest = max(values.shape[-1] for _, _, values in lines)
+    law = [(panel, "Lemma 1: slope 1", np.arange(longest)[None]) for panel in dict.fromkeys(line[0] for line in lines)]
+    return pd.concat([pd.DataFrame({"panel": panel, "noise": label, "order": range(1, values.shape[1] + 1),
+                                    "value": values.mean(0), "low": values.min(0), "high": values.max(0)})
+                      for panel, label, values in [*law, *lines]], ignore_index=True)
 
-    pieces = []
-    for n, law in synthetic.items():
-        line = doublings(law.by_order)
-        pieces.append(pd.DataFrame({"panel": "independent noise on the outputs", "noise": f"n = {n}",
-                                    "order": range(1, n + 1), "value": line, "low": line, "high": line}))
-    for noise, e in found.items():
-        lines = doublings(theory.variance_slope(e.v).by_order).mean(1)
-        spans = [stats.t_interval(column) for column in lines.T]
-        pieces.append(pd.DataFrame({
-            "panel": "noise on the network's weights", "noise": f"{100 * noise:g} % of the weights",
-            "order": range(1, lines.shape[1] + 1), "value": lines.mean(0),
-            "low": [max(s.low, float(c.min()) if s.n == 1 else s.low) for s, c in zip(spans, lines.T, strict=True)],
-            "high": [min(s.high, float(c.max()) if s.n == 1 else s.high) for s, c in zip(spans, lines.T, strict=True)]}))
-    longest = max(piece["order"].max() for piece in pieces)
-    law = pd.DataFrame({"noise": "Lemma 1: slope 1", "order": range(1, longest + 1), "value": range(longest)})
-    law["low"] = law["high"] = law["value"]
-    panels = dict.fromkeys(piece["panel"].iloc[0] for piece in pieces)
-    return pd.concat([*pieces, *(law.assign(panel=panel) for panel in panels)], ignore_index=True)
+
+def _doublings(law: theory.VarianceLaw) -> np.ndarray:
+    return (law.by_order[..., 1:] / law.by_order[..., 1:2]).log2().numpy()
 
 
 def or_inconclusive(verdict: Verdict, seeds: Sequence[int]) -> Verdict:
@@ -161,34 +152,34 @@ def _halves(e: Extracted, seed: int, certified_only: bool) -> list[tuple[list[in
 
 
 def phase2_times(e: Extracted, certified_only: bool = False) -> Times:
-    """Three checkpoints of the second phase: the first, the middle and the last one after t* and up to half of training.
+    """Moments of the second phase: t*, the last checkpoint within the first half of training, and the one midway.
 
-    t* is the checkpoint of least mean order among the inner ones on the half of the images that also fits (as in D3).
+    t* is the inner checkpoint of least mean order over all seeds on the half of the images that also fits (see
+    :func:`utils.metrics.dynamics.two_phase`): the second phase starts there, with almost nothing but low orders, as the
+    paper's early bars show. Two checkpoints are an early and a late one; where there is one, there is no phase to speak of.
     """
-    eligible = np.flatnonzero(e.steps <= LATEST * e.steps[-1])
     weighted, strength = e.moments(certified_only=certified_only)
-    found: Times = []
-    for seed in range(len(weighted)):
-        halves = _halves(e, seed, certified_only)
-        if len(e.steps) < 2 * dynamics.EDGE + 1 or not all(chosen and judged for chosen, judged in halves):
-            found.append([(), ()])
-            continue
-        turning = dynamics.two_phase(weighted[seed], strength[seed]).turning
-        found.append([_spread(eligible[eligible > t].tolist()) for t in turning])
-    return found
+    inner = np.arange(len(e.steps))[dynamics.EDGE:len(e.steps) - dynamics.EDGE]
+    if not len(inner):
+        return {}, {}
+    one, other = (_named(e, int(inner[(weighted[:, inner][..., half].sum((0, 2))
+                                       / strength[:, inner][..., half].sum((0, 2))).argmin()]))
+                  for half in dynamics.halves(e.v.shape[2]))
+    return one, other
 
 
-def _spread(points: list[int]) -> tuple[int, ...]:
-    return (points[0], points[(len(points) - 1) // 2], points[-1]) if len(points) >= len(TIMES) else ()
+def _named(e: Extracted, turning: int) -> dict[int, str]:
+    points = [c for c in range(turning, len(e.steps)) if e.steps[c] <= LATEST * e.steps[-1]]
+    early, middle, late = TIMES
+    between = {points[(len(points) - 1) // 2]: middle} if len(points) > 2 else {}
+    return {points[0]: early, **between, points[-1]: late} if len(points) > 1 else {}
 
 
-def has_times(e: Extracted, seeds: Sequence[int]) -> Premise:
-    """The second phase must hold three checkpoints that may be predicted, in every seed and for both halves."""
-    short = [seed for seed, pair in zip(seeds, phase2_times(e), strict=True) if not all(pair)]
-    return Premise("three checkpoints in the second phase", not short,
-                   f"in seed(s) {short} fewer than {len(TIMES)} checkpoints lie after the turning point and within the "
-                   f"first {LATEST:.0%} of training: {len(e.steps)} log-spaced checkpoints are too few, or the mean order "
-                   "turns too late")
+def has_times(e: Extracted) -> Premise:
+    """The second phase must hold two checkpoints that may be predicted, whichever half of the images chooses."""
+    return Premise("two checkpoints in the second phase", all(phase2_times(e)),
+                   f"at least 2 checkpoints are needed between the turning point and {LATEST:.0%} of training, and of the "
+                   f"{len(e.steps)} there are fewer lie there: ask for more checkpoints, or train for longer")
 
 
 def harsanyi(e: Extracted) -> Extracted:
@@ -205,13 +196,12 @@ def held_out(e: Extracted, times: Times, *, tau: float = 0.0, everywhere: bool =
     """
     merged = e.merged
     found = []
-    for seed, pair in enumerate(times):
-        for half, (chosen, (choose, judge)) in enumerate(zip(pair, _halves(e, seed, certified_only), strict=True)):
-            at = list(range(len(e.steps))) if everywhere else list(chosen)
+    for seed in range(len(merged.and_)):
+        for half, (chosen, (choose, judge)) in enumerate(zip(times, _halves(e, seed, certified_only), strict=True)):
+            at = list(range(len(e.steps))) if everywhere else sorted(chosen)
             if at and choose and judge:
-                names = {c: TIMES[k] for k, c in enumerate(chosen)}
                 games = [(merged.and_[seed][:, part], merged.or_[seed][:, part]) for part in (choose, judge)]
-                found += [HeldOut(seed, half, c, names.get(c, ""), *rest) for c, *rest in _cross_fit(*games, at, tau)]
+                found += [HeldOut(seed, half, c, chosen.get(c, ""), *rest) for c, *rest in _cross_fit(*games, at, tau)]
     return found
 
 
@@ -268,8 +258,7 @@ Others = Mapping[str, tuple[Extracted, Extracted | None]]
 
 
 def _parts(e: Extracted, **how: bool) -> list[Part]:
-    times = phase2_times(e, **how)
-    return fit_parts(held_out(e, times, **how), len(times))
+    return fit_parts(held_out(e, phase2_times(e, **how), **how), len(e.v))
 
 
 def fit_variants(e: Extracted, others: Others) -> dict[str, list[Part]]:
@@ -304,8 +293,8 @@ def fit_controls(e: Extracted, found: Sequence[HeldOut]) -> dict[str, object]:
 def fit_tables(e: Extracted, cases: Mapping[str, Sequence[HeldOut]]) -> tuple[pd.DataFrame, pd.DataFrame]:
     """D10's figure: bars (real and predicted shares per case and time) and curves over all checkpoints of the first case.
 
-    Bars are means over seeds and halves of what was judged, low and high their range. Curves: the fitted σ² and the
-    held-out distance of every model, median and range.
+    Bars are means over seeds and halves of what was judged, low and high their quartiles. Curves: the fitted σ² and the
+    held-out distance of every model, median and quartiles.
     """
     bars = []
     for case, found in cases.items():
@@ -326,12 +315,12 @@ def fit_tables(e: Extracted, cases: Mapping[str, Sequence[HeldOut]]) -> tuple[pd
 def _bars(shares: list[torch.Tensor], kind: str) -> pd.DataFrame:
     stacked = torch.stack(shares).nan_to_num()
     return pd.DataFrame({"shares": kind, "order": range(1, stacked.shape[1] + 1), "share": stacked.mean(0).numpy(),
-                         "low": stacked.amin(0).numpy(), "high": stacked.amax(0).numpy()})
+                         "low": stacked.quantile(0.25, 0).numpy(), "high": stacked.quantile(0.75, 0).numpy()})
 
 
 def _course(e: Extracted, table: pd.DataFrame, column: str, panel: str) -> pd.DataFrame:
-    """Median and range over seeds and halves of a column at every checkpoint, a line per model."""
+    """Median and quartiles over seeds and halves of a column at every checkpoint, a line per model."""
     names = {"noise": "theory", "exponential": "exponential shrink", "cut": "hard cut", "mix": "mix with initial"}
-    lines = table.groupby(["model", "checkpoint"], sort=False)[column].agg(["median", "min", "max"]).reset_index()
+    lines = table.groupby(["model", "checkpoint"], sort=False)[column].quantile([0.25, 0.5, 0.75]).unstack().reset_index()
     return pd.DataFrame({"panel": panel, "model": lines["model"].map(names), "step": e.steps[lines["checkpoint"]],
-                         "value": lines["median"], "low": lines["min"], "high": lines["max"]})
+                         "value": lines[0.5], "low": lines[0.25], "high": lines[0.75]})

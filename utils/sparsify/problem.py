@@ -75,7 +75,7 @@ class Schedule:
     @classmethod
     def of(cls, exact: bool) -> Schedule:
         """``exact``: κ' = 0, no slack."""
-        return cls(window=25, first=50, theta=2.0) if exact else cls(window=50, first=100, theta=1.0)
+        return cls(window=25, first=50, theta=5.0) if exact else cls(window=50, first=100, theta=1.0)
 
     def long(self, windows: int | np.ndarray, age: int | np.ndarray) -> bool | np.ndarray:
         """Is it time to certify the average of the last ``windows`` windows, at ``age`` iterations?"""
