@@ -118,16 +118,22 @@ def curves(
     return figure
 
 
-def mark(figure: Figure, values: Mapping[str, float], *, label: str, axis: str = "x") -> Figure:
-    """A labelled dashed line in the panel of each title in ``values``: a threshold, or a moment in training."""
+def mark(figure: Figure, values: Mapping[str, float], *, label: str, axis: str = "x", side: str = "left") -> Figure:
+    """A labelled dashed line in the panel of each title in ``values``: a threshold, or a moment in training.
+
+    side: of a vertical line, where its label stands.
+    """
     for panel in figure.axes:
         if panel.get_title() in values:
             value = values[panel.get_title()]
             (panel.axvline if axis == "x" else panel.axhline)(value, color="#555555", linestyle="--", linewidth=0.9)
-            place = (value, 0.98) if axis == "x" else (0.98, value)
-            transform = panel.get_xaxis_transform() if axis == "x" else panel.get_yaxis_transform()
-            panel.text(*place, label, transform=transform, fontsize=7, color="#555555", va="top" if axis == "x" else
-                       "bottom", ha="left" if axis == "x" else "right")
+            if axis == "x":
+                panel.annotate(label, (value, 0.98), (-3 if side == "left" else 3, 0), fontsize=8, color="#555555",
+                               xycoords=panel.get_xaxis_transform(), textcoords="offset points", va="top",
+                               ha="right" if side == "left" else "left")
+            else:
+                panel.text(0.98, value, label, transform=panel.get_yaxis_transform(), fontsize=7, color="#555555",
+                           va="bottom", ha="right")
     return figure
 
 

@@ -118,8 +118,9 @@ def gap_parts(e: Extracted, runs: list[Run], normalised: bool = False, certified
     inner = np.log(e.steps[e.steps > 0].astype(float))
     cell = (inner[-1] - inner[0]) / (len(inner) - 1)
     distance = np.abs(np.log(t_gap) - np.log(t_star)) / cell
-    per_point = (inner[-1] - inner[0]) / (GRID - 1)
-    test = stats.event_shift_test(np.log(t_gap) / per_point, np.log(t_star) / per_point, GRID)
+    grid = np.log(loss_gap(runs[0])[0])
+    places = [np.interp(np.log(t), grid, np.arange(GRID)) for t in (t_gap, t_star)]
+    test = stats.event_shift_test(*places, GRID)
     return [Part("distance", distance), Part("circular_shift", pvalue=test.pvalue, estimate=float(distance.mean()))]
 
 
