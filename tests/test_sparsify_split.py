@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from utils import lattice
-from utils.sparsify import PaperSettings, Split, split
+from utils.sparsify import PaperSettings, Split, certificate, split
 
 ALL = [f.name for f in dataclasses.fields(Split)]
 QUICK = PaperSettings(learning_rate=1e-3, iterations=300)
@@ -64,6 +64,14 @@ def test_order_zero_is_not_paid_for() -> None:
     np.testing.assert_allclose(shifted.i_and[:, 1:], plain.i_and[:, 1:], atol=1e-8)
     np.testing.assert_allclose(shifted.i_and[:, 0], plain.i_and[:, 0] + 1000.0)
     np.testing.assert_allclose(plain.l1, (np.abs(plain.i_and) + np.abs(plain.i_or))[:, 1:].sum(1), rtol=1e-12)
+
+
+def test_the_loss_does_not_see_entry_zero() -> None:
+    one = torch.ones(1, 8, dtype=torch.float64)
+    weights = certificate.subset_weights(3, 0.0)
+    assert certificate.weighted_l1(one, one, weights) == 14.0
+    assert weights[0] == 0.0 and certificate.forward(one, one)[0, 0] == 0.0
+    assert all(half[0, 0] == 0.0 for half in certificate.adjoint(one))
 
 
 @pytest.mark.parametrize("scale", [1e-6, 1e-3, 1e6, -1.0])

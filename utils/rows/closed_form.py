@@ -184,9 +184,13 @@ def norm_ratios(p: TheoreticalFit, grid: Sequence[float] = GRID) -> NormRatios:
 
 def _counterexample(n: int) -> dict[str, object] | None:
     """The pair of orders and the noise level at which the ratio is least over all noise levels searched, if below 1."""
-    ratios = np.asarray(theory.norm_ratios(n, _SEARCH))
-    at, k = np.unravel_index(ratios.argmin(), ratios.shape)
-    level = f"{_SEARCH[at]:.2e}"
+    levels = _SEARCH
+    for _ in range(2):  # on the whole range, then between the neighbours of its best point
+        ratios = np.asarray(theory.norm_ratios(n, levels))
+        at, k = np.unravel_index(ratios.argmin(), ratios.shape)
+        best = levels[at]
+        levels = best * 10.0 ** np.linspace(-1 / 24, 1 / 24, 33)
+    level = f"{best:.2e}"
     exact = theory.norm_ratios_mp(n, [level], digits=DIGITS)[0][int(k)]
     if exact >= 1:
         return None

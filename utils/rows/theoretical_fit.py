@@ -158,17 +158,17 @@ def phase2_times(e: Extracted, certified_only: bool = False) -> Times:
     :func:`utils.metrics.dynamics.two_phase`): the second phase starts there, with almost nothing but low orders, as the
     paper's early bars show. Two checkpoints are an early and a late one; where there is one, there is no phase to speak of.
     """
-    weighted, strength = e.moments(certified_only=certified_only)
-    inner = np.arange(len(e.steps))[dynamics.EDGE:len(e.steps) - dynamics.EDGE]
-    if not len(inner):
+    inner = slice(dynamics.EDGE, len(e.steps) - dynamics.EDGE)
+    weighted, strength = (moment[:, inner] for moment in e.moments(certified_only=certified_only))
+    if weighted.shape[1] == 0:
         return {}, {}
-    one, other = (_named(e, int(inner[(weighted[:, inner][..., half].sum((0, 2))
-                                       / strength[:, inner][..., half].sum((0, 2))).argmin()]))
+    one, other = (_named(e, weighted[..., half].sum((0, 2)) / strength[..., half].sum((0, 2)))
                   for half in dynamics.halves(e.v.shape[2]))
     return one, other
 
 
-def _named(e: Extracted, turning: int) -> dict[int, str]:
+def _named(e: Extracted, mean_order: torch.Tensor) -> dict[int, str]:
+    turning = dynamics.EDGE + int(mean_order.argmin())
     points = [c for c in range(turning, len(e.steps)) if e.steps[c] <= LATEST * e.steps[-1]]
     early, middle, late = TIMES
     between = {points[(len(points) - 1) // 2]: middle} if len(points) > 2 else {}
@@ -178,8 +178,8 @@ def _named(e: Extracted, turning: int) -> dict[int, str]:
 def has_times(e: Extracted) -> Premise:
     """The second phase must hold two checkpoints that may be predicted, whichever half of the images chooses."""
     return Premise("two checkpoints in the second phase", all(phase2_times(e)),
-                   f"at least 2 checkpoints are needed between the turning point and {LATEST:.0%} of training, and of the "
-                   f"{len(e.steps)} there are fewer lie there: ask for more checkpoints, or train for longer")
+                   f"at least 2 checkpoints are needed from the turning point to {LATEST:.0%} of training, and fewer of the "
+                   f"{len(e.steps)} lie there: ask for more checkpoints, or train for longer")
 
 
 def harsanyi(e: Extracted) -> Extracted:
@@ -232,26 +232,28 @@ def _frame(found: Sequence[HeldOut]) -> pd.DataFrame:
 
 
 def _judged(found: Sequence[HeldOut]) -> pd.DataFrame:
-    """A row per seed and half: held-out distance of the theory and of the rival that fitted the other half best."""
-    table = _frame(found)
-    table = table[table["time"] != ""]
-    means = table.groupby(["seed", "half", "model"])[["fitted", "distance"]].mean().unstack("model")
-    rivals = means["fitted"].drop(columns="noise").idxmin(axis=1)
-    rival = [means["distance"].loc[key, name] for key, name in rivals.items()]
-    return pd.DataFrame({"theory": means["distance"]["noise"], "rival": rival, "name": rivals})
+    """A row per seed: held-out distance of the theory and of the best rival (its ``name``), means over halves and times.
+
+    The best rival is the one that comes closest on the *judged* halves: the theory has to beat every one of them. A rival
+    chosen on the fitting half is overfitted (three compete), so that the theory would beat it where nothing is learnt.
+    """
+    table = _frame([one for one in found if one.time])
+    means = table.groupby(["seed", "model"])["distance"].mean().unstack("model")
+    rivals = means.drop(columns="noise")
+    return pd.DataFrame({"theory": means["noise"], "rival": rivals.min(axis=1), "name": rivals.idxmin(axis=1)})
 
 
 def fit_parts(found: Sequence[HeldOut], seeds: int) -> list[Part]:
     """D10, per seed: mean held-out distance over times and halves, and by how much it is below the best rival's.
 
-    The best rival is the one that fitted best on the half that fits. NaN for a seed without times.
+    NaN for a seed without times.
     """
-    judged = np.full((2, seeds), np.nan)
+    values = np.full((2, seeds), np.nan)
     if any(one.time for one in found):
-        by_seed = _judged(found)[["theory", "rival"]].groupby("seed").mean()
-        judged[0, by_seed.index] = by_seed["theory"]
-        judged[1, by_seed.index] = by_seed["theory"] - by_seed["rival"]
-    return [Part("distance", judged[0]), Part("distance_minus_best_rival", judged[1])]
+        judged = _judged(found)
+        values[0, judged.index] = judged["theory"]
+        values[1, judged.index] = judged["theory"] - judged["rival"]
+    return [Part("distance", values[0]), Part("distance_minus_best_rival", values[1])]
 
 
 Others = Mapping[str, tuple[Extracted, Extracted | None]]
@@ -280,12 +282,12 @@ def fit_controls(e: Extracted, found: Sequence[HeldOut]) -> dict[str, object]:
     table = _frame(found)
     at = table[table["time"] != ""]
     path = table[table["model"] == "noise"].groupby("checkpoint")["value"].median()
-    distance = at.groupby(["model", "time"])["distance"].mean()
+    distance = at.groupby(["model", "time"])["distance"].mean().to_dict()
     rivals = _judged(found)["name"].value_counts() if len(at) else pd.Series(dtype=int)
     steps = at.groupby("time")["checkpoint"].unique()
     return {
         "held-out distance": {m: {t: distance.get((m, t)) for t in TIMES} for m in theory.MODELS},
-        "best rival, number of halves": {name: int(count) for name, count in rivals.sort_index().items()},
+        "best rival, number of seeds": {name: int(count) for name, count in rivals.sort_index().items()},
         "steps compared": {t: sorted(e.steps[steps[t]].tolist()) if t in steps else [] for t in TIMES},
         "fitted sigma2, median over seeds and halves": {str(e.steps[c]): value for c, value in path.items()}}
 

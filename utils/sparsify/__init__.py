@@ -15,7 +15,7 @@ What was tried, and what it gave (games of a trained MLP, kappa = .04, on one co
   to other masks), to tighten κ' until the sparse iterate is feasible costs more than the gap. So both are reported:
   ``i_and``/``i_or`` (all identities hold) and ``sparse_and``/``sparse_or`` (exact zeros, feasible to .2-.4 % of κ').
 - κ = 0: five times the usual soft threshold, 425 → 320 iterations at .1 % (n = 10), and n = 14 certifies at all.
-- No gain: other θ for κ > 0 (.35-2), accumulating every state instead of every fifth, longer or shorter shares than a fifth.
+- No gain: other θ for κ > 0 (.35-2), accumulating every state instead of every fifth, other shares than a fifth.
 """
 
 from .paper import PaperSettings

@@ -25,7 +25,7 @@ from . import schur
 from .certificate import lower_bound, weighted_l1
 from .problem import Problem, Schedule, Solution
 
-__all__ = ["GramInverse", "solve"]
+__all__ = ["GramInverse", "chunk_size", "solve"]
 
 # Games per chunk, and games·2^n per chunk: what fits a core's cache, what fills a GPU.
 _CHUNK = {"cpu": (64, 1 << 16), "other": (1024, 1 << 22)}
@@ -200,16 +200,21 @@ def _solve_chunk(problem: Problem, inverse: GramInverse, exact: bool) -> Solutio
     return best
 
 
+def chunk_size(length: int, device_type: str) -> int:
+    """Games that go through together: by 2^n and the kind of device alone."""
+    most, values = _CHUNK["cpu" if device_type == "cpu" else "other"]
+    return max(1, min(most, values // max(length, 1)))
+
+
 def solve(problem: Problem, exact: bool, tick: Callable[[int], object]) -> Solution:
     """Solve every game of ``problem``; ``exact`` says κ' = 0 for all of them; ``tick(games)`` reports progress."""
     v = problem.v
-    most, values = _CHUNK["cpu" if v.device.type == "cpu" else "other"]
-    size = max(1, min(most, values // v.shape[-1]))
+    size = chunk_size(v.shape[-1], v.device.type)
     inverse, answer = GramInverse(problem.n, v), Solution.zeros(v)
     for start in range(0, len(v), size):
         games = torch.arange(start, min(start + size, len(v)), device=v.device)
         solved = _solve_chunk(_pad(problem.take(games), size - len(games)), inverse, exact)
-        answer.put(games, Solution(**{name: value[:len(games)] for name, value in vars(solved).items()}))
+        answer.put(games, solved.take(slice(len(games))))
         tick(len(games))
     return answer
 

@@ -8,7 +8,7 @@ import torch
 
 from . import admm_numba, admm_torch
 from .certificate import forward, lower_bound, weighted_l1
-from .problem import Problem, Solution, ticker
+from .problem import Problem, Solution, pieces, ticker
 
 __all__ = ["BACKENDS", "memory_needed", "solve", "what_fits"]
 
@@ -17,17 +17,23 @@ _NUMBA_LENGTH = 1 << 14  # beyond it sixteen games at once no longer fit the cac
 _AT_ONCE = 1 << 24  # values (games·2^n) handed to a backend at once: bounds the float64 work space
 
 
-def memory_needed(games: int, length: int) -> int:
-    """Bytes at the peak, input not counted: results, work space of the games solved at once, lanes of each thread."""
+def memory_needed(games: int, length: int, device_type: str = "cpu") -> int:
+    """Bytes at the peak, input not counted: results, work space of the games solved at once, state of the iteration."""
     at_once = min(games, max(16, _AT_ONCE // max(length, 1)))
-    lanes = 20 * admm_numba.LANES * torch.get_num_threads() if length <= _NUMBA_LENGTH else 0
-    return 8 * length * (16 * games + 16 * at_once + lanes)
+    if device_type == "cpu" and length <= _NUMBA_LENGTH:
+        state = 20 * admm_numba.LANES * torch.get_num_threads()
+    else:
+        state = 64 * admm_torch.chunk_size(length, device_type)
+    return 8 * length * (16 * games + 16 * at_once + state)
 
 
-def what_fits(games: int, length: int, free: int) -> str:
+def what_fits(games: int, length: int, device_type: str, free: int) -> str:
     """What a refused batch could be cut down to: the number of games, or the number of players for one game."""
-    most = max((n for n in range(1, 31) if memory_needed(1, 1 << n) <= free), default=0)
-    fewer = max((games >> k for k in range(1, 62) if memory_needed(games >> k, length) <= free), default=0)
+    def fits(count: int, size: int) -> bool:
+        return memory_needed(count, size, device_type) <= free
+
+    most = max((n for n in range(1, 31) if fits(1, 1 << n)), default=0)
+    fewer = max((games >> k for k in range(1, 62) if games >> k and fits(games >> k, length)), default=0)
     return f"{fewer} such games fit at once" if fewer else f"one game of up to n = {most} players fits"
 
 
@@ -62,6 +68,12 @@ def _empty(v: torch.Tensor) -> dict[str, torch.Tensor]:
 def _store(facts: dict[str, torch.Tensor], games: torch.Tensor, scale: torch.Tensor, problem: Problem,
            found: Solution) -> None:
     """Certify what the backend says, in float64 and from its numbers alone, and put it in the games' own units."""
+    for some in pieces(problem.v):
+        _store_piece(facts, games[some], scale[some], problem.take(some), found.take(some))
+
+
+def _store_piece(facts: dict[str, torch.Tensor], games: torch.Tensor, scale: torch.Tensor, problem: Problem,
+                 found: Solution) -> None:
     upper = weighted_l1(found.i_and, found.i_or, problem.weights)
     lower = torch.minimum(lower_bound(problem.v, found.dual, problem.bound, problem.weights), upper)
     gap = (upper - lower) / upper.clamp_min(torch.finfo(upper.dtype).tiny)

@@ -11,7 +11,7 @@ import torch
 
 from .. import lattice, runtime
 
-__all__ = ["Problem", "Schedule", "Solution", "ticker"]
+__all__ = ["Problem", "Schedule", "Solution", "pieces", "ticker"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,6 +53,10 @@ class Solution:
                    iterations=torch.zeros(games, dtype=torch.int64, device=v.device),
                    broken=torch.zeros(games, dtype=torch.bool, device=v.device))
 
+    def take(self, games: torch.Tensor | slice) -> Solution:
+        """The answers for some of the games."""
+        return Solution(**{name: value[games] for name, value in vars(self).items()})
+
     def put(self, games: torch.Tensor, part: Solution) -> None:
         """Write the answers of ``part`` at ``games`` (indices)."""
         for field in dataclasses.fields(self):
@@ -89,6 +93,17 @@ class Schedule:
         ten times slower elsewhere.
         """
         return (0.22 / (length**0.5 * bound.clamp_min(1e-9))).clamp(0.01, 1.0)
+
+
+def pieces(v: torch.Tensor) -> Iterator[slice]:
+    """Runs of games (games, 2^n) to be finished together: on a CPU they stay in cache and below torch's threads.
+
+    Work on a few thousand numbers costs more in waking and awaiting threads than it saves, above all when other
+    processes want the cores too (measured: up to 13 times).
+    """
+    games, length = v.shape
+    size = max(1, (1 << 15) // length) if v.device.type == "cpu" else max(1, games)
+    return (slice(start, min(start + size, games)) for start in range(0, games, size))
 
 
 @contextlib.contextmanager

@@ -20,7 +20,7 @@ from .. import lattice, runtime
 from . import certified
 from .certificate import forward, subset_weights, weighted_l1, zeta
 from .paper import PaperSettings, chunk_size, solve_paper
-from .problem import ticker
+from .problem import pieces, ticker
 
 __all__ = ["Split", "split"]
 
@@ -73,9 +73,10 @@ def split(v: Array, kappa: float = 0.04, order_weight: float = 0.2, tol: float =
     if tensor.ndim and tensor.shape[-1] == 1:
         raise ValueError("a split needs at least one player: got games of length 1 (n = 0)")
     games, length = (tensor.shape[:-1].numel(), tensor.shape[-1]) if tensor.ndim else (0, 0)
-    need, free = certified.memory_needed(games, length), runtime.available_memory(tensor.device)
+    kind, free = tensor.device.type, runtime.available_memory(tensor.device)
+    need = certified.memory_needed(games, length, kind)
     runtime.require_memory(need, f"a split of {games} games of 2^n = {length} values", device=tensor.device,
-                           hint=certified.what_fits(games, length, free) if need > free else "")
+                           hint=certified.what_fits(games, length, kind, free) if need > free else "")
     flat = lattice.as_game(v).reshape(-1, length)
     lattice.require_finite(flat.reshape(tensor.shape))
     centred = flat - flat[:, :1]
@@ -85,11 +86,11 @@ def split(v: Array, kappa: float = 0.04, order_weight: float = 0.2, tol: float =
         facts = _paper(centred, bound, weights, paper or PaperSettings(), progress)
     else:
         facts = certified.solve(centred, bound, weights, tol, max_iterations, backend, progress)
-    for name in ("sparse_and", "sparse_or"):
-        facts[name] = facts[name].clone()
-    facts["sparse_and"][:, 0], facts["sparse_or"][:, 0] = flat[:, 0], 0.0
-    facts |= _conventions(flat, facts["i_and"], facts["i_or"], bound, weights)
-    facts.setdefault("raw_objective", facts["objective"])
+    facts |= {name: torch.empty_like(flat) for name in ("gamma", "delta")}
+    facts |= {name: torch.empty_like(bound) for name in ("objective", "l1")}
+    for some in pieces(flat):
+        _conventions({name: x[some] for name, x in facts.items()}, flat[some], bound[some, None], weights)
+    facts.setdefault("raw_objective", facts["objective"].clone())
     shaped = {k: x.reshape(tensor.shape if x.ndim == 2 else tensor.shape[:-1]) for k, x in facts.items()}
     return Split(**{k: x.numpy() if isinstance(v, np.ndarray) else x for k, x in shaped.items()})
 
@@ -110,24 +111,24 @@ def _check_options(kappa: float, order_weight: float, tol: float, solver: str, m
         raise ValueError("paper settings were given to solver='certified': they belong to solver='paper'")
 
 
-def _conventions(v: torch.Tensor, i_and: torch.Tensor, i_or: torch.Tensor, bound: torch.Tensor,
-                 weights: torch.Tensor) -> dict[str, torch.Tensor]:
-    """γ and δ of a solution's nonempty interactions, with v_and(∅) = v(∅) and v_or(∅) = 0.
+def _conventions(facts: dict[str, torch.Tensor], v: torch.Tensor, limit: torch.Tensor, weights: torch.Tensor) -> None:
+    """In place: γ, δ and the sums of a solution's nonempty interactions, with v_and(∅) = v(∅) and v_or(∅) = 0.
 
     γ → γ + const leaves every nonempty interaction as it is: putting v(∅) into I_and(∅) shifts the *whole* γ. (To
     overwrite γ_∅ alone would change every AND term and I_or(N).)
     """
-    i_and, i_or = i_and.clone(), i_or.clone()
-    i_and[:, 0] = 0.0
-    i_or[:, 0] = 0.0
-    limit = bound[:, None]
+    i_and, i_or = facts["i_and"], facts["i_or"]
+    for name in ("i_and", "i_or", "sparse_and", "sparse_or"):
+        facts[name][:, 0] = 0.0
     delta = (v - v[:, :1]) - forward(i_and, i_or)
     delta = torch.minimum(torch.maximum(delta, -limit), limit)  # feasible already: this removes rounding only
     delta[:, 0] = 0.0
-    sums = {"objective": weighted_l1(i_and, i_or, weights), "l1": weighted_l1(i_and, i_or, torch.ones_like(weights))}
+    facts["objective"].copy_(weighted_l1(i_and, i_or, weights))
+    facts["l1"].copy_(weighted_l1(i_and, i_or, (weights > 0).to(v.dtype)))
     i_and[:, 0] = v[:, 0]
-    gamma = zeta(i_and) - 0.5 * (v - delta)
-    return {"i_and": i_and, "i_or": i_or, "gamma": gamma, "delta": delta, **sums}
+    facts["sparse_and"][:, 0] = v[:, 0]
+    facts["delta"].copy_(delta)
+    facts["gamma"].copy_(zeta(i_and) - 0.5 * (v - delta))
 
 
 def _paper(v: torch.Tensor, bound: torch.Tensor, weights: torch.Tensor, settings: PaperSettings,
@@ -137,7 +138,8 @@ def _paper(v: torch.Tensor, bound: torch.Tensor, weights: torch.Tensor, settings
         found = solve_paper(v, bound, settings, tick)
     games = v[:, 0]
     unknown, no = torch.full_like(games, torch.nan), torch.zeros_like(games, dtype=torch.bool)
-    return {"i_and": found.i_and, "i_or": found.i_or, "sparse_and": found.i_and, "sparse_or": found.i_or,
+    return {"i_and": found.i_and, "i_or": found.i_or, "sparse_and": found.i_and.clone(),
+            "sparse_or": found.i_or.clone(),
             "lower_bound": unknown, "gap": unknown.clone(), "converged": no, "float64_games": no.clone(),
             "infeasibility": torch.zeros_like(games),
             "iterations": torch.full_like(games, settings.iterations, dtype=torch.int64),
