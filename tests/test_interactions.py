@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from utils import lattice
+from utils import io, lattice
 from utils.interactions import Interactions
 
 
@@ -78,9 +78,7 @@ def test_save_and_load(tmp_path) -> None:
 
 
 def test_another_format_is_refused(tmp_path) -> None:
-    from safetensors.torch import save_file
-
-    save_file({"and": torch.zeros(4)}, tmp_path / "x.safetensors", {"format": "interactions/99"})
+    io.save_arrays(tmp_path / "x.safetensors", {"and": torch.zeros(4)}, {"format": "interactions/99"})
     with pytest.raises(ValueError, match="interactions/99"):
         Interactions.load(tmp_path / "x.safetensors")
 

@@ -30,6 +30,7 @@ COLOURS: dict[str, str] = {
     "loss gap": "#009E73",
     "real": "#0072B2", "theory": "#E69F00",
     "exponential shrink": "#009E73", "hard cut": "#CC79A7", "mix with initial": "#56B4E9",
+    "other half": "#999999",
     "Lemma 1: slope 1": "#999999",
 }
 _SPARE = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
@@ -196,8 +197,8 @@ def order_curves(
     """
     down, across = list(dict.fromkeys(lines[rows])), list(dict.fromkeys(lines[columns]))
     norm = mpl.colors.Normalize(lines[order].min(), lines[order].max())
-    colour = mpl.cm.ScalarMappable(norm, "viridis_r")
-    figure, axes = plt.subplots(len(down), len(across), squeeze=False, sharey="row",
+    colour = mpl.cm.ScalarMappable(norm, mpl.colors.ListedColormap(mpl.colormaps["viridis_r"](np.linspace(0.1, 1, 256))))
+    figure, axes = plt.subplots(len(down), len(across), squeeze=False, sharex="row", sharey="row",
                                 figsize=(max(2.1 * len(across) + 1, 4.6), 2.4 * len(down) + 0.6))
     for i, j in np.ndindex(axes.shape):
         axis: Axes = axes[i, j]
@@ -221,7 +222,7 @@ def order_curves(
 
 
 def strips(table: pd.DataFrame, *, x: str, y: str, hue: str, panel: str, xlabel: str, ylabel: str, title: str = "",
-           yscale: str = "linear") -> Figure:
+           yscale: str = "linear", legend: str = "") -> Figure:
     """Every value as a point above its category, spread sideways so that equal values can be counted by eye."""
     panels, labels = list(dict.fromkeys(table[panel])), list(dict.fromkeys(table[hue]))
     colours = dict(zip(labels, sns.color_palette("viridis", len(labels)), strict=True))
@@ -229,9 +230,9 @@ def strips(table: pd.DataFrame, *, x: str, y: str, hue: str, panel: str, xlabel:
     for axis, name in zip(axes.flat, panels, strict=False):
         sns.stripplot(table[table[panel] == name], x=x, y=y, hue=hue, palette=colours, size=2.5, jitter=0.3, linewidth=0,
                       ax=axis, legend=False)
-        axis.set(yscale=yscale, xlabel=xlabel, ylabel=ylabel, title=name)
+        axis.set(yscale=yscale, xlabel=xlabel, ylabel=ylabel if axis is axes[0, 0] else "", title=name)
     handles = [mpl.lines.Line2D([], [], marker="o", linestyle="", color=colours[k], markersize=4, label=k) for k in labels]
-    figure.legend(handles=handles, loc="outside lower center", ncols=len(labels), title=hue)
+    figure.legend(handles=handles, loc="outside lower center", ncols=len(labels), title=legend)
     figure.suptitle(title, fontsize=10)
     return figure
 
@@ -246,13 +247,14 @@ def paired_bars(bars: pd.DataFrame, courses: pd.DataFrame, *, xlabel: str, title
     down, across = (list(dict.fromkeys(bars[name])) for name in ("row", "time"))
     panels = list(dict.fromkeys(courses["panel"]))
     figure, axes = plt.subplots(max(len(down), len(panels)), len(across) + 1, squeeze=False,
-                                figsize=(2.3 * len(across) + 4.2, 2.4 * max(len(down), len(panels)) + 0.6),
+                                figsize=(max(2.3 * len(across) + 4.2, 7.5), 2.4 * max(len(down), len(panels)) + 0.6),
                                 width_ratios=[1.0] * len(across) + [1.35])
     for axis in [*axes[len(down):, :-1].flat, *axes[len(panels):, -1].flat]:
         axis.set_axis_off()
     for i, j in np.ndindex(len(down), len(across)):
         part = bars[(bars["row"] == down[i]) & (bars["time"] == across[j])]
         _pairs(axes[i, j], part)
+        axes[i, j].set_ylim(0, 1.04 * bars.loc[bars["row"] == down[i], ["share", "high"]].max(axis=None))
         axes[i, j].set(title=across[j] if i == 0 else "", ylabel=f"{down[i]}\nshare of strength" if j == 0 else "",
                        xlabel="order" if i == len(down) - 1 else "")
     for axis, name in zip(axes[:, -1], panels, strict=False):
@@ -273,7 +275,6 @@ def _pairs(axis: Axes, part: pd.DataFrame) -> None:
         axis.bar(bar["order"] + shift, bar["share"], width=0.4, color=COLOURS[kind], label=kind, yerr=spread,
                  error_kw={"elinewidth": 0.7, "ecolor": "#444444"})
     axis.set_xticks(sorted(part["order"].unique()))
-    axis.set_ylim(bottom=0)
     axis.grid(axis="x", visible=False)
 
 

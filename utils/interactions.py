@@ -103,10 +103,7 @@ class Interactions:
     @classmethod
     def load(cls, path: Path | str) -> Interactions:
         """Read what :meth:`save` wrote. ValueError for a file of another format or version."""
-        from safetensors import safe_open
-
-        with safe_open(path, framework="pt") as file:
-            header = file.metadata() or {}
-            if header.get("format") != FORMAT:
-                raise ValueError(f"{path} has format {header.get('format')!r}; this version reads {FORMAT!r}")
-            return cls(file.get_tensor("and"), file.get_tensor("or"), json.loads(header["meta"]))
+        header, arrays = io.load_meta(path), io.load_arrays(path)
+        if header.get("format") != FORMAT:
+            raise ValueError(f"{path} has format {header.get('format')!r}; this version reads {FORMAT!r}")
+        return cls(arrays["and"], arrays["or"], json.loads(header["meta"]))

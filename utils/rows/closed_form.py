@@ -42,10 +42,15 @@ def _triggers(n: int) -> torch.Tensor:
 
 
 def _dense_solve(n: int, truth: torch.Tensor, sigma2: float) -> torch.Tensor:
-    """ŵ (games, 2^n) from (JᵀJ + 2^n σ² D) ŵ = JᵀJ w*, by elimination."""
+    """ŵ (games, 2^n) from (JᵀJ + 2^n σ² D) ŵ = JᵀJ w*, by elimination and one step of iterative refinement.
+
+    Elimination alone loses digits to the condition number, 10^8 at n = 10; the closed form does not.
+    """
     gram = _triggers(n).T @ _triggers(n)
-    penalty = 2.0**n * sigma2 * torch.diag(2.0 ** lattice.order(n).double())
-    return torch.linalg.solve(gram + penalty, gram @ truth.T).T
+    penalty = 2.0**n * sigma2 * (2.0 ** lattice.order(n).double())[:, None]
+    factors = torch.linalg.lu_factor(gram + torch.diagflat(penalty))
+    first = torch.linalg.lu_solve(*factors, gram @ truth.T)
+    return (first + torch.linalg.lu_solve(*factors, gram @ (truth.T - first) - penalty * first)).T
 
 
 def closed_form_errors(p: TheoreticalFit) -> pd.DataFrame:
@@ -216,19 +221,20 @@ def _statement(grid: Sequence[float], least: dict[int, float], rises: dict[int, 
     if found.empty:
         return f"{sentence}. No counterexample was found for n up to {max(least)} and sigma^2 from 1e-11 to 1e2."
     first, worst = found.iloc[0], found.loc[found["one_minus_ratio"].idxmax()]
-    return (f"{sentence}. As a universal statement it is false: at n = {first.n}, k = {first.k}, sigma^2 = {first.sigma2} "
-            f"the ratio is {first.ratio_60_digits[:12]}... ({DIGITS} digits computed), at n = {worst.n}, k = {worst.k}, "
-            f"sigma^2 = {worst.sigma2} it is {worst.ratio_60_digits[:12]}...; none was found for n below {first.n}.")
+    cases = " and ".join(f"{c.ratio_60_digits[:10]}... at n = {c.n}, k = {c.k}, sigma^2 = {c.sigma2}"
+                         for c in ((first,) if worst.n == first.n else (first, worst)))
+    return (f"{sentence}. As a universal statement it is false: in {DIGITS}-digit arithmetic the ratio is {cases}; no such "
+            f"case was found for n below {first.n}.")
 
 
 def ratio_table(p: TheoreticalFit) -> pd.DataFrame:
-    """D8's figure: the ratios over the judged grid's range, and 1 - ratio in per cent where the noise is weak."""
+    """D8's figure: the ratios over the judged grid's range; 1 - ratio in per cent where the noise is weak, above -2."""
     tables = []
-    for (row, levels), n in itertools.product(((RATIO, np.logspace(-4, 2, 97)), (DEVIATION, np.logspace(-10, -2, 161))),
-                                              sorted(p.norm_sizes)):
+    for n, (row, levels) in itertools.product(sorted(p.norm_sizes), ((RATIO, np.logspace(-4, 2, 49)),
+                                                                     (DEVIATION, np.logspace(-10, -3, 85)))):
         ratios = np.asarray(theory.norm_ratios(n, levels))
         shown = ratios if row == RATIO else 100 * (1 - ratios)
-        for k in range(n):
-            tables.append(pd.DataFrame({"row": row, "panel": f"n = {n}", "order": k, "sigma2": levels,
-                                        "value": shown[:, k]}))
-    return pd.concat(tables, ignore_index=True)
+        at, k = np.nonzero(shown > -2)
+        tables.append(pd.DataFrame({"row": row, "panel": f"n = {n}", "order": k, "sigma2": levels[at],
+                                    "value": shown[at, k]}))
+    return pd.concat(tables, ignore_index=True).sort_values("row", key=lambda rows: rows == DEVIATION, kind="stable")

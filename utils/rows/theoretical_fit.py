@@ -17,9 +17,10 @@ from ..jobs.study import Extracted
 from ..metrics import dynamics, orders
 from ..params import TheoreticalFit
 
-__all__ = ["LATEST", "NOISE", "TIMES", "HeldOut", "Times", "fit_controls", "fit_parts", "fit_reported", "fit_tables",
-           "fit_variants", "harsanyi", "has_times", "held_out", "network_slopes", "or_inconclusive", "phase2_times",
-           "synthetic_slopes", "variance_controls", "variance_statement", "variance_table", "variance_values"]
+__all__ = ["LATEST", "NOISE", "SAMPLING", "TIMES", "HeldOut", "Times", "fit_controls", "fit_parts", "fit_reported",
+           "fit_tables", "fit_variants", "harsanyi", "has_times", "held_out", "network_slopes", "or_inconclusive",
+           "phase2_times", "synthetic_slopes", "variance_controls", "variance_statement", "variance_table",
+           "variance_values"]
 
 TIMES = ("early", "intermediate", "late")
 """The moments of the second phase at which theory and network are compared, as in Fig. 4 of Ren Q. et al. 2024."""
@@ -29,6 +30,9 @@ LATEST = 0.5
 
 NOISE = r"fitted noise level $\sigma^2$"
 """Panel of the figure that shows the fitted path."""
+
+SAMPLING = "other half"
+"""Beside the models: the fitting half's own distribution, whose distance says what so few images can show at all."""
 
 Times = tuple[dict[int, str], dict[int, str]]
 """For each half of the images, as the one that chooses: checkpoints by the names of TIMES, or none."""
@@ -130,6 +134,7 @@ class HeldOut:
 
     value: the parameter (σ² of the theory, λ, K or a of a rival); fitted, distance: total variation on the half that
     chose it and on the other; real, predicted (n,): shares over orders on the judged half. time: a name of TIMES or "".
+    model: one of utils.theory.MODELS, or SAMPLING.
     """
 
     seed: int
@@ -209,13 +214,14 @@ Games = tuple[torch.Tensor, torch.Tensor]  # AND and OR interactions, (C, X, 2^n
 
 
 def _cross_fit(choose: Games, judge: Games, at: list[int], tau: float) -> list[tuple]:
-    """(checkpoint, model, value, fitted, distance, real, predicted) of every model at the checkpoints ``at``."""
+    """(checkpoint, model, value, fitted, distance, real, predicted) of every model, and of SAMPLING, at ``at``."""
     wanted, real = (theory.order_distribution(conj[at], disj[at], tau) for conj, disj in (choose, judge))
     some = (~(wanted.isnan() | real.isnan()).any(-1)).nonzero().flatten().tolist()
     wanted, real, at = wanted[some], real[some], [at[i] for i in some]
     if not at:
         return []
-    found = []
+    apart = orders.total_variation(wanted, real).tolist()
+    found: list[tuple] = [(c, SAMPLING, float("nan"), 0.0, apart[i], real[i], wanted[i]) for i, c in enumerate(at)]
     for model in theory.MODELS:
         start = [tuple(w[0] for w in half) if model == "mix" else None for half in (choose, judge)]
         fit = theory.fit_model(choose[0][-1], choose[1][-1], wanted, model=model, tau=tau, initial=start[0])
@@ -239,7 +245,7 @@ def _judged(found: Sequence[HeldOut]) -> pd.DataFrame:
     """
     table = _frame([one for one in found if one.time])
     means = table.groupby(["seed", "model"])["distance"].mean().unstack("model")
-    rivals = means.drop(columns="noise")
+    rivals = means.drop(columns=["noise", SAMPLING])
     return pd.DataFrame({"theory": means["noise"], "rival": rivals.min(axis=1), "name": rivals.idxmin(axis=1)})
 
 
@@ -286,7 +292,7 @@ def fit_controls(e: Extracted, found: Sequence[HeldOut]) -> dict[str, object]:
     rivals = _judged(found)["name"].value_counts() if len(at) else pd.Series(dtype=int)
     steps = at.groupby("time")["checkpoint"].unique()
     return {
-        "held-out distance": {m: {t: distance.get((m, t)) for t in TIMES} for m in theory.MODELS},
+        "held-out distance": {m: {t: distance.get((m, t)) for t in TIMES} for m in (*theory.MODELS, SAMPLING)},
         "best rival, number of seeds": {name: int(count) for name, count in rivals.sort_index().items()},
         "steps compared": {t: sorted(e.steps[steps[t]].tolist()) if t in steps else [] for t in TIMES},
         "fitted sigma2, median over seeds and halves": {str(e.steps[c]): value for c, value in path.items()}}
@@ -322,7 +328,8 @@ def _bars(shares: list[torch.Tensor], kind: str) -> pd.DataFrame:
 
 def _course(e: Extracted, table: pd.DataFrame, column: str, panel: str) -> pd.DataFrame:
     """Median and quartiles over seeds and halves of a column at every checkpoint, a line per model."""
-    names = {"noise": "theory", "exponential": "exponential shrink", "cut": "hard cut", "mix": "mix with initial"}
+    names = {SAMPLING: SAMPLING, "noise": "theory", "exponential": "exponential shrink", "cut": "hard cut",
+             "mix": "mix with initial"}
     lines = table.groupby(["model", "checkpoint"], sort=False)[column].quantile([0.25, 0.5, 0.75]).unstack().reset_index()
     return pd.DataFrame({"panel": panel, "model": lines["model"].map(names), "step": e.steps[lines["checkpoint"]],
                          "value": lines[0.5], "low": lines[0.25], "high": lines[0.75]})

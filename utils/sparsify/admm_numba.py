@@ -41,7 +41,7 @@ def _tables(n: int, dtype: type) -> tuple:
 @functools.lru_cache(maxsize=16)
 def _spectrum(n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Dimensions, eigenvalues and eigenvectors of the blocks of G, flat."""
-    pairs = [schur.eigen(n, (d,), (n,)) for d in schur.multiplets(n)]
+    pairs = [schur.eigen((d,), (n,)) for d in schur.multiplets(n)]
     dims = np.array(list(schur.multiplets(n)), dtype=np.int64)
     return dims, np.concatenate([p[0] for p in pairs]), np.concatenate([p[1].ravel() for p in pairs])
 
@@ -139,14 +139,15 @@ class _Block:
 
     def _average(self) -> np.ndarray:
         """Turn the sums into averages; bool (LANES,): the lanes in which they are long ones."""
+        early = self.age <= self.plan.early * self.plan.window
         self.windows += 1
-        long = self.plan.long(self.windows, self.age)
+        long = ~early & self.plan.long(self.windows, self.age)
         states, dtype = self.plan.window // self.plan.every, self.v.dtype
         want, share = aligned((1, LANES), dtype), aligned((1, LANES), dtype)
-        want[0], share[0] = long, 1.0 / (self.windows * states)
+        want[0], share[0] = long.astype(dtype) - early, 1.0 / (self.windows * states)
         for sums, totals in zip(self.sums, self.totals, strict=True):
             kernels.average(sums, totals, want, share, states)
-        self.windows[long] = 0
+        self.windows[long | early] = 0
         return long
 
     def _restart(self, long: np.ndarray) -> None:

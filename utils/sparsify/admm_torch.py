@@ -44,7 +44,7 @@ class GramInverse:
         self.blocks, order = [], []
         for d1, rows in schur.multiplets(high).items():
             for d2, columns in schur.multiplets(low).items():
-                values, vectors = schur.eigen(n, (d1, d2), self.halves)
+                values, vectors = schur.eigen((d1, d2), self.halves)
                 self.blocks.append((len(rows) * len(columns), d1 * d2, _tensor(values, like), _tensor(vectors, like)))
                 pairs = rows[:, None, :, None].astype(np.int64) << low | columns[None, :, None, :]
                 order.append(pairs.ravel())
@@ -136,10 +136,11 @@ class _Chunk:
         self.age += self.plan.window
         for total, recent in zip(self.totals, self.sums, strict=True):
             total.add_(recent)
-        self.is_long = bool(self.plan.long(self.windows, self.age))
+        early = self.age <= self.plan.early * self.plan.window
+        self.is_long = not early and bool(self.plan.long(self.windows, self.age))
         states = self.plan.window // self.plan.every * (self.windows if self.is_long else 1)
         mean = [x / states for x in (self.totals if self.is_long else self.sums)]
-        if self.is_long:
+        if self.is_long or early:
             self.windows = 0
             for total in self.totals:
                 total.zero_()
@@ -163,8 +164,9 @@ class _Chunk:
         if not self.exact:
             drive += (w_e - e) / self.mu
             x_and, x_or = self._project(z_and, z_or, e / self.mu, self.shift)
-        inside = _clip(self.p.v - forward(x_and, x_or), self.p.bound[:, None])
-        x_and, x_or = self._project(x_and, x_or, inside, self.zero)
+        for _ in range(2):  # the second time for the rounding of the first
+            inside = _clip(self.p.v - forward(x_and, x_or), self.p.bound[:, None])
+            x_and, x_or = self._project(x_and, x_or, inside, self.zero)
         return x_and, x_or, z_and, z_or, self.inverse(drive, self.shift)
 
     def _project(self, i_and: torch.Tensor, i_or: torch.Tensor, slack: torch.Tensor,

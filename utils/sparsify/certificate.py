@@ -14,7 +14,7 @@ import torch
 
 from .. import lattice
 
-__all__ = ["adjoint", "forward", "lower_bound", "subset_weights", "total", "weighted_l1", "zeta"]
+__all__ = ["adjoint", "forward", "lower_bound", "mobius", "subset_weights", "total", "weighted_l1", "zeta"]
 
 
 def subset_weights(n: int, order_weight: float, device: torch.device | str = "cpu") -> torch.Tensor:
@@ -36,6 +36,16 @@ def zeta(x: torch.Tensor, *, up: bool = False) -> torch.Tensor:
         halves = lanes.view(length >> (bit + 1), 2, 1 << bit, games)
         source, target = (halves[:, 1], halves[:, 0]) if up else (halves[:, 0], halves[:, 1])
         target += source
+    return lanes.T.reshape(x.shape)
+
+
+def mobius(x: torch.Tensor) -> torch.Tensor:
+    """The inverse of :func:`zeta`, by subtractions only."""
+    games, length = x.shape[:-1].numel(), x.shape[-1]
+    lanes = x.reshape(games, length).T.clone(memory_format=torch.contiguous_format)
+    for bit in range(lattice.players_of(length)):
+        halves = lanes.view(length >> (bit + 1), 2, 1 << bit, games)
+        halves[:, 1] -= halves[:, 0]
     return lanes.T.reshape(x.shape)
 
 

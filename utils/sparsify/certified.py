@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 
 from . import admm_numba, admm_torch
-from .certificate import forward, lower_bound, weighted_l1
+from .certificate import forward, lower_bound, mobius, weighted_l1
 from .problem import Problem, Solution, pieces, ticker
 
 __all__ = ["BACKENDS", "memory_needed", "solve", "what_fits"]
@@ -74,6 +74,10 @@ def _store(facts: dict[str, torch.Tensor], games: torch.Tensor, scale: torch.Ten
 
 def _store_piece(facts: dict[str, torch.Tensor], games: torch.Tensor, scale: torch.Tensor, problem: Problem,
                  found: Solution) -> None:
+    residual = problem.v - forward(found.i_and, found.i_or)
+    excess = residual.abs() - problem.bound[:, None]
+    # What rounding has left outside the bound (1e-12 and less) goes into AND terms, which fit any game exactly.
+    found.i_and += mobius(residual.sign() * excess.clamp_min(0.0))
     upper = weighted_l1(found.i_and, found.i_or, problem.weights)
     lower = torch.minimum(lower_bound(problem.v, found.dual, problem.bound, problem.weights), upper)
     gap = (upper - lower) / upper.clamp_min(torch.finfo(upper.dtype).tiny)

@@ -263,17 +263,18 @@ def _residual(a, o, x, y, v):
 
 @compiled
 def average(sums, totals, want, share, count):
-    """sums ← their mean of ``count`` states; in lanes where ``want`` > 0 the mean since the last such check instead.
+    """sums ← their mean of ``count`` states; in lanes where ``want`` > 0 the mean of all since ``totals`` was cleared.
 
-    ``totals`` collects the sums in between, ``share`` is one over the states it holds. want, share: (1, LANES).
+    ``totals`` collects the sums, ``share`` is one over the states it holds; ``want`` ≠ 0 clears it. Both (1, LANES).
     """
     nothing, one = zero(sums), splat(sums, 1.0 / count)
     wanted, part = load(want, 0), load(share, 0)
+    ends = maxabs(nothing, wanted)
     for t in range(sums.shape[0]):
         recent = load(sums, t)
         whole = add(load(totals, t), recent)
         store(sums, t, choose(nothing, wanted, mul(part, whole), mul(one, recent)))
-        store(totals, t, choose(nothing, wanted, nothing, whole))
+        store(totals, t, choose(nothing, ends, nothing, whole))
 
 
 @compiled
@@ -307,13 +308,14 @@ def certify(m_and, m_or, m_e, v, a, o, e, dual, x, y, lanes, out, weights, table
         _solve(x, tables, inverse, work)
         _adjoint(x, y)
         _add_adjoint(a, o, x, y)
-    _residual(a, o, x, y, v)
-    for t in range(rows):
-        residual = load(x, t)
-        store(x, t, sub(residual, clip(residual, bound)))
-    _solve(x, tables, gram, work)
-    _adjoint(x, y)
-    _add_adjoint(a, o, x, y)
+    for _ in range(2):  # the second time for the rounding of the first
+        _residual(a, o, x, y, v)
+        for t in range(rows):
+            residual = load(x, t)
+            store(x, t, sub(residual, clip(residual, bound)))
+        _solve(x, tables, gram, work)
+        _adjoint(x, y)
+        _add_adjoint(a, o, x, y)
     _bounds(v, a, o, dual, x, y, bound, out, weights)
 
 

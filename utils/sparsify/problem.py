@@ -72,6 +72,7 @@ class Schedule:
     theta: float  # soft threshold, in units of the mean |interaction| of the least-norm solution
     every: int = 5  # of the states in a window, every fifth enters the average that is certified
     alpha: float = 1.9  # over-relaxation
+    early: int = 5  # the states of so many first windows enter no long average
     long_windows: int = 4  # a long average spans at least so many windows,
     long_share: int = 5  # and at least 1/long_share of all iterations so far
     restart: float = 0.6  # restart from a long average whose gap is below this share of the last short one's
