@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-__all__ = ["Stage", "block", "cascade", "eigen", "factor", "inverse_block", "multiplets", "rotations", "schur_matrix"]
+__all__ = ["Stage", "block", "cascade", "eigen", "factor", "multiplets", "rotations", "schur_matrix"]
 
 
 class Stage(NamedTuple):
@@ -153,9 +153,3 @@ def rotations(n: int, first: int, last: int) -> Stage:
                            np.tile(stage.c, len(starts)), np.tile(stage.s, len(starts))))
     empty = Stage(*(np.zeros(0, dtype=t) for t in (np.int64, np.int64, float, float)))
     return Stage(*(np.concatenate([x, *y]) for x, *y in zip(empty, *parts, strict=True)))
-
-
-def inverse_block(n: int, d: int, shift: np.ndarray) -> np.ndarray:
-    """(G + shift·I)^{-1} on the multiplets of dimension d, for every shift (k,): (k, d, d); row and column ∅ are 0."""
-    values, vectors = eigen((d,), (n,))
-    return np.einsum("ia,ka,ja->kij", vectors, 1.0 / (values + np.asarray(shift)[:, None]), vectors)
