@@ -21,7 +21,7 @@ FAMILIES: dict[str, Callable[[Settings], Iterator[Row]]] = {
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--only", action="append", choices=list(FAMILIES), help="only this family (may be repeated)")
-    parser.add_argument("--quick", action="store_true", help="tiny sizes, one run: does everything work? Numbers mean nothing")
+    parser.add_argument("--quick", action="store_true", help="tiny sizes, one run: only whether all of it works")
     parser.add_argument("--repeats", type=int, default=5, help="most interleaved runs of a case (slow cases take fewer)")
     parser.add_argument("--out", type=Path, default=paths.ROOT / "benchmarks" / "results", help="folder for CSV and plot")
     return parser
@@ -46,9 +46,8 @@ def main(arguments: list[str] | None = None) -> None:
     stem = report.file_name([*(chosen.only or []), *(["quick"] if chosen.quick else [])])
     report.write_csv(rows, facts, chosen.out / f"{stem}.csv")
     report.plot(rows, facts, chosen.out / f"{stem}.png")
-    missed = [row for row in rows if row.met == "no"]
-    print(f"\n{sum(row.met == 'yes' for row in rows)} targets met, {len(missed)} missed"
-          + "".join(f"\n  missed: {row.family}, {row.case}, {row.competitor}" for row in missed))
+    if not settings.quick:
+        print(report.verdict(rows))
     print(f"written: {chosen.out / stem}.csv and .png")
 
 

@@ -26,8 +26,13 @@ from . import networks
 __all__ = ["measure", "peak_during"]
 
 
-def measure(case: str, environment: dict[str, str] | None = None, **arguments: Any) -> dict[str, Any]:
-    """Run ``case`` in a fresh Python with the same threads; its answer. RuntimeError with its last words if it fails."""
+def measure(case: str, environment: dict[str, str] | None = None, here: bool = False, **arguments: Any) -> dict[str, Any]:
+    """Run ``case`` in a fresh Python with the same threads; its answer. RuntimeError with its last words if it fails.
+
+    here: run it in this process instead, which the quick variant does: to start Python and torch costs seconds.
+    """
+    if here:
+        return CASES[case](**arguments)
     answer = subprocess.run([sys.executable, "-m", "benchmarks.child", case, json.dumps(arguments)], cwd=paths.ROOT,
                             capture_output=True, text=True, check=False, env={**os.environ, **(environment or {})})
     if answer.returncode:
@@ -97,17 +102,17 @@ def _large(n: int, probe: int, quick: bool) -> dict[str, Any]:
     run = networks.trained("lenet", quick)
     model = run.model(run.steps[-1])
     small, label = networks.players_of("lenet", quick, 1, probe)
-    extract.scores(model, small, label)
-    cost, v = peak_during(lambda: extract.scores(model, small, label))
-    transform, _ = peak_during(lambda: lattice.and_interactions(v))
-    scale = 1 << (n - probe)
-    # The scores, the transform's own copy and its slabs; the micro-batch is the same for every n.
-    predicted = {"seconds": scale * (cost["seconds"] + transform["seconds"]), "increase": cost["increase"] + 8 * 3 * (1 << n)}
+    idle = psutil.Process().memory_info().rss
+    work, _ = peak_during(lambda: extract.scores(model, small, label))
+    again, _ = peak_during(lambda: _end_to_end(model, small, label))
+    # The micro-batch has the same size for every n; the scores, the transform's own copy and its slabs come on top.
+    predicted = {"seconds": again["seconds"] * (1 << (n - probe)), "increase": work["peak"] - idle + 3 * (8 << n)}
     print(f"n = {n}: {1 << n:,} masked inputs, predicted {runtime.human_time(predicted['seconds'])} and "
           f"{runtime.human_bytes(predicted['increase'])}", file=sys.stderr, flush=True)
     players, label = networks.players_of("lenet", quick, 1, n)
     measured, (v, found) = peak_during(lambda: _end_to_end(model, players, label))
     error = (lattice.zeta_(found.clone()) - v).abs().max() / v.abs().max()
+    measured["increase"] = measured["peak"] - idle  # what the trial took may not have gone back to the system
     return {"predicted": predicted, "measured": measured, "error": float(error)}
 
 

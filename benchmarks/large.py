@@ -16,7 +16,8 @@ def rows(settings: Settings) -> Iterator[Row]:
     """Scores and AND interactions of one image for the trained LeNet, in a process of its own."""
     n, probe = settings.pick((20, 13), (9, 7))
     networks.trained("lenet", settings.quick)  # so that the other process finds it in the job cache
-    found = [child.measure("large", n=n, probe=probe, quick=settings.quick) for _ in range(settings.runs(2))]
+    found = [child.measure("large", here=settings.quick, n=n, probe=probe, quick=settings.quick)
+             for _ in range(settings.runs(2))]
     say(f"  predicted {runtime.human_time(found[0]['predicted']['seconds'])} and "
         f"{runtime.human_bytes(found[0]['predicted']['increase'])}")
     case = f"lenet, 1 sample, n = {n}"

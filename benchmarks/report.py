@@ -16,7 +16,7 @@ from utils import figures, io, provenance
 
 from .harness import Row
 
-__all__ = ["file_name", "frame", "heading", "plot", "table", "write_csv"]
+__all__ = ["file_name", "frame", "heading", "plot", "table", "verdict", "write_csv"]
 
 _SHOWN = ["case", "competitor", "measured", "min … max", "unit", "runs", "target", "met", "first call", "note"]
 
@@ -33,7 +33,8 @@ def heading() -> dict[str, str]:
 
 def file_name(parts: Sequence[str] = ()) -> str:
     """``2025-01-31-intel-xeon-processor`` and, for a run that is not the whole one, what it was."""
-    return "-".join([date.today().isoformat(), re.sub(r"[^a-z0-9]+", "-", provenance.cpu_model().lower()).strip("-"), *parts])
+    cpu = re.sub(r"[^a-z0-9]+", "-", provenance.cpu_model().lower()).strip("-")
+    return "-".join([date.today().isoformat(), cpu, *parts])
 
 
 def frame(rows: Sequence[Row]) -> pd.DataFrame:
@@ -45,7 +46,7 @@ def frame(rows: Sequence[Row]) -> pd.DataFrame:
 
 
 def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+    return "" if value is None else f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
 def table(rows: Sequence[Row]) -> str:
@@ -65,6 +66,13 @@ def table(rows: Sequence[Row]) -> str:
     return "\n".join(lines)
 
 
+def verdict(rows: Sequence[Row]) -> str:
+    """How many targets were met, and each that was not."""
+    missed = [row for row in rows if row.met == "no"]
+    return "\n".join(["", f"{sum(row.met == 'yes' for row in rows)} targets met, {len(missed)} missed",
+                      *(f"  missed: {row.family}, {row.case}, {row.competitor}" for row in missed)])
+
+
 def write_csv(rows: Sequence[Row], facts: dict[str, str], path: Path) -> None:
     """``path``: the facts as comment lines, then the rows; read it with ``pandas.read_csv(path, comment="#")``."""
     comments = "".join(f"# {name}: {fact}\n" for name, fact in facts.items())
@@ -79,11 +87,11 @@ def plot(rows: Sequence[Row], facts: dict[str, str], path: Path) -> None:
     mpl.use("Agg")
     figures.use_style()
     data = frame(rows)
-    groups = list(data.groupby(["family", "unit"], sort=False))
+    groups = list(data.groupby(["family", "unit", "better"], sort=False))
     heights = [len(part) + 2.5 for _, part in groups]
     figure, axes = plt.subplots(len(groups), 1, figsize=(11, 0.21 * sum(heights) + 1), squeeze=False,
                                 height_ratios=heights)
-    for axis, ((family, unit), part) in zip(axes[:, 0], groups, strict=True):
+    for axis, ((family, unit, better), part) in zip(axes[:, 0], groups, strict=True):
         places = np.arange(len(part))
         colours = [figures.COLOURS["AND" if name.startswith("ours") else "untrained"] for name in part["competitor"]]
         spread = np.maximum(0.0, [part["median"] - part["min"], part["max"] - part["median"]])
@@ -98,8 +106,9 @@ def plot(rows: Sequence[Row], facts: dict[str, str], path: Path) -> None:
         positive = part["median"] > 0
         if positive.all() and part["median"].max() > 20 * part["median"].min():
             axis.set_xscale("log")
-        axis.set_title(f"{family}: {unit} ({part['better'].iloc[0]} is better)", loc="left")
-    figure.suptitle(f"{facts['cpu']}, {facts['threads']} threads, {facts['time']}; blue: ours, orange tick: target", fontsize=8)
+        axis.set_title(f"{family}: {unit} ({better} is better)", loc="left")
+    title = f"{facts['cpu']}, {facts['threads']} threads, {facts['time']}; blue: ours, orange tick: target"
+    figure.suptitle(title, fontsize=8)
     with io.atomic(path) as temporary:
         figure.savefig(temporary, format="png", metadata={"Software": None})
     plt.close(figure)

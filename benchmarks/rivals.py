@@ -94,7 +94,7 @@ def _against_published(n: int, v: torch.Tensor, compared: int, dense: int, setti
         longer = full / dense if name == matrix else 1.0
         yield Row(_FAMILY, f"n = {n}, κ = {_KAPPA}, ε = 0", name, "games/s", tuple(took[name] / s / longer for s in
                   timing.seconds), "higher", first_call=timing.first,
-                  note=f"{took[name]} games; {steps.get(name, 'certified')}")
+                  note=f"{took[name]} game{'s' * (took[name] > 1)}; {steps.get(name, 'certified')}")
     yield from _objectives(n, {loose: found[loose].result.objective[:compared], close: found[close].result.objective,
                                paper: found[paper].result.objective}, bound)
     if dense == full:
@@ -105,7 +105,7 @@ def _against_published(n: int, v: torch.Tensor, compared: int, dense: int, setti
 def _ratio(n: int, name: str, objective: torch.Tensor, bound: torch.Tensor) -> Row:
     ratios = (objective / bound).double()
     return Row(_FAMILY, f"n = {n}, objective reached", name, "× lower bound", (float(ratios.median()),),
-               note=f"median of {len(ratios)} games, feasible, over the certified lower bound; "
+               note=f"median of {len(ratios)}, feasible, over the certified lower bound; "
                     f"range {float(ratios.min()):.4g} … {float(ratios.max()):.4g}")
 
 

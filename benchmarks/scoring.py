@@ -39,7 +39,7 @@ def _network(name: str, samples: int, n: int, settings: Settings) -> Iterator[Ro
     plain, chosen = _best_plain(model, ready, {size, *settings.pick(_BATCHES, (32,))})
     found = timed({"ours: scores": Competitor(lambda: extract.scores(model, players, 0)),
                    **{layout: Competitor(run) for layout, run in plain.items()}}, settings.runs(3))
-    case = f"{name}, n = {n}, {samples} samples"
+    case = f"{name}, n = {n}, {samples} sample{'s' * (samples > 1)}"
     note = "random images and weights"
     for layout, timing in found.items():
         yield Row("scoring", case, layout, "inputs/s", timing.rates(len(ready)), "higher", first_call=timing.first,
@@ -83,7 +83,7 @@ def _seconds(run: Callable[[], None]) -> float:
 
 
 def _memory(settings: Settings) -> Iterator[Row]:
-    sizes = settings.pick((10, 12, 14), (6, 8))
+    sizes = settings.pick((10, 12, 14), (6,))
     peaks: dict[int, list[float]] = {n: [] for n in sizes}
     for _, n in itertools.product(range(settings.runs(3)), sizes):
         say(f"  peak memory of scoring at n = {n}")

@@ -63,7 +63,7 @@ def _speed(case: Case, settings: Settings) -> Iterator[Row]:
         competitors["ours, backend torch"] = Competitor(
             partial(sparsify.split, part, **options, backend="torch"),
             partial(sparsify.split, part[:2], **options, backend="torch", max_iterations=200))
-    label = f"n = {case.n}, κ = {case.kappa:g}, ε = {case.order_weight:g}, gap ≤ {case.tol:.1%}, {case.games} games"
+    label = f"n = {case.n}, κ = {case.kappa:g}, ε = {case.order_weight:g}, gap ≤ {case.tol:.1%}, {_count(case.games)}"
     for name, timing in timed(competitors, settings.runs(case.runs)).items():
         found, ours = timing.result, name == "ours"
         share = float(found.converged.double().mean())
@@ -76,10 +76,14 @@ def _speed(case: Case, settings: Settings) -> Iterator[Row]:
                        + ("" if ours else f"; the first {len(found.gap)} games"))
 
 
+def _count(games: int) -> str:
+    return f"{games} game{'s' * (games > 1)}"
+
+
 def _first_call(settings: Settings) -> Iterator[Row]:
     """A fresh process's first splits: with the compiled cache as it is, and (not in the quick variant) with none."""
     n = settings.pick(10, 4)
-    found = [child.measure("first_call", n=n) for _ in range(settings.runs(2))]
+    found = [child.measure("first_call", here=settings.quick, n=n) for _ in range(settings.runs(2))]
     again = f"the same again {1e3 * found[0]['again']:.0f} ms"
     case = f"n = {n}, κ = 0.04 and 0, 16 games"
     yield Row("split", case, "ours, first call of a process", "s", tuple(one["first"] for one in found), note=again)
@@ -92,10 +96,11 @@ def _first_call(settings: Settings) -> Iterator[Row]:
 def _memory(settings: Settings) -> Iterator[Row]:
     """Peak memory at n and n + 2: four times the values, so at most about four times the memory."""
     for games, kappa, sizes in settings.pick([(4, 0.04, (12, 14)), (1, 0.0, (16, 18))], [(2, 0.04, (6, 8))]):
-        peaks = [child.measure("split", n=n, games=games, kappa=kappa)["increase"] / 2**20 for n in sizes]
+        peaks = [child.measure("split", here=settings.quick, n=n, games=games, kappa=kappa)["increase"] / 2**20
+                 for n in sizes]
         for n, peak in zip(sizes, peaks, strict=True):
-            yield Row("split", f"n = {n}, κ = {kappa:g}, {games} games", "ours, peak memory", "MiB", (peak,),
+            yield Row("split", f"n = {n}, κ = {kappa:g}, {_count(games)}", "ours, peak memory", "MiB", (peak,),
                       note=f"over the idle process; a game is {8 * 2**n / 2**20:.2g} MiB; smooth random games")
-        growth = peaks[1] / max(peaks[0], 1e-9)
+        growth = peaks[1] / max(peaks[0], 4096 / 2**20)  # memory is counted in pages
         yield Row("split", f"n = {sizes[0]} → {sizes[1]}, κ = {kappa:g}", "ours, growth of peak memory", "×", (growth,),
                   target=5.0, note="O(2^n) is 4")

@@ -258,7 +258,7 @@ def paired_bars(bars: pd.DataFrame, courses: pd.DataFrame, *, xlabel: str, title
         axes[i, j].set(title=across[j] if i == 0 else "", ylabel=f"{down[i]}\nshare of strength" if j == 0 else "",
                        xlabel="order" if i == len(down) - 1 else "")
     for axis, name in zip(axes[:, -1], panels, strict=False):
-        for model, part in courses[courses["panel"] == name].groupby("model", sort=False):
+        for model, part in courses[courses["panel"] == name].sort_values("step").groupby("model", sort=False):
             axis.plot(part["step"], part["value"], color=COLOURS[model], label=model, marker="o", markersize=3)
             axis.fill_between(part["step"], part["low"], part["high"], color=COLOURS[model], alpha=0.15, linewidth=0)
         axis.set_xscale("symlog", linthresh=1)
