@@ -17,7 +17,7 @@ def rows(settings: Settings) -> Iterator[Row]:
     n, probe = settings.pick((20, 13), (9, 7))
     networks.trained("lenet", settings.quick)  # so that the other process finds it in the job cache
     found = [child.measure("large", here=settings.quick, n=n, probe=probe, quick=settings.quick)
-             for _ in range(settings.runs(2))]
+             for _ in range(settings.runs(1))]
     say(f"  predicted {runtime.human_time(found[0]['predicted']['seconds'])} and "
         f"{runtime.human_bytes(found[0]['predicted']['increase'])}")
     case = f"lenet, 1 sample, n = {n}"

@@ -5,12 +5,13 @@ from __future__ import annotations
 import copy
 import itertools
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import nn
 
 from utils import extract
+from utils.players import Players
 
 from . import child, networks
 from .harness import Competitor, Row, Settings, say, timed
@@ -38,6 +39,7 @@ def _network(name: str, samples: int, n: int, settings: Settings) -> Iterator[Ro
     size = extract.micro_batch(model, ready[:1])
     plain, chosen = _best_plain(model, ready, {size, *settings.pick(_BATCHES, (32,))})
     found = timed({"ours: scores": Competitor(lambda: extract.scores(model, players, 0)),
+                   "ours: masking alone": Competitor(lambda: _mask(players, size)),
                    **{layout: Competitor(run) for layout, run in plain.items()}}, settings.runs(3))
     case = f"{name}, n = {n}, {samples} sample{'s' * (samples > 1)}"
     note = "random images and weights"
@@ -48,6 +50,14 @@ def _network(name: str, samples: int, n: int, settings: Settings) -> Iterator[Ro
     share = tuple(one / ours for one, ours in zip(best, found["ours: scores"].seconds, strict=True))
     yield Row("scoring", case, "ours: share of the best plain pass", "share", share, "higher", target=_TARGET,
               note="round by round, masking and log-odds included")
+
+
+def _mask(players: Sequence[Players], size: int) -> None:
+    """Make the masked inputs and throw them away: the part of scoring that the plain pass is spared."""
+    with torch.inference_mode():
+        for one in players:
+            for subsets in torch.arange(1 << one.n).split(size):
+                one.masked(subsets)
 
 
 def _plain(model: nn.Module, inputs: torch.Tensor, batch: int) -> Callable[[], None]:

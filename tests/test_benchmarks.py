@@ -24,7 +24,7 @@ EXPECTED = {
     "rivals": {"ours, gap ≤ 1%", "ours, gap ≤ 0.1%", "HiGHS (scipy)", "published loop, our fast transforms",
                "published loop, dense matrices (written by us)", "ours: worst excess over HiGHS",
                "ours: certified gap ≤ 1%", "ours: objective ≤ published"},
-    "scoring": {"ours: scores", "plain forward, contiguous", "plain forward, channels last",
+    "scoring": {"ours: scores", "ours: masking alone", "plain forward, contiguous", "plain forward, channels last",
                 "ours: share of the best plain pass", "peak memory"},
     "large": {"ours: scores + and_interactions", "ours: masked inputs", "peak memory", "peak memory, increase"},
     "theory": {"ours: closed form", "dense solve"},

@@ -48,7 +48,10 @@ def test_each_row_has_a_whole_verdict_for_each_network(row: str, notebook: str, 
     for verdict in found:
         folder = claims.verdict_path(paths.results(PROFILE), row, verdict.system).parent
         assert set(committed.FILES) <= {path.name for path in folder.iterdir()}
-        assert verdict.verdict in (("EXACT",) if verdict.kind == "identity" else ("INCONCLUSIVE", "NOT REPRODUCED"))
+        # A few barely trained networks prove nothing; a statement about computed numbers may hold on any grid.
+        accepted = {"identity": {"EXACT"}, "numerical": {"REPRODUCED", "NOT REPRODUCED", "INCONCLUSIVE"},
+                    "empirical": {"NOT REPRODUCED", "INCONCLUSIVE"}}
+        assert verdict.verdict in accepted[verdict.kind]
         assert verdict.claims_sha256 == claims.sha256()
 
 
