@@ -173,3 +173,13 @@ def test_keep_writes_the_table_into_the_readme_and_minutes_only_of_a_cold_run(re
     readme.write_text("no marks")
     with pytest.raises(committed.ResultsError, match="lost the marks"):
         committed.update_readme("default", readme)
+
+
+def test_empty_cells_of_a_twin_agree_with_themselves(results: Path) -> None:
+    for system in SYSTEMS:
+        place = claims.verdict_path(results, "D1", system).parent
+        pd.DataFrame({"who": ["a", None], "x": [1.0, 2.0]}).to_csv(place / "figure.csv", index=False)
+    committed.keep("default")
+    assert problems() == []
+    pd.DataFrame({"who": ["a", "b"], "x": [1.0, 2.0]}).to_csv(place / "figure.csv", index=False)
+    assert "column who: 1 of 2 rows differ" in problems()[0]

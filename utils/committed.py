@@ -179,7 +179,8 @@ def _twins(old: Path, new: Path) -> list[str]:
             floor = _RTOL * 1e-3 * float(np.nanmax(np.abs(x), initial=0.0))
             far = ~np.isclose(y, x, rtol=_RTOL, atol=floor, equal_nan=True)
         else:
-            far = (a.astype(str) != b.astype(str)).to_numpy()
+            # An empty cell is empty in both: pandas keeps it missing through astype(str), and missing equals nothing.
+            far = (a.astype("string").fillna("") != b.astype("string").fillna("")).to_numpy(bool)
         if far.any():
             first = int(far.argmax())
             problems.append(f"figure.csv, column {name}: {int(far.sum())} of {len(a)} rows differ, "
