@@ -18,6 +18,8 @@ __all__ = ["publish", "verdict_markdown"]
 
 def verdict_markdown(verdict: Verdict) -> str:
     """The verdict as a reader of the notebook wants it: what was decided, by which number, against what, for what."""
+    if verdict.verdict is None:
+        return f"**{verdict.row} on {verdict.system}: {verdict.status}**\n\n{verdict.reason}\n\n*Scope: {verdict.scope}*"
     low, high = verdict.interval or (None, None)
     interval = f", {verdict.level:.0%} interval [{_number(low)}, {_number(high)}]" if verdict.interval else ""
     holm = f" p = {_number(verdict.p_value)}; Holm's correction follows when all notebooks of a run are in." \

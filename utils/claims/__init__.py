@@ -7,7 +7,7 @@ run and tabulates them.
 
 from __future__ import annotations
 
-from .judging import judge, judge_identity, judge_numerical
+from .judging import describe, judge, judge_identity, judge_numerical
 from .registry import Protocol, Registry, RegistryError, Row, Threshold, load, row_key, sha256
 from .store import agrees, check_changes, finalise, read_all, record, status_rows, summary, table, verdict_path
 from .verdict import Part, PartResult, Premise, Verdict
@@ -24,6 +24,7 @@ __all__ = [
     "Verdict",
     "agrees",
     "check_changes",
+    "describe",
     "finalise",
     "judge",
     "judge_identity",

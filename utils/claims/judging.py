@@ -27,13 +27,13 @@ from numpy.typing import ArrayLike
 
 from .. import stats
 from .registry import Protocol, Registry, Row, Threshold, load, sha256
-from .verdict import JUDGED, Outcome, Part, PartResult, Premise, VariantResult, Verdict, plain
+from .verdict import DESCRIBED, JUDGED, Outcome, Part, PartResult, Premise, VariantResult, Verdict, plain
 
-__all__ = ["criterion", "judge", "judge_identity", "judge_numerical", "rejudge", "unjudged"]
+__all__ = ["criterion", "describe", "judge", "judge_identity", "judge_numerical", "rejudge", "unjudged"]
 
 Parts = Sequence[Part]
 _RESERVED = ("premises", "reported", "criterion", "holm", "seeds")
-_FUNCTION = {"empirical": "judge", "identity": "judge_identity", "numerical": "judge_numerical"}
+_FUNCTION = {"empirical": "judge", "identity": "judge_identity", "numerical": "judge_numerical", "qualitative": "describe"}
 
 
 @dataclass(frozen=True)
@@ -412,6 +412,41 @@ def judge_numerical(
     parts = [_point(t, float(values[name]), n, "computed on the stated grid") for name, t in thresholds.items()]
     outcome = "REPRODUCED" if all(p.decision == "clears" for p in parts) else "NOT REPRODUCED"
     return case.verdict(parts, outcome, statement, {})
+
+
+def describe(
+    row: str,
+    system: str,
+    statement: str,
+    *,
+    n: int,
+    scope: str,
+    control: Mapping[str, Any] | None = None,
+    figure: str | None = None,
+    claims: Path | str | None = None,
+) -> Verdict:
+    """A qualitative row on one system: what was seen, in a sentence made from the numbers in ``control``; no verdict.
+
+    n: how many networks or samples the description rests on.
+    """
+    case = _Case(row, system, scope, control, figure, claims, "qualitative")
+    return Verdict(
+        row=row,
+        system=system,
+        kind=case.entry.kind,
+        status=DESCRIBED,
+        paper=_citation(case.registry, case.entry),
+        figure=case.figure or case.entry.figure,
+        verdict=None,
+        statistic=case.entry.statistic,
+        level=case.protocol.level,
+        method="description, no test",
+        n=n,
+        control=dict(case.control or {}),
+        reason=statement,
+        scope=scope,
+        claims_sha256=sha256(case.claims),
+    )
 
 
 def unjudged(row: str, claims: Path | str | None = None) -> Verdict:

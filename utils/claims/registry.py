@@ -32,11 +32,11 @@ __all__ = [
     "sha256",
 ]
 
-Kind = Literal["identity", "numerical", "empirical"]
+Kind = Literal["identity", "numerical", "empirical", "qualitative"]
 Text = Annotated[str, Field(min_length=1)]
-RowId = Annotated[str, Field(pattern=r"^[DMLF][1-9][0-9]?$")]
+RowId = Annotated[str, Field(pattern=r"^[DMLFO][1-9][0-9]?$")]
 System = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.+-]*(_[a-z0-9.+-]+)*(/[a-z0-9.+-]+(_[a-z0-9.+-]+)*)+$")]
-_FAMILIES = "DMLF"
+_FAMILIES = "DMLFO"
 
 
 class RegistryError(ValueError):
@@ -163,6 +163,8 @@ class Registry(_Strict):
         expected = "exact" if row.kind == "identity" else expected
         if row.direction != expected:
             found.append(f"{name}.direction: its thresholds make it {expected!r}, not {row.direction!r}")
+        if row.kind == "qualitative" and row.thresholds:
+            found.append(f"{name}.thresholds: a qualitative row is described and has none")
         if row.kind == "identity" and any(t.direction != "below" for t in row.thresholds):
             found.append(f"{name}.thresholds: an identity bounds its error from above (direction: below)")
         seen = [(t.name, pattern) for t in row.thresholds for pattern in t.systems]
@@ -177,9 +179,9 @@ class Registry(_Strict):
 
 
 def row_key(name: str) -> tuple[int, int]:
-    """Sort key of row ids: D, M, L, F, each by number."""
-    if not re.fullmatch(r"[DMLF][1-9][0-9]?", name):
-        raise ValueError(f"{name!r} is no row id (D, M, L or F and a number)")
+    """Sort key of row ids: D, M, L, F, O, each by number."""
+    if not re.fullmatch(r"[DMLFO][1-9][0-9]?", name):
+        raise ValueError(f"{name!r} is no row id (D, M, L, F or O and a number)")
     return _FAMILIES.index(name[0]), int(name[1:])
 
 

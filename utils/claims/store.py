@@ -103,7 +103,7 @@ def status_rows(judged: Iterable[str] = (), claims: Path | str | None = None) ->
 
 
 def table(folder: Path | str, claims: Path | str | None = None) -> pd.DataFrame:
-    """Every row of the registry, judged or not: one line per (row, system), ordered D, M, L, F by number.
+    """Every row of the registry, judged or not: one line per (row, system), ordered by family and number.
 
     ``verdict`` is the status where there is none; ``before`` is the committed verdict from before a changed criterion;
     ``current`` is False where the verdict was judged by another version of claims.yaml.

@@ -17,10 +17,11 @@ from pydantic import Field
 from .. import io
 from .registry import Kind, RowId, System
 
-__all__ = ["JUDGED", "Outcome", "Part", "PartResult", "Premise", "VariantResult", "Verdict", "plain"]
+__all__ = ["DESCRIBED", "JUDGED", "Outcome", "Part", "PartResult", "Premise", "VariantResult", "Verdict", "plain"]
 
 Outcome = Literal["REPRODUCED", "NOT REPRODUCED", "INCONCLUSIVE"]
 JUDGED = "judged"
+DESCRIBED = "described"  # a qualitative row: shown with its figure, by no threshold
 _DIGITS = 12  # sums in another order differ in the last digits; a verdict must be the same bytes on every rerun
 
 
@@ -120,6 +121,8 @@ class Verdict(_Data):
     def _judged_or_not(self) -> Verdict:
         if (self.status == JUDGED) != (self.verdict is not None):
             raise ValueError("a verdict stands exactly where the status is 'judged'")
+        if (self.status == DESCRIBED) != (self.kind == "qualitative" and self.system is not None):
+            raise ValueError("the status is 'described' exactly where a qualitative row has a system")
         if self.verdict is not None and (self.verdict in ("EXACT", "BROKEN")) != (self.kind == "identity"):
             raise ValueError(f"a row of kind {self.kind} cannot be {self.verdict}")
         return self

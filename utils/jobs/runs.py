@@ -6,6 +6,7 @@ import dataclasses
 from pathlib import Path
 from typing import ClassVar, Literal
 
+import pydantic
 import torch
 from pydantic import BaseModel, ConfigDict
 
@@ -163,12 +164,15 @@ class SplitGames:
 
 
 class SplitJob(Job):
-    """The AND-OR split of a network's games, or of null games matched to them, at all or at the named checkpoints."""
+    """The AND-OR split of a network's games, or of null games matched to them, at all or at the named checkpoints.
+
+    games: any job whose output has ``v`` (C, X, 2^n), such as :class:`GamesJob`; C counts checkpoints, layers or draws.
+    """
 
     kind: ClassVar[str] = "split"
     version: ClassVar[int] = 1
     code: ClassVar[tuple[str, ...]] = ("utils.lattice", "utils.sparsify", "utils.metrics.nulls", "utils.jobs.runs")
-    games: GamesJob
+    games: pydantic.InstanceOf[Job]
     checkpoints: tuple[int, ...] | None = None
     null: Null | None = None
     null_seed: int = 0

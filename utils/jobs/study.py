@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -12,10 +13,10 @@ from .. import models, runtime, train
 from ..interactions import Interactions
 from ..metrics import orders, salience
 from ..params import Study
-from .base import ensure_all
+from .base import Job, ensure_all
 from .runs import GamesJob, Null, SplitGames, SplitJob, TrainJob
 
-__all__ = ["Extracted", "System", "accuracies", "extracted", "other_analyses", "scope", "systems"]
+__all__ = ["Extracted", "System", "accuracies", "extracted", "other_analyses", "scope", "split_games", "systems"]
 
 
 # Training images on which the training loss is measured: as many as the embedded test set has, so that both losses are
@@ -127,14 +128,27 @@ def extracted(
     games matched to the network's instead. checkpoints: indices, default all.
     """
     device = str(runtime.device(p.device))
-    games_jobs = [GamesJob.of(job, p.images, p.n_players, draw, device) for job in system.jobs]
+    jobs = [GamesJob.of(job, p.images, p.n_players, draw, device) for job in system.jobs]
+    return split_games(p, system.name, jobs, kappa=kappa, order_weight=order_weight, null=null, checkpoints=checkpoints,
+                       solver=solver)
+
+
+def split_games(
+    p: Study, name: str, jobs: Sequence[Job], *, kappa: float | None = None, order_weight: float | None = None,
+    null: Null | None = None, checkpoints: tuple[int, ...] | None = None, solver: str = "certified",
+) -> Extracted:
+    """Score and split the games of ``jobs``, one per seed, and stack them; the other parameters as :func:`extracted`.
+
+    A job's output needs ``v`` (C, X, 2^n), ``steps``, ``saturated`` and ``noise_floor`` (C,), as :class:`Games` has. C is
+    the axis of checkpoints; a job may use it for layers, ``steps`` then numbers them.
+    """
     kappa = p.kappa if kappa is None else kappa
     split_jobs = [
         SplitJob(games=job, checkpoints=checkpoints, null=null, null_seed=seed, kappa=kappa, tol=p.tol, solver=solver,
                  order_weight=p.order_weights[0] if order_weight is None else order_weight)
-        for seed, job in zip(p.seeds, games_jobs, strict=True)]
-    games = ensure_all(games_jobs, f"scores of {system.name}")
-    splits: list[SplitGames] = ensure_all(split_jobs, f"splits of {system.name}")
+        for seed, job in zip(p.seeds, jobs, strict=True)]
+    games = ensure_all(jobs, f"scores of {name}")
+    splits: list[SplitGames] = ensure_all(split_jobs, f"splits of {name}")
     keep = slice(None) if checkpoints is None else list(checkpoints)
 
     def stack(parts: list[torch.Tensor]) -> torch.Tensor:

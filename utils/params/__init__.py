@@ -6,13 +6,24 @@ lists exactly the fields of its model; a test compares them.
 """
 
 from .checks import ParameterError, accepted, describe, from_notebook, nearest, notebook_stem, validate
-from .models import PARAMS, TRAINING, Common, Sparsity, StartHere, Study, TheoreticalFit, Training, TwoPhase
+from .common import TRAINING, Common, Study, Training
+from .features import FiveGroups
+from .identified import Identified
+from .layerwise import Layerwise
+from .models import PARAMS, Sparsity, StartHere, TheoreticalFit, TwoPhase
+from .noisy import NoisyLabels
 from .profiles import Profile, load_profile, parse, profiles
+from .shared import Agreement
 
 __all__ = [
     "PARAMS",
     "TRAINING",
+    "Agreement",
     "Common",
+    "FiveGroups",
+    "Identified",
+    "Layerwise",
+    "NoisyLabels",
     "ParameterError",
     "Profile",
     "Sparsity",

@@ -12,7 +12,8 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
-from .models import PARAMS, Training
+from .common import Training
+from .models import PARAMS
 
 __all__ = ["ParameterError", "accepted", "describe", "from_notebook", "nearest", "notebook_stem", "validate"]
 

@@ -10,7 +10,8 @@ from pydantic import Field, ValidationError
 
 from .. import paths
 from .checks import ParameterError, nearest, validate
-from .models import PARAMS, Strict
+from .common import Strict
+from .models import PARAMS
 
 __all__ = ["Profile", "load_profile", "parse", "profiles"]
 

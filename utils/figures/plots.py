@@ -1,9 +1,8 @@
-"""Tidy table → Figure. One style, colour-blind safe, one colour per meaning; each figure is saved with its CSV twin."""
+"""Tidy table → Figure: the kinds of plot that several notebooks draw."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -14,52 +13,9 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from . import io
+from .style import COLOURS, grid, palette
 
-__all__ = ["COLOURS", "curves", "mark", "order_bars", "order_curves", "paired_bars", "save", "scatter_identity",
-           "strips", "two_scales", "use_style"]
-
-# Okabe and Ito's palette. The same thing has the same colour in every notebook.
-COLOURS: dict[str, str] = {
-    "AND": "#0072B2", "OR": "#E69F00",
-    "positive": "#D55E00", "negative": "#0072B2",
-    "overlap": "#999999", "forget": "#E69F00", "new": "#56B4E9",
-    "trained": "#000000", "untrained": "#999999", "iid noise": "#CC79A7", "smooth random": "#009E73",
-    "formula": "#D55E00", "linear control": "#56B4E9", "size-only control": "#E69F00",
-    "order weight +0.2": "#0072B2", "order weight -0.2": "#D55E00", "order weight 0": "#000000",
-    "loss gap": "#009E73",
-    "real": "#0072B2", "theory": "#E69F00",
-    "exponential shrink": "#009E73", "hard cut": "#CC79A7", "mix with initial": "#56B4E9",
-    "other half": "#999999",
-    "Lemma 1: slope 1": "#999999",
-}
-_SPARE = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
-
-
-def use_style() -> None:
-    """Set the one style of the project for this process."""
-    sns.set_theme(context="paper", style="ticks", rc={
-        "figure.dpi": 110, "savefig.dpi": 160, "figure.constrained_layout.use": True, "axes.spines.top": False,
-        "axes.spines.right": False, "axes.titlesize": 9, "axes.labelsize": 9, "legend.fontsize": 8,
-        "xtick.labelsize": 8, "ytick.labelsize": 8, "legend.frameon": False, "lines.linewidth": 1.4,
-        "axes.grid": True, "grid.color": "#e8e8e8", "grid.linewidth": 0.6, "axes.axisbelow": True,
-    })
-
-
-def _colours(labels: Sequence[str]) -> dict[str, str]:
-    spare = iter(_SPARE * (1 + len(labels) // len(_SPARE)))
-    return {label: COLOURS.get(label) or next(spare) for label in labels}
-
-
-def _panels(count: int, *, columns: int | None = None, size: tuple[float, float] = (3.4, 2.7),
-            sharey: bool | str = False) -> tuple[Figure, np.ndarray]:
-    across = min(count, columns or count)
-    down = -(-count // across)
-    figure, axes = plt.subplots(down, across, figsize=(size[0] * across, size[1] * down), squeeze=False, sharey=sharey)
-    for spare in axes.flat[count:]:
-        spare.set_axis_off()
-    return figure, axes
-
+__all__ = ["curves", "mark", "order_bars", "order_curves", "paired_bars", "scatter_identity", "strips", "two_scales"]
 
 def order_bars(table: pd.DataFrame, *, rows: str, columns: str, title: str = "") -> Figure:
     """Bars per order: positive strength up, negative down, a panel per (row, column); each row has its own scale.
@@ -101,8 +57,8 @@ def curves(
 ) -> Figure:
     """One line per ``hue`` in a panel per ``panel``; ``band`` names the columns of a shaded interval."""
     panels, labels = list(dict.fromkeys(table[panel])), list(dict.fromkeys(table[hue]))
-    colours = _colours(labels)
-    figure, axes = _panels(len(panels), columns=columns, size=(3.4, 2.8) if len(panels) > 1 else (4.8, 3.2))
+    colours = palette(labels)
+    figure, axes = grid(len(panels), columns=columns, size=(3.4, 2.8) if len(panels) > 1 else (4.8, 3.2))
     for axis, name in zip(axes.flat, panels, strict=False):
         for label in labels:
             part = table[(table[panel] == name) & (table[hue] == label)]
@@ -146,8 +102,8 @@ def two_scales(left: pd.DataFrame, right: pd.DataFrame, *, x: str, y: tuple[str,
     """
     panels = list(dict.fromkeys(left[panel]))
     labels = [*dict.fromkeys(left[hue]), *dict.fromkeys(right[hue])]
-    colours = _colours(labels)
-    figure, axes = _panels(len(panels), columns=columns, size=(4.3, 3.0))
+    colours = palette(labels)
+    figure, axes = grid(len(panels), columns=columns, size=(4.3, 3.0))
     for axis, name in zip(axes.flat, panels, strict=False):
         other = axis.twinx()
         other.spines["right"].set_visible(True)
@@ -171,8 +127,8 @@ def scatter_identity(table: pd.DataFrame, *, x: str, y: str, hue: str, panel: st
                      title: str = "", columns: int | None = None) -> Figure:
     """Points around the line y = x, a panel per ``panel``."""
     panels, labels = list(dict.fromkeys(table[panel])), list(dict.fromkeys(table[hue]))
-    colours = _colours(labels)
-    figure, axes = _panels(len(panels), columns=columns, size=(3.0, 2.9))
+    colours = palette(labels)
+    figure, axes = grid(len(panels), columns=columns, size=(3.0, 2.9))
     for axis, name in zip(axes.flat, panels, strict=False):
         part = table[table[panel] == name]
         ends = [min(part[x].min(), part[y].min()), max(part[x].max(), part[y].max())]
@@ -226,7 +182,7 @@ def strips(table: pd.DataFrame, *, x: str, y: str, hue: str, panel: str, xlabel:
     """Every value as a point above its category, spread sideways so that equal values can be counted by eye."""
     panels, labels = list(dict.fromkeys(table[panel])), list(dict.fromkeys(table[hue]))
     colours = dict(zip(labels, sns.color_palette("viridis", len(labels)), strict=True))
-    figure, axes = _panels(len(panels), size=(3.6, 2.9))
+    figure, axes = grid(len(panels), size=(3.6, 2.9))
     for axis, name in zip(axes.flat, panels, strict=False):
         sns.stripplot(table[table[panel] == name], x=x, y=y, hue=hue, palette=colours, size=2.5, jitter=0.3, linewidth=0,
                       ax=axis, legend=False)
@@ -276,12 +232,3 @@ def _pairs(axis: Axes, part: pd.DataFrame) -> None:
                  error_kw={"elinewidth": 0.7, "ecolor": "#444444"})
     axis.set_xticks(sorted(part["order"].unique()))
     axis.grid(axis="x", visible=False)
-
-
-def save(figure: Figure, table: pd.DataFrame, folder: Path, name: str = "figure") -> Path:
-    """``folder/name.png`` and its twin ``folder/name.csv``, the plotted numbers at 12 significant digits."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with io.atomic(folder / f"{name}.png") as path:
-        figure.savefig(path, format="png", metadata={"Software": None})
-    io.write_text(folder / f"{name}.csv", table.to_csv(index=False, float_format="%.12g", lineterminator="\n"))
-    return folder / f"{name}.png"
