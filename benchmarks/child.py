@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import re
 import subprocess
 import sys
 import time
@@ -40,16 +39,6 @@ def measure(case: str, environment: dict[str, str] | None = None, here: bool = F
     return json.loads(answer.stdout.splitlines()[-1])
 
 
-def _high_water() -> int:
-    """Peak resident memory of this process image, from the operating system.
-
-    On Linux not from getrusage: a child started from a large parent begins with the parent's peak as its own there.
-    """
-    status = Path("/proc/self/status")
-    found = re.search(r"VmHWM:\s+(\d+) kB", status.read_text()) if status.is_file() else None
-    return int(found[1]) * 1024 if found else provenance.peak_memory()
-
-
 def peak_during(run: Callable[[], Any]) -> tuple[dict[str, float], Any]:
     """``peak``: bytes at the peak; ``increase``: over what was held before ``run``; ``seconds``; and its result.
 
@@ -60,7 +49,7 @@ def peak_during(run: Callable[[], Any]) -> tuple[dict[str, float], Any]:
     before, start = psutil.Process().memory_info().rss, time.perf_counter()
     result = run()
     seconds = time.perf_counter() - start
-    peak = _high_water()
+    peak = provenance.peak_memory()
     return {"peak": peak, "increase": max(0, peak - before), "seconds": seconds}, result
 
 

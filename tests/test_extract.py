@@ -9,7 +9,8 @@ import torch
 from torch import nn
 
 from utils import extract, lattice
-from utils.players import ImagePatches, patch_players
+from utils.extract import batches
+from utils.players import ImagePatches, PatchDraw, patch_players
 
 
 def net(units: int = 4, seed: int = 0) -> nn.Sequential:
@@ -134,7 +135,7 @@ def test_saturation_and_noise_floor() -> None:
 def test_explain_rebuilds_the_models_own_score() -> None:
     model = net()
     found = extract.explain(model, torch.rand(1, 8, 8), n=6, kappa=0, baseline="zero",
-                            how=extract.PatchDraw(cell=2, threshold=0.0))
+                            how=PatchDraw(cell=2, threshold=0.0))
     assert found.n == 6
     assert found.meta["converged"]
     assert len(found.meta["players"]) == 6
@@ -158,3 +159,58 @@ def test_cuda_agrees_with_the_cpu() -> None:
     model = nn.Sequential(nn.Flatten(), nn.Linear(784, 32), nn.ReLU(), nn.Linear(32, 10))
     on_cpu = extract.scores(model, players, 1)
     assert torch.allclose(extract.scores(model, players, 1, device="cuda").cpu(), on_cpu, atol=1e-4)
+
+
+class Greedy(nn.Module):
+    """A network that runs out of memory on more than ``most`` rows, in one of the two ways in which torch says so."""
+
+    def __init__(self, most: int, error: Exception) -> None:
+        super().__init__()
+        self.most, self.error, self.linear = most, error, nn.Linear(784, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if len(x) > self.most:
+            raise self.error
+        return self.linear(x.flatten(1))
+
+
+@pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory"),
+                                   RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory")])
+def test_a_batch_that_does_not_fit_says_which_size_to_try(error: Exception) -> None:
+    players = [patch_players(torch.rand(1, 28, 28), "a", 7, baseline="zero")]
+    with pytest.raises(extract.OutOfMemory, match="pass rows=32") as refused:
+        extract.scores(Greedy(32, error), players, 0, rows=64)
+    assert refused.value.rows == 64 and isinstance(refused.value, MemoryError)
+    assert extract.scores(Greedy(32, error), players, 0, rows=32).shape == (1, 128)
+
+
+def test_another_runtime_error_is_not_called_a_lack_of_memory() -> None:
+    with pytest.raises(RuntimeError, match="a bug of the network"):
+        extract.scores(Greedy(0, RuntimeError("a bug of the network")),
+                       [patch_players(torch.rand(1, 28, 28), "a", 3, baseline="zero")], 0)
+
+
+def test_too_many_players_are_refused_with_the_number_that_fits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(extract.scores.__globals__["runtime"], "available_memory", lambda device="cpu": 8 << 9)
+    players = [patch_players(torch.rand(1, 28, 28), "a", 10, baseline="zero")]
+    with pytest.raises(MemoryError, match=r"8.0 KiB, 4.0 KiB available on cpu; n = 9 players fit"):
+        extract.scores(nn.Sequential(nn.Flatten(), nn.Linear(784, 3)), players, 0)
+
+
+def test_the_layout_follows_the_widest_convolution_and_the_weights_are_given_back() -> None:
+    narrow, wide = nn.Conv2d(1, 8, 3), nn.Conv2d(1, 256, 3)
+    example = torch.zeros(1, 1, 9, 9)
+    assert batches.layout(narrow, example) == torch.channels_last
+    assert batches.layout(wide, example) == batches.layout(nn.Linear(3, 3), torch.zeros(1, 3)) == torch.contiguous_format
+    before, stride = narrow.weight.data_ptr(), narrow.weight.stride()
+    with batches.laid_out(narrow, torch.channels_last):
+        inside = narrow.weight.clone()
+    assert (narrow.weight.data_ptr(), narrow.weight.stride()) == (before, stride)
+    assert torch.equal(inside, narrow.weight)
+
+
+def test_the_predicted_cost_counts_masks_and_batches() -> None:
+    players = [patch_players(torch.rand(1, 28, 28), name, 9, baseline="zero") for name in "ab"]
+    cost = extract.predict(nn.Sequential(nn.Flatten(), nn.Linear(784, 3)), players, rows=64)
+    assert (cost.masked, cost.rows, cost.bytes) == (1024, 64, 8192) and cost.seconds > 0
+    assert str(cost).startswith("1,024 masked inputs in batches of 64: about ")

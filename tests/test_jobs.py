@@ -17,10 +17,11 @@ from typing import ClassVar, Literal
 
 import numpy as np
 import pytest
+import torch
 from pydantic import BaseModel, Field, ValidationError
 
-from utils import io, paths
-from utils.jobs import Job, base, content_digest, ensure, ensure_all, entries, finished, prune
+from utils import extract, io, paths
+from utils.jobs import Job, base, content_digest, ensure, ensure_all, entries, finished, fitting, prune
 
 LOG = "JOBS_TEST_LOG"
 
@@ -550,3 +551,35 @@ def test_spec_files_are_for_people(cache):
     ensure(Walk())
     text = (Walk().folder() / "spec.json").read_text()
     assert json.loads(text)["fields"] == {"seed": 0, "steps": 4} and text.count("\n") > 5
+
+
+class Batched(Job):
+    """A job that needs 8 rows or fewer."""
+
+    kind = "batched"
+    version = 1
+    code = ()
+    rows: int | None = None
+    least: int = 8
+
+    def compute(self, folder: Path) -> None:
+        rows = self.rows or 64
+        if rows > self.least:
+            raise extract.OutOfMemory(rows, torch.device("cpu"))
+        io.write_json(folder / "rows.json", {"rows": rows})
+
+    def load(self, folder: Path) -> int:
+        return io.read_json(folder / "rows.json")["rows"]
+
+
+def test_a_job_that_runs_out_of_memory_becomes_another_job_with_a_smaller_batch():
+    with pytest.warns(UserWarning) as warned:
+        job = fitting.fitting(Batched())
+    assert [str(w.message).rpartition(" of ")[2] for w in warned] == ["32 rows", "16 rows", "8 rows"]
+    assert job == Batched(rows=8) and ensure(job) == 8
+    assert job.digest() != Batched().digest()
+
+
+def test_what_does_not_fit_at_all_is_an_error():
+    with pytest.warns(UserWarning), pytest.raises(MemoryError, match="1 masked inputs at once do not fit"):
+        fitting.fitting(Batched(least=0))

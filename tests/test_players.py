@@ -82,3 +82,10 @@ def test_descriptions_and_bad_shapes() -> None:
         ImagePatches(torch.zeros(1, 4, 4), torch.full((4, 4), -1), torch.zeros(1, 4, 4))
     with pytest.raises(ValueError, match=r"must be \(C, H, W\)"):
         ImagePatches(torch.zeros(4, 4), torch.zeros(4, 4, dtype=torch.int64), torch.zeros(4, 4))
+
+
+def test_masking_leaves_the_image_itself_alone() -> None:
+    image = torch.rand(1, 28, 28)
+    players, before = patch_players(image, "a", 5, baseline="zero"), image.clone()
+    players.masked(torch.zeros(1, dtype=torch.int64))
+    assert torch.equal(image, before)

@@ -13,7 +13,8 @@ from .. import models, runtime, train
 from ..interactions import Interactions
 from ..metrics import orders, salience
 from ..params import Study
-from .base import Job, ensure_all
+from .base import Job, ensure, ensure_all
+from .fitting import all_fitting
 from .runs import GamesJob, Null, SplitGames, SplitJob, TrainJob
 
 __all__ = ["Extracted", "System", "accuracies", "extracted", "other_analyses", "scope", "split_games", "systems"]
@@ -143,11 +144,12 @@ def split_games(
     the axis of checkpoints; a job may use it for layers, ``steps`` then numbers them.
     """
     kappa = p.kappa if kappa is None else kappa
+    jobs = all_fitting(jobs, f"scores of {name}")
     split_jobs = [
         SplitJob(games=job, checkpoints=checkpoints, null=null, null_seed=seed, kappa=kappa, tol=p.tol, solver=solver,
                  order_weight=p.order_weights[0] if order_weight is None else order_weight)
         for seed, job in zip(p.seeds, jobs, strict=True)]
-    games = ensure_all(jobs, f"scores of {name}")
+    games = [ensure(job) for job in jobs]
     splits: list[SplitGames] = ensure_all(split_jobs, f"splits of {name}")
     keep = slice(None) if checkpoints is None else list(checkpoints)
 

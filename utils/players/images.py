@@ -102,14 +102,18 @@ class ImagePatches(Players):
             raise ValueError(f"owner must hold 0..{self.n - 1} for players and {self.n} elsewhere, "
                              f"got {int(owner.min())}..{int(owner.max())}")
         self.image, self.owner, self.baseline = image, owner, baseline
+        # Only the players' own pixels differ between coalitions; the others are copied with the image.
+        self._pixels = (owner.flatten() < self.n).nonzero()[:, 0]
+        self._player = owner.flatten()[self._pixels]
+        self._kept, self._masked = (x.flatten(1)[:, self._pixels] for x in (image, baseline))
 
     def masked(self, subsets: torch.Tensor) -> torch.Tensor:
         """(B,) → (B, C, H, W)."""
         bits = torch.arange(self.n, device=subsets.device)
-        kept = (subsets[:, None] >> bits & 1).bool()
-        kept = F.pad(kept, (0, 1), value=True)  # pixels of no player stay
-        pixels = kept[:, self.owner.flatten()].view(-1, 1, *self.owner.shape)
-        return torch.where(pixels, self.image, self.baseline)
+        kept = (subsets[:, None] >> bits & 1).bool()[:, self._player]
+        inputs = self.image.flatten(1).repeat(len(subsets), 1, 1)
+        inputs.index_copy_(2, self._pixels, torch.where(kept[:, None], self._kept, self._masked))
+        return inputs.view(-1, *self.image.shape)
 
     def describe(self, i: int) -> str:
         """``player 3: 9 pixels, rows 12-14, columns 6-8``."""

@@ -1,0 +1,216 @@
+"""v(x_T) on all 2^n masks of many samples, streamed through the network in micro-batches of one fixed size.
+
+Memory is flat in n but for the answer itself, and the result does not depend on how much memory there is. The forward
+pass runs in the network's own dtype; its logits go to float64 before the log-odds are taken.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import dataclasses
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import torch
+from torch import nn
+
+from .. import lattice, runtime
+from ..players import Players
+from .batches import evaluating, laid_out, layout, micro_batch, refusing_too_large
+from .values import Score, score_of
+
+__all__ = ["Cost", "logits_of", "noise_floor", "predict", "scores"]
+
+
+@contextlib.contextmanager
+def _readouts(model: nn.Module, layers: Mapping[str, nn.Module] | None) -> Iterator[dict[str, torch.Tensor]]:
+    """While open, every forward pass leaves in the dict the probes' logits of each named layer: one trunk pass for all."""
+    modules = dict(model.named_modules())
+    caught: dict[str, torch.Tensor] = {}
+    hooks = []
+    try:
+        for name, probe in (layers or {}).items():
+            if name not in modules:
+                raise ValueError(f"the network has no layer {name!r}; it has {[m for m in modules if m]}")
+
+            def catch(_module: nn.Module, _inputs: object, output: torch.Tensor, name: str = name,
+                      probe: nn.Module = probe) -> None:
+                caught[name] = probe(output)
+
+            hooks.append(modules[name].register_forward_hook(catch))
+        yield caught
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _targets(target: int | Sequence[int] | torch.Tensor, count: int) -> torch.Tensor:
+    targets = torch.as_tensor(target, dtype=torch.int64).flatten()
+    if len(targets) == 1:
+        targets = targets.expand(count)
+    if len(targets) != count:
+        raise ValueError(f"target must be one class or one per sample: got {len(targets)} for {count} samples")
+    return targets
+
+
+def _rows(players: Sequence[Players], start: int, stop: int, n: int, device: torch.device) -> torch.Tensor:
+    """Masked inputs of the flat (sample, mask) range start..stop."""
+    pieces = []
+    for sample in range(start >> n, ((stop - 1) >> n) + 1):
+        low, high = max(start, sample << n), min(stop, (sample + 1) << n)
+        subsets = torch.arange(low, high, device=device) - (sample << n)
+        pieces.append(players[sample].masked(subsets))
+    return torch.cat(pieces)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Plan:
+    """One pass over all masks of all samples: who, where, in batches of which size and layout."""
+
+    model: nn.Module
+    players: list[Players]
+    device: torch.device
+    dtype: torch.dtype
+    rows: int
+    order: torch.memory_format
+
+    @classmethod
+    def of(cls, model: nn.Module, players: Sequence[Players], layers: Mapping[str, nn.Module] | None, rows: int | None,
+           device: torch.device | str | None) -> _Plan:
+        if not players:
+            raise ValueError("players is empty: pass one Players object per sample")
+        n = players[0].n
+        if any(p.n != n for p in players):
+            raise ValueError(f"all samples must have the same number of players, got {sorted({p.n for p in players})}")
+        where = torch.device(device) if device is not None else next(model.parameters(), torch.empty(0)).device
+        _require_memory(len(players), n, len(layers or "1"), where)
+        dtype = next((p.dtype for p in model.parameters() if p.is_floating_point()), torch.float32)
+        model, placed = model.to(where), [p.to(where) for p in players]
+        example = placed[0].masked(torch.zeros(1, dtype=torch.int64, device=where)).to(dtype)
+        with _readouts(model, layers):
+            size = min(rows or micro_batch(model, example), runtime.pad_to_block(len(players) << n))
+        return cls(model, placed, where, dtype, size, layout(model, example))
+
+    @property
+    def n(self) -> int:
+        return self.players[0].n
+
+    @property
+    def total(self) -> int:
+        return len(self.players) << self.n
+
+    @contextlib.contextmanager
+    def running(self, layers: Mapping[str, nn.Module] | None) -> Iterator[Callable[[int, int], Mapping[str, torch.Tensor]]]:
+        """A function from a range of (sample, mask) to the logits there, by layer; open while batches are run."""
+        with evaluating(self.model), laid_out(self.model, self.order), _readouts(self.model, layers) as caught:
+            yield lambda start, stop: self._run(start, stop, caught if layers else None)
+
+    def _run(self, start: int, stop: int, caught: dict[str, torch.Tensor] | None) -> Mapping[str, torch.Tensor]:
+        with refusing_too_large(self.rows, self.device):
+            inputs = _rows(self.players, start, stop, self.n, self.device).to(self.dtype)
+            if stop - start < self.rows:  # the last batch has the size of the others: same kernels, same rounding
+                inputs = torch.cat([inputs, inputs[-1:].expand(self.rows - (stop - start), *inputs.shape[1:])])
+            output = self.model(inputs.contiguous(memory_format=self.order))
+        return {name: logits[:stop - start] for name, logits in (caught or {"output": output}).items()}
+
+
+def _require_memory(samples: int, n: int, layers: int, device: torch.device) -> None:
+    """MemoryError, naming the largest n that fits, before the answer is allocated."""
+    fits = runtime.available_memory(device) // (8 * samples * layers)
+    runtime.require_memory(8 * layers * samples << n, f"the scores of {samples} samples on 2^{n} masks", device=device,
+                           hint=f"n = {max(fits, 1).bit_length() - 1} players fit")
+
+
+@dataclasses.dataclass(frozen=True)
+class Cost:
+    """What scoring will take: ``masked`` inputs in batches of ``rows``, estimated ``seconds``, ``bytes`` of the answer."""
+
+    masked: int
+    rows: int
+    seconds: float
+    bytes: int
+
+    def __str__(self) -> str:
+        return (f"{self.masked:,} masked inputs in batches of {self.rows}: about {runtime.human_time(self.seconds)}, "
+                f"{runtime.human_bytes(self.bytes)} for the answer")
+
+
+def predict(model: nn.Module, players: Sequence[Players], layers: Mapping[str, nn.Module] | None = None, *,
+            rows: int | None = None, device: torch.device | str | None = None) -> Cost:
+    """What :func:`scores` of the same arguments will cost, from the time of one micro-batch (after one to warm up)."""
+    plan = _Plan.of(model, players, layers, rows, device)
+    with plan.running(layers) as logits:
+        for _ in range(2):
+            start = time.perf_counter()
+            found = logits(0, min(plan.rows, plan.total))
+            [x.sum().item() for x in found.values()]  # an accelerator answers before it has finished
+            seconds = time.perf_counter() - start
+    return Cost(plan.total, plan.rows, seconds * -(-plan.total // plan.rows), 8 * plan.total * len(layers or "1"))
+
+
+def scores(
+    model: nn.Module,
+    players: Sequence[Players],
+    target: int | Sequence[int] | torch.Tensor,
+    layers: Mapping[str, nn.Module] | None = None,
+    *,
+    score: Score = "logodds",
+    rows: int | None = None,
+    device: torch.device | str | None = None,
+    progress: bool = False,
+) -> torch.Tensor | dict[str, torch.Tensor]:
+    """v(x_T) of every sample on every mask: float64 (B, 2^n) on ``device``; with ``layers``, {layer: (B, 2^n)}.
+
+    model: maps a batch of inputs to logits (batch, K); evaluated in eval mode, left as it was found.
+    players: one :class:`Players` per sample, all with the same n. target: class index, one or one per sample.
+    layers: {module name: probe}, a probe maps that module's output to logits; all layers share one forward pass.
+    score: see :func:`score_of`. rows: micro-batch (default: :func:`micro_batch`). device: default where the model is.
+    What it will cost: :func:`predict`.
+
+    Raises ValueError for an empty list, differing n, a bad target or layer; MemoryError before allocating what does not
+    fit; :class:`OutOfMemory` where a micro-batch does not; ValueError naming sample and mask when the network answers
+    NaN or infinity.
+    """
+    plan = _Plan.of(model, players, layers, rows, device)
+    targets = _targets(target, len(players)).to(plan.device)
+    names = list(layers) if layers else ["output"]
+    result = {name: torch.empty(plan.total, dtype=torch.float64, device=plan.device) for name in names}
+    starts = range(0, plan.total, plan.rows)
+    with plan.running(layers) as logits:
+        for start in runtime.progress(starts, desc="scoring masks", unit="batch") if progress else starts:
+            stop = min(start + plan.rows, plan.total)
+            found = logits(start, stop)
+            sample = torch.arange(start, stop, device=plan.device) >> plan.n
+            for name in names:
+                result[name][start:stop] = score_of(logits_of(found[name], name), targets[sample], score)
+    games = {name: values.view(len(players), 1 << plan.n) for name, values in result.items()}
+    for name, values in games.items():
+        lattice.require_finite(values, "the network's score" + (f" at layer {name}" if layers else ""))
+    return games if layers else games["output"]
+
+
+def logits_of(output: torch.Tensor, name: str) -> torch.Tensor:
+    """``output`` as logits (batch, classes); ValueError, naming the layer, for what is none."""
+    if output.ndim == 1:
+        output = output[:, None]
+    if output.ndim != 2:
+        raise ValueError(f"the {name} must be logits of shape (batch, classes), got {tuple(output.shape)}")
+    return output
+
+
+def noise_floor(model: nn.Module, players: Players, target: int, *, score: Score = "logodds", masks: int = 256) -> float:
+    """Size below which an interaction may be rounding: max |v - v in float64| on ``masks`` masks, times 2^(n/2).
+
+    An interaction sums up to 2^n scores with alternating signs, so independent rounding grows by sqrt(2^n).
+    """
+    n, device = players.n, players.baseline.device
+    chosen = torch.linspace(0, (1 << n) - 1, min(masks, 1 << n), dtype=torch.float64, device=device).round().long()
+    inputs = players.masked(chosen)
+    targets = torch.full((len(chosen),), target, device=device)
+    dtype = next((p.dtype for p in model.parameters() if p.is_floating_point()), torch.float32)
+    exact = copy.deepcopy(model).double()
+    with evaluating(model), evaluating(exact):
+        rough = score_of(logits_of(model(inputs.to(dtype)), "output"), targets, score)
+        sharp = score_of(logits_of(exact(inputs.double()), "output"), targets, score)
+    return float((rough - sharp).abs().max()) * 2 ** (n / 2)
