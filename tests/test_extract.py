@@ -214,3 +214,15 @@ def test_the_predicted_cost_counts_masks_and_batches() -> None:
     cost = extract.predict(nn.Sequential(nn.Flatten(), nn.Linear(784, 3)), players, rows=64)
     assert (cost.masked, cost.rows, cost.bytes) == (1024, 64, 8192) and cost.seconds > 0
     assert str(cost).startswith("1,024 masked inputs in batches of 64: about ")
+
+
+def test_integrated_gradients_of_a_linear_score_are_its_terms_and_add_up_for_any_network() -> None:
+    players = patch_players(torch.rand(1, 28, 28), "a", 6, baseline="zero")
+    linear = nn.Sequential(nn.Flatten(), nn.Linear(784, 2))
+    v = extract.scores(linear, [players], 1)[0]
+    alone = [float(v[1 << i] - v[0]) for i in range(6)]
+    assert extract.integrated_gradients(linear, players, 1).tolist() == pytest.approx(alone, abs=1e-5)
+    curved = nn.Sequential(nn.Flatten(), nn.Linear(784, 8), nn.Tanh(), nn.Linear(8, 3))
+    v = extract.scores(curved, [players], 2)[0]
+    whole = float(extract.integrated_gradients(curved, players, 2, steps=256).sum())
+    assert whole == pytest.approx(float(v[-1] - v[0]), abs=1e-4)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from utils import lattice
 from utils.interactions import Interactions
-from utils.metrics import dynamics, nulls, orders, salience, sparsity
+from utils.metrics import attribution, dynamics, nulls, orders, salience, sparsity
 
 
 def hand() -> Interactions:
@@ -205,3 +205,29 @@ def test_controls_have_the_structure_they_are_controls_for() -> None:
     for size in range(7):
         of_size = sized[:, order == size]
         assert float((of_size - of_size[:, :1]).abs().max()) < 1e-12
+
+
+def test_shapley_values_by_hand() -> None:
+    """v = 6 [1] + 3 [1 and 2] + 2 [2 or 3]: φ = (6 + 1.5, 1.5 + 1, 1)."""
+    conj, disj = torch.zeros(8, dtype=torch.float64), torch.zeros(8, dtype=torch.float64)
+    conj[0], conj[0b001], conj[0b011], disj[0b110] = 4.0, 6.0, 3.0, 2.0
+    found = Interactions(conj, disj)
+    assert attribution.shapley_of(found).tolist() == [7.5, 2.5, 1.0]
+    assert attribution.shapley(found.reconstruct()).tolist() == pytest.approx([7.5, 2.5, 1.0])
+
+
+@pytest.mark.parametrize("n", [1, 3, 6])
+def test_shapley_values_are_shapiqs(n: int) -> None:
+    from shapiq import ExactComputer, Game
+
+    v = np.random.default_rng(n).normal(size=1 << n)
+
+    class Table(Game):
+        def __init__(self) -> None:
+            super().__init__(n_players=n, normalize=False)
+
+        def value_function(self, coalitions: np.ndarray) -> np.ndarray:
+            return v[coalitions.astype(int) @ (1 << np.arange(n))]
+
+    found = ExactComputer(Table(), n_players=n)("SV")
+    assert attribution.shapley(torch.tensor(v)).tolist() == pytest.approx([found[(i,)] for i in range(n)], abs=1e-12)

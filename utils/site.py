@@ -23,7 +23,7 @@ from . import claims, io, params, paths, run, runtime
 
 __all__ = ["build", "notebook_page"]
 
-_ORDER = ("REPRODUCED", "NOT REPRODUCED", "INCONCLUSIVE", "EXACT", "BROKEN")
+_ORDER = ("REPRODUCED", "NOT REPRODUCED", "INCONCLUSIVE", "EXACT", "BROKEN", "described")
 _COMPANIONS = (("figure", "figure.png"), ("numbers (CSV)", "figure.csv"), ("verdict.json", "verdict.json"),
                ("provenance.json", "provenance.json"))
 # latex2mathml's errors have no common ancestor of their own.
@@ -128,7 +128,7 @@ def _rows(folder: Path, judged: Any, pages: Mapping[str, Path]) -> list[dict[str
                                             "paper": _citation(verdict.paper), "figure": verdict.figure, "systems": []})
         row["systems"].append(_system(folder, verdict, entry.notebook, extra[verdict.row, verdict.system], pages))
     for row in rows.values():
-        found = [system["verdict"].verdict for system in row["systems"]]
+        found = [system["verdict"].verdict or system["verdict"].status for system in row["systems"]]
         row["tally"] = ", ".join(f"{verdict} in {found.count(verdict)} of {len(found)} systems"
                                  for verdict in _ORDER if verdict in found)
     return list(rows.values())

@@ -17,7 +17,8 @@ from .base import Job, ensure, ensure_all
 from .fitting import all_fitting
 from .runs import GamesJob, Null, SplitGames, SplitJob, TrainJob
 
-__all__ = ["Extracted", "System", "accuracies", "extracted", "other_analyses", "scope", "split_games", "systems"]
+__all__ = ["Extracted", "System", "accuracies", "extracted", "games_jobs", "other_analyses", "scope", "split_games",
+           "systems"]
 
 
 # Training images on which the training loss is measured: as many as the embedded test set has, so that both losses are
@@ -119,6 +120,11 @@ class Extracted:
             "saturated share": self.saturated.mean(0).tolist(), "noise floor": self.noise_floor.amax(0).tolist()})
 
 
+def games_jobs(p: Study, system: System, draw: int = 0) -> list[GamesJob]:
+    """The job of each seed that scores the images of ``p`` with one draw of players."""
+    return [GamesJob.of(job, p.images, p.n_players, draw, str(runtime.device(p.device))) for job in system.jobs]
+
+
 def extracted(
     p: Study, system: System, *, kappa: float | None = None, order_weight: float | None = None, draw: int = 0,
     null: Null | None = None, checkpoints: tuple[int, ...] | None = None, solver: str = "certified",
@@ -128,10 +134,8 @@ def extracted(
     kappa, order_weight: default p.kappa and the first of p.order_weights. draw: which draw of players. null: split null
     games matched to the network's instead. checkpoints: indices, default all.
     """
-    device = str(runtime.device(p.device))
-    jobs = [GamesJob.of(job, p.images, p.n_players, draw, device) for job in system.jobs]
-    return split_games(p, system.name, jobs, kappa=kappa, order_weight=order_weight, null=null, checkpoints=checkpoints,
-                       solver=solver)
+    return split_games(p, system.name, games_jobs(p, system, draw), kappa=kappa, order_weight=order_weight,
+                       null=null, checkpoints=checkpoints, solver=solver)
 
 
 def split_games(

@@ -1,4 +1,4 @@
-"""D1, D2, L1, L2, L12: exactness and sparsity of the AND-OR model."""
+"""D1, D2, L1, L2, L7, L12, F4: exactness and sparsity of the AND-OR model."""
 
 from __future__ import annotations
 
@@ -8,14 +8,17 @@ import numpy as np
 import pandas as pd
 import torch
 
-from .. import lattice, sparsify, stats
+from .. import extract, lattice, sparsify, stats
 from ..claims import Part
+from ..interactions import Interactions
+from ..jobs.runs import GamesJob
 from ..jobs.study import Extracted
-from ..metrics import salience, sparsity
+from ..metrics import attribution, salience, sparsity
 from ..params import Sparsity
+from ..train import Run
 
-__all__ = ["FIRST", "LAST", "controls", "count_parts", "identity_errors", "kappa_controls", "kappa_parts", "kappa_table",
-           "match_table", "profiles", "sparsity_parts"]
+__all__ = ["FIRST", "LAST", "attribution_table", "controls", "count_parts", "identity_errors", "kappa_controls",
+           "kappa_parts", "kappa_table", "match_table", "profiles", "shapley_errors", "sparsity_parts"]
 
 FIRST, LAST = 0, 1
 """Checkpoints of the arrays judged here: before training, after training."""
@@ -150,3 +153,31 @@ def kappa_table(main: Extracted, others: Mapping[float, Extracted], top: int = 6
     ranked = [i for i in order.tolist() if i in set(strongest.tolist())]
     return pd.concat([pd.DataFrame({"kappa": f"kappa = {k:g}", "rank": range(1, len(ranked) + 1),
                                     "interaction": values[k][ranked].numpy()}) for k in sorted(values)], ignore_index=True)
+
+
+def shapley_errors(p: Sparsity, e: Extracted) -> dict[str, torch.Tensor]:
+    """L7, F4: max over players of |Shapley value - rebuilt from interactions| / max |Shapley value|, for every game.
+
+    Rebuilt twice: from the AND-OR split without noise terms, and from the game's Harsanyi dividends alone.
+    """
+    v = e.v[:, LAST]
+    got = sparsify.split(v, kappa=0.0, order_weight=p.order_weights[0], tol=p.tol)
+    none = torch.zeros_like(v)
+    direct = attribution.shapley(v)
+    rebuilt = [attribution.shapley_of(Interactions(*pair)) for pair in ((got.i_and, got.i_or),
+                                                                         (lattice.and_interactions(v), none))]
+    scale = direct.abs().amax(-1).clamp(min=torch.finfo(v.dtype).tiny)
+    return {"shapley": torch.stack([(direct - one).abs().amax(-1) / scale for one in rebuilt])}
+
+
+def attribution_table(p: Sparsity, e: Extracted, job: GamesJob, run: Run) -> pd.DataFrame:
+    """Attributions of the first image's players by the first seed's trained network: Shapley values computed in two ways,
+    and integrated gradients, which know nothing of interactions."""
+    v = e.v[0, LAST, 0]
+    got = sparsify.split(v, kappa=0.0, order_weight=p.order_weights[0], tol=p.tol)
+    players, labels, _ = job.players()
+    slopes = extract.integrated_gradients(run.model(run.steps[-1]), players[0], int(labels[0]))
+    found = {"Shapley value": attribution.shapley(v), "from interactions": attribution.shapley_of(
+        Interactions(got.i_and, got.i_or)), "integrated gradients": slopes}
+    return pd.concat([pd.DataFrame({"player": range(e.found.n), "attribution": values.numpy(), "method": method})
+                      for method, values in found.items()], ignore_index=True)
