@@ -122,6 +122,8 @@ def test_cache_commands(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.
     job.mkdir(parents=True)
     (job / "weights").write_bytes(b"x" * 2048)
     assert "2.0 KiB" in (text := said(capsys, "cache", "ls")) and "train/000000000000" in text
+    (job / "provenance.json").write_text('{"clocks": {"total": 75.2}}')
+    assert "1 jobs" in (text := said(capsys, "cache", "ls")) and "computed in 1 min 15 s" in text
     assert "removed 1 jobs" in said(capsys, "cache", "prune", "--max-gb", "0")
     assert jobs.entries() == []
 

@@ -192,6 +192,10 @@ def _cache_ls(_chosen: argparse.Namespace) -> int:
     for entry in found:
         print(f"{runtime.human_bytes(entry.size):>9}  {entry.state:<8}  {entry.kind}/{entry.digest[:12]}")
     print(f"{runtime.human_bytes(sum(entry.size for entry in found))} in {len(found)} jobs, {paths.job_cache()}")
+    for kind in sorted({entry.kind for entry in found}):
+        own = [entry for entry in found if entry.kind == kind]
+        print(f"  {kind:<16} {len(own):>5} jobs  {runtime.human_bytes(sum(entry.size for entry in own)):>9}  "
+              f"computed in {runtime.human_time(sum(entry.seconds for entry in own))}")
     return 0
 
 

@@ -235,7 +235,7 @@ def content_digest(folder: str | os.PathLike[str]) -> str:
 
 @dataclass(frozen=True)
 class Entry:
-    """One folder of the cache: ``size`` in bytes, ``last_used`` in seconds since 1970."""
+    """One folder of the cache: ``size`` in bytes, ``last_used`` in seconds since 1970, ``seconds`` it took (finished)."""
 
     path: Path
     kind: str
@@ -243,6 +243,7 @@ class Entry:
     state: Literal["finished", "partial", "broken"]
     size: int
     last_used: float
+    seconds: float = 0.0
 
 
 def entries() -> list[Entry]:
@@ -270,7 +271,15 @@ def _entry(path: Path, kind: str) -> Entry | None:
             size += status.st_size if file.is_file() else 0
             newest = max(newest, status.st_mtime) if rest == _WORK[1:] else newest
     state = "broken" if broken else "partial" if rest == _WORK[1:] else "finished"
-    return Entry(path, kind, digest, state, size, newest)
+    return Entry(path, kind, digest, state, size, newest, _seconds(path) if state == "finished" else 0.0)
+
+
+def _seconds(home: Path) -> float:
+    """What a finished job took, from its provenance; 0 where that cannot be read any more."""
+    try:
+        return float(io.read_json(home / PROVENANCE)["clocks"]["total"])
+    except (FileNotFoundError, io.DamagedFileError, KeyError):
+        return 0.0
 
 
 def prune(max_gb: float) -> list[Entry]:
