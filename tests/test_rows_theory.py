@@ -15,7 +15,7 @@ from utils.interactions import Interactions
 from utils.jobs import perturbed, study
 from utils.jobs.perturbed import Perturbed
 from utils.jobs.study import Extracted
-from utils.rows import closed_form, theoretical_fit
+from utils.rows import closed_form, theoretical_fit, variance_law
 
 N, IMAGES = 5, 8
 ORDER = lattice.order(N)
@@ -220,7 +220,7 @@ def test_bars_are_distributions_and_courses_end_at_the_truth() -> None:
 
 @functools.cache
 def synthetic() -> dict[int, theory.VarianceLaw]:
-    return theoretical_fit.synthetic_slopes(DEFAULT)
+    return variance_law.synthetic_slopes(DEFAULT)
 
 
 def ensemble(common: float, seed: int = 0) -> Perturbed:
@@ -233,14 +233,17 @@ def ensemble(common: float, seed: int = 0) -> Perturbed:
 
 
 def variance_verdict(e: Perturbed, seeds: tuple[int, ...] = SEEDS) -> claims.Verdict:
-    slopes = theoretical_fit.network_slopes({0.02: Perturbed(e.v[: len(seeds)], e.noise_floor[: len(seeds)])})
-    verdict = claims.judge_numerical("D6", SYSTEM, theoretical_fit.variance_values(synthetic(), slopes[0.02]),
-                                     theoretical_fit.variance_statement(synthetic(), slopes), n=9, scope="a test")
-    return theoretical_fit.or_inconclusive(verdict, seeds)
+    slopes = variance_law.network_slopes({0.02: Perturbed(e.v[: len(seeds)], e.noise_floor[: len(seeds)])})
+    verdict = claims.judge_numerical("D6", SYSTEM, variance_law.network_values(slopes[0.02]),
+                                     variance_law.network_statement(slopes), n=5, scope="a test")
+    return variance_law.or_inconclusive(verdict, seeds)
 
 
 def test_the_variance_law_holds_for_its_own_noise_at_every_size() -> None:
     assert [float(law.slope) for law in synthetic().values()] == pytest.approx([1.0] * 4, abs=0.02)
+    verdict = claims.judge_numerical("D6", "theory/synthetic", variance_law.lemma_values(synthetic()),
+                                     variance_law.lemma_statement(synthetic()), n=4, scope="a test")
+    assert verdict.verdict == "REPRODUCED"
     assert variance_verdict(ensemble(0.0)).verdict == "REPRODUCED"
 
 
@@ -248,8 +251,8 @@ def test_noise_that_masks_share_breaks_the_variance_law() -> None:
     verdict = variance_verdict(ensemble(3.0))
     assert verdict.verdict == "NOT REPRODUCED"
     assert "does not contain 1" in verdict.reason
-    shared = theoretical_fit.variance_controls({0.02: ensemble(3.0)})["weight noise 0.02"]
-    alone = theoretical_fit.variance_controls({0.02: ensemble(0.0)})["weight noise 0.02"]
+    shared = variance_law.variance_controls({0.02: ensemble(3.0)})["weight noise 0.02"]
+    alone = variance_law.variance_controls({0.02: ensemble(0.0)})["weight noise 0.02"]
     assert shared["share of the noise common to all masks"] > 0.3
     assert alone["share of the noise common to all masks"] == pytest.approx(1 / 32, rel=0.1)
 
@@ -261,13 +264,12 @@ def test_too_few_seeds_for_an_interval(seeds: tuple[int, ...]) -> None:
     assert f"at least 5 seeds are needed for the network's interval, {len(seeds)}" in verdict.reason
 
 
-def test_the_variance_figure_starts_at_zero_and_shows_the_law() -> None:
-    table = theoretical_fit.variance_table(synthetic(), {0.02: ensemble(0.0)})
-    assert np.allclose(table.loc[table["order"] == 1, ["value", "low", "high"]], 0)
-    law = table[table["noise"] == "Lemma 1: slope 1"]
-    assert (law["value"] == law["order"] - 1).all() and law["panel"].nunique() == 2
-    network = table[table["noise"] == "2 % of the weights"]
-    assert np.allclose(network["value"], network["order"] - 1, atol=0.2)
+def test_the_variance_figures_start_at_zero_and_show_the_law() -> None:
+    for table in (variance_law.lemma_table(synthetic()), variance_law.network_table({0.02: ensemble(0.0)})):
+        assert np.allclose(table.loc[table["order"] == 1, ["value", "low", "high"]], 0)
+        law, found = table[table["noise"] == "Lemma 1: slope 1"], table[table["noise"] != "Lemma 1: slope 1"]
+        assert (law["value"] == law["order"] - 1).all()
+        assert np.allclose(found["value"], found["order"] - 1, atol=0.2)
 
 
 def test_weight_noise_has_the_size_asked_for_and_leaves_the_network_alone() -> None:

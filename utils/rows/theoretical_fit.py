@@ -1,4 +1,4 @@
-"""D6, D10: the variance law under noise, and the predicted against the real distribution over orders in the second phase."""
+"""D10: the predicted against the real distribution over orders in the second phase."""
 
 from __future__ import annotations
 
@@ -9,18 +9,14 @@ import numpy as np
 import pandas as pd
 import torch
 
-from .. import lattice, stats, theory
-from ..claims import Part, Premise, Verdict, load
+from .. import lattice, theory
+from ..claims import Part, Premise
 from ..interactions import Interactions
-from ..jobs.perturbed import Perturbed
 from ..jobs.study import Extracted
 from ..metrics import dynamics, orders
-from ..params import TheoreticalFit
 
 __all__ = ["LATEST", "NOISE", "SAMPLING", "TIMES", "HeldOut", "Times", "fit_controls", "fit_parts", "fit_reported",
-           "fit_tables", "fit_variants", "harsanyi", "has_times", "held_out", "network_slopes", "or_inconclusive",
-           "phase2_times", "synthetic_slopes", "variance_controls", "variance_statement", "variance_table",
-           "variance_values"]
+           "fit_tables", "fit_variants", "harsanyi", "has_times", "held_out", "phase2_times"]
 
 TIMES = ("early", "intermediate", "late")
 """The moments of the second phase at which theory and network are compared, as in Fig. 4 of Ren Q. et al. 2024."""
@@ -36,93 +32,6 @@ SAMPLING = "other half"
 
 Times = tuple[dict[int, str], dict[int, str]]
 """For each half of the images, as the one that chooses: checkpoints by the names of TIMES, or none."""
-
-
-# --- D6: the variance law -----------------------------------------------------------------------------------------------
-
-
-def _ensemble(n: int, seed: int, values: int = 1 << 21) -> torch.Tensor:
-    """Copies (R, 2^n) of one random game, each with independent noise of one variance on every mask: R 2^n ``values``."""
-    generator = torch.Generator().manual_seed(seed)
-    game = 10 * torch.randn(1 << n, generator=generator, dtype=torch.float64)
-    return game + 0.3 * torch.randn(max(values >> n, 2), 1 << n, generator=generator, dtype=torch.float64)
-
-
-def synthetic_slopes(p: TheoreticalFit) -> dict[int, theory.VarianceLaw]:
-    """n → slope of log2 Var I over the order for games with independent noise, the lemma's own premise."""
-    return {n: theory.variance_slope(_ensemble(n, seed=n)) for n in p.sizes}
-
-
-def network_slopes(found: Mapping[float, Perturbed]) -> dict[float, np.ndarray]:
-    """Noise level → slope of each seed's network, mean over images (R,)."""
-    return {noise: theory.variance_slope(e.v).slope.mean(-1).numpy() for noise, e in found.items()}
-
-
-def variance_values(synthetic: Mapping[int, theory.VarianceLaw], slopes: np.ndarray) -> dict[str, float]:
-    """D6's three numbers: least and largest synthetic slope, and |slope - 1| of the network minus half its interval.
-
-    A single seed has no interval; its half width counts as 0 (and :func:`or_inconclusive` says what is missing).
-    """
-    of_games = [float(law.slope) for law in synthetic.values()]
-    span = stats.t_interval(slopes)
-    half = (span.high - span.low) / 2 if span.n > 1 else 0.0
-    return {"slope_not_below": min(of_games), "slope_not_above": max(of_games),
-            "real_network": abs(span.estimate - 1) - half}
-
-
-def variance_statement(synthetic: Mapping[int, theory.VarianceLaw], slopes: Mapping[float, np.ndarray]) -> str:
-    """What holds for the lemma's own noise, and what for a network whose weights are noisy: from the numbers."""
-    of_games = ", ".join(f"{float(law.slope):.3f} (n = {n})" for n, law in synthetic.items())
-    noise, values = next(iter(slopes.items()))
-    span = stats.t_interval(values)
-    verb = "contains" if span.low <= 1 <= span.high else "does not contain"
-    return (f"independent noise on the outputs: slope {of_games}; weight noise of {noise:g} on the network: slope "
-            f"{span.estimate:.3f}, 95 % interval over {span.n} seeds [{span.low:.3f}, {span.high:.3f}], which {verb} 1")
-
-
-def _common(v: torch.Tensor) -> torch.Tensor:
-    """Share of the noise's variance that moves all masks of a game together: (..., R, 2^n) → (...). 2^-n if independent."""
-    return v.mean(-1).var(-1) / v.var(-2).mean(-1)
-
-
-def variance_controls(found: Mapping[float, Perturbed]) -> dict[str, dict[str, object]]:
-    """Per noise level: slope of each seed, its interval, how much of the noise all masks share, distance from rounding."""
-    slopes, result = network_slopes(found), {}
-    for noise, e in found.items():
-        span = stats.t_interval(slopes[noise])
-        deviation = theory.variance_slope(e.v).by_order[..., 1:].sqrt().amin(-1)
-        result[f"weight noise {noise:g}"] = {
-            "slope of each seed": slopes[noise].tolist(), "slope": span.estimate, "interval": [span.low, span.high],
-            "standard deviation of the scores": float(e.v.std(-2).mean()),
-            "share of the noise common to all masks": float(_common(e.v).mean()),
-            "share if masks were independent": 1 / e.v.shape[-1],
-            "least deviation of an interaction over its rounding": float((deviation / e.noise_floor[:, None]).min())}
-    return result
-
-
-def variance_table(synthetic: Mapping[int, theory.VarianceLaw], found: Mapping[float, Perturbed]) -> pd.DataFrame:
-    """D6's figure: log2 of the mean variance per order over that of order 1; low and high: the range over seeds."""
-    lines = [("independent noise on the outputs", f"n = {n}", _doublings(law)[None]) for n, law in synthetic.items()]
-    lines += [("noise on the network's weights", f"{100 * noise:g} % of the weights",
-               _doublings(theory.variance_slope(e.v)).mean(1)) for noise, e in found.items()]
-    longest = max(values.shape[-1] for _, _, values in lines)
-    law = [(panel, "Lemma 1: slope 1", np.arange(longest)[None]) for panel in dict.fromkeys(line[0] for line in lines)]
-    return pd.concat([pd.DataFrame({"panel": panel, "noise": label, "order": range(1, values.shape[1] + 1),
-                                    "value": values.mean(0), "low": values.min(0), "high": values.max(0)})
-                      for panel, label, values in [*law, *lines]], ignore_index=True)
-
-
-def _doublings(law: theory.VarianceLaw) -> np.ndarray:
-    return (law.by_order[..., 1:] / law.by_order[..., 1:2]).log2().numpy()
-
-
-def or_inconclusive(verdict: Verdict, seeds: Sequence[int]) -> Verdict:
-    """``verdict``, or INCONCLUSIVE where an interval over fewer seeds than the protocol asks for entered it."""
-    least = load().protocol.min_seeds
-    if len(seeds) >= least:
-        return verdict
-    reason = f"at least {least} seeds are needed for the network's interval, {len(seeds)} are given. {verdict.reason}"
-    return verdict.model_copy(update={"verdict": "INCONCLUSIVE", "reason": reason})
 
 
 # --- D10: theory against network ------------------------------------------------------------------------------------------
