@@ -73,6 +73,10 @@ MUTANTS = (
            'Part("gini_above_null", _trained(e, gini, certified_only) - nulls)',
            'Part("gini_above_null", _trained(e, gini, certified_only))',
            ("tests/test_rows.py::test_sparsity_is_found_where_it_is_and_only_above_its_nulls",)),
+    Mutant("shared not zeroed", "utils/metrics/layers.py",
+           "return torch.where(agree & both, own.sign()",
+           "return torch.where(agree, own.sign()",
+           ("tests/test_layers.py::test_what_is_salient_in_one_layer_only_is_not_shared",)),
 )
 
 

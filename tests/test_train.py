@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from torch.nn import functional as F
 
 from utils import datasets, io, models
-from utils.train import DivergedError, TrainConfig, fit, load_run, log_spaced
+from utils.train import DivergedError, TrainConfig, fit, given_labels, load_run, log_spaced, with_label_noise
 
 SMALL = dict(n_train=200, n_test=100, model="mlp7", width=16, lr=0.1, batch=16, steps=60, checkpoints=6)
 
@@ -87,6 +87,9 @@ def test_losses_are_measured_at_every_checkpoint_and_at_most_the_ratio_apart():
     (dict(loss_images=300), "loss_images"),
     (dict(loss_every_ratio=1.0), "greater than 1"),
     (dict(seed=-1), "greater than or equal to 0"),
+    (dict(label_noise=1.0), "less than 1"),
+    (dict(label_noise=-0.1), "greater than or equal to 0"),
+    (dict(label_noise=float("nan")), "label_noise"),
 ])
 def test_bad_settings_are_refused(change, message):
     with pytest.raises(pydantic.ValidationError, match=message):
@@ -194,6 +197,57 @@ def test_divergence_names_step_and_learning_rate(tmp_path):
     with pytest.raises(DivergedError, match=r"diverged: the loss is nan at step \d+ with lr = 1e\+06.*lower lr"):
         fit(TrainConfig(**(SMALL | dict(lr=1e6))), tmp_path)
     assert not (tmp_path / "losses.csv").exists()
+
+
+# Label noise -------------------------------------------------------------------------------------------------------
+
+@given(st.integers(1, 300), st.integers(2, 10), st.floats(0, 1, exclude_max=True), st.integers(0, 50))
+@settings(max_examples=100, deadline=None)
+def test_a_share_of_the_labels_becomes_another_class(count, classes, rate, seed):
+    labels = torch.randint(0, classes, (count,), generator=torch.Generator().manual_seed(seed))
+    before = labels.clone()
+    given_ones, flipped = with_label_noise(labels, classes, rate, seed)
+    assert int(flipped.sum()) == round(rate * count)
+    assert torch.equal(given_ones != labels, flipped)  # a replaced label is never the true one
+    assert int(given_ones.min()) >= 0 and int(given_ones.max()) < classes
+    assert torch.equal(labels, before)
+    again, _ = with_label_noise(labels, classes, rate, seed)
+    assert torch.equal(given_ones, again)
+
+
+def test_wrong_labels_are_uniform_over_the_other_classes_and_differ_between_seeds():
+    labels = torch.zeros(9000, dtype=torch.int64)
+    given_ones, flipped = with_label_noise(labels, 10, 0.5, 0)
+    counts = torch.bincount(given_ones[flipped], minlength=10)
+    assert counts[0] == 0 and counts.sum() == 4500
+    assert int((counts[1:] - 500).abs().max()) < 100  # 4.7 standard deviations
+    other = with_label_noise(labels, 10, 0.5, 1)[1]
+    assert 0.4 < float((flipped == other).double().mean()) < 0.6
+    for rate in (1.0, -0.1, float("nan")):
+        with pytest.raises(ValueError, match=r"rate in \[0, 1\)"):
+            with_label_noise(labels, 10, rate, 0)
+
+
+def test_without_label_noise_the_given_labels_are_the_true_ones(tmp_path):
+    config = TrainConfig(**SMALL)
+    given_ones, flipped = given_labels(config)
+    assert torch.equal(given_ones, datasets.load("mnist_part", "train", 200).labels) and not bool(flipped.any())
+    files, same = (files_of(fit(TrainConfig(**SMALL, **more), tmp_path / name).folder)
+                   for name, more in (("a", {}), ("b", {"label_noise": 0.0})))
+    assert files == same
+
+
+def test_the_network_is_trained_and_measured_on_the_given_labels(tmp_path):
+    config = TrainConfig(**{**SMALL, "steps": 3000}, label_noise=0.3, loss_images=50)
+    run = fit(config, tmp_path / "noisy")
+    told, flipped = given_labels(config)
+    data, part = datasets.load("mnist_part", "train", 200), datasets.load("mnist_part", "train", 50)
+    assert 0 < int(flipped[torch.isin(data.ids, part.ids)].sum()) < 50
+    some = torch.tensor([told[data.ids == i].item() for i in part.ids])
+    logits = run.model(3000)(part.images).double()
+    assert run.losses["train_loss"].iloc[-1] == pytest.approx(F.cross_entropy(logits, some).item(), rel=1e-5)
+    answers = run.model(3000)(data.images).argmax(1)
+    assert float((answers == told)[flipped].double().mean()) > 0.5 > float((answers == data.labels)[flipped].double().mean())
 
 
 # Kills and damage --------------------------------------------------------------------------------------------------

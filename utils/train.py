@@ -27,7 +27,7 @@ from torch.nn import functional as F
 
 from . import datasets, io, models, runtime
 
-__all__ = ["DivergedError", "Run", "TrainConfig", "fit", "load_run", "log_spaced"]
+__all__ = ["DivergedError", "Run", "TrainConfig", "fit", "given_labels", "load_run", "log_spaced", "with_label_noise"]
 
 _COLUMNS = ("step", "train_loss", "test_loss", "train_accuracy", "test_accuracy")
 _EVAL_BATCH = 100  # fixed, so that a loss has the same bits whatever the memory; features of 100 images fit a CPU cache
@@ -69,7 +69,9 @@ class TrainConfig(pydantic.BaseModel):
     weight_decay: float = Field(0.0, ge=0, allow_inf_nan=False, description="L2 coefficient")
     batch: int = Field(64, ge=1, description="images in a step; the rest of an epoch is dropped")
     steps: int = Field(5000, ge=1, description="SGD steps")
-    seed: int = Field(0, ge=0, description="decides the initial weights and the order of the images")
+    seed: int = Field(0, ge=0, description="decides the initial weights, the order of the images and the label noise")
+    label_noise: float = Field(0.0, ge=0, lt=1, allow_inf_nan=False,
+                               description="share of the training labels that is replaced by another class")
     checkpoints: int = Field(13, ge=2, description="weight snapshots, log-spaced, step 0 and the last one included")
     first_checkpoint: int = Field(1, ge=1, description="step of the first snapshot after step 0")
     loss_every_ratio: float = Field(1.15, gt=1, allow_inf_nan=False,
@@ -105,12 +107,40 @@ class TrainConfig(pydantic.BaseModel):
         return sorted(steps)
 
 
+def with_label_noise(labels: torch.Tensor, classes: int, rate: float, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Labels of which round(``rate`` N) are replaced: (N,) int64 → the given labels (N,), where they are wrong (N,) bool.
+
+    Which ones is drawn without replacement, and the wrong class uniformly among the others (symmetric label noise). The
+    draw is one of ``seed`` alone: networks of different seeds are trained on independent noise, so that an interval over
+    seeds also speaks for the choice of labels. ``labels`` stay as they are. ValueError for a rate outside [0, 1).
+    """
+    if not 0 <= rate < 1 or classes < 2:
+        raise ValueError(f"label noise needs a rate in [0, 1) and at least 2 classes, got {rate} and {classes}")
+    generator = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(1,)))
+    chosen = torch.from_numpy(generator.permutation(len(labels))[:round(rate * len(labels))].copy())
+    shift = torch.from_numpy(generator.integers(1, classes, len(chosen)))
+    given, flipped = labels.clone(), torch.zeros(len(labels), dtype=torch.bool)
+    given[chosen] = (labels[chosen] + shift) % classes
+    flipped[chosen] = True
+    return given, flipped
+
+
+def given_labels(config: TrainConfig) -> tuple[torch.Tensor, torch.Tensor]:
+    """What a network of ``config`` was told about ``datasets.load(config.dataset, "train", config.n_train)``.
+
+    (N,) int64 and (N,) bool: the given labels and where they differ from that object's own, true ``labels``.
+    """
+    train = datasets.load(config.dataset, "train", config.n_train)
+    return with_label_noise(train.labels, len(train.classes), config.label_noise, config.seed)
+
+
 @dataclass(frozen=True, eq=False)
 class Run:
     """A finished training run.
 
     steps    the checkpoint steps, first 0, last ``config.steps``
-    losses   DataFrame: step, train_loss, test_loss (mean cross-entropy in nats), train_accuracy, test_accuracy
+    losses   DataFrame: step, train_loss, test_loss (mean cross-entropy in nats), train_accuracy, test_accuracy; on the
+             training side against the labels that were given (see :func:`given_labels`)
     data     sha256 of the training and the test images used
     """
 
@@ -178,9 +208,12 @@ class _Trainer:
             raise ValueError(f"batch = {config.batch} is more than the {len(train)} images of {config.dataset}")
         self.described = {"config": config.model_dump(), "in_shape": list(train.shape), "classes": len(train.classes),
                           "steps": config.checkpoint_steps, "data": {"train": train.sha256, "test": test.sha256}}
-        self.train, self.test = self._on_device(train), self._on_device(test)
+        given, _ = with_label_noise(train.labels, len(train.classes), config.label_noise, config.seed)
         measured = datasets.load(config.dataset, "train", config.loss_images) if config.loss_images else train
-        self.measured = self._on_device(measured)
+        # The training loss is that of the labels the network is told, on the part of its images that is measured.
+        told = given[torch.isin(train.ids, measured.ids)]
+        self.train, self.test = self._on_device(train, given), self._on_device(test, test.labels)
+        self.measured = self._on_device(measured, told)
         self.model = self._fresh_model(train)
         self.optimizer = torch.optim.SGD(self.model.parameters(), lr=config.lr, momentum=config.momentum,
                                          weight_decay=config.weight_decay)
@@ -188,8 +221,8 @@ class _Trainer:
         self.losses: list[list[float]] = []
         self.weights: dict[str, str] = {}
 
-    def _on_device(self, part: datasets.Images) -> tuple[torch.Tensor, torch.Tensor]:
-        return part.images.to(self.device), part.labels.to(self.device)
+    def _on_device(self, part: datasets.Images, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return part.images.to(self.device), labels.to(self.device)
 
     def _fresh_model(self, train: datasets.Images) -> nn.Module:
         mean, std = _channel_statistics(train.images)

@@ -1,4 +1,4 @@
-"""Real image data: an embedded part of MNIST, and whole sets from the data cache.
+"""Real data: an embedded part of MNIST, whole image sets from the data cache, and a table that comes with scikit-learn.
 
 ``load("mnist_part", "train")`` works on a bare clone. ``mnist`` and ``cifar10`` are read from the folder that
 ``INTERACTIONS_DATA`` names (default ``data/cache``; layouts in ``data/README.md``), into which ``reproduce data NAME``
@@ -11,12 +11,13 @@ from pathlib import Path
 
 from .. import io, paths
 from .base import DamagedData, Images, MissingData, Raw, Source, Split, balanced
+from .breast_cancer import BREAST_CANCER
 from .cifar10 import CIFAR10
 from .mnist import MNIST, MNIST_PART
 
 __all__ = ["DATASETS", "DamagedData", "Images", "MissingData", "Source", "available", "get", "load"]
 
-DATASETS: dict[str, Source] = {source.name: source for source in (MNIST_PART, MNIST, CIFAR10)}
+DATASETS: dict[str, Source] = {source.name: source for source in (MNIST_PART, MNIST, CIFAR10, BREAST_CANCER)}
 
 
 def load(name: str, split: Split, limit: int | None = None) -> Images:
@@ -71,6 +72,8 @@ def _source(name: str) -> Source:
 
 
 def _missing(source: Source) -> str:
+    if source.package is not None:
+        return f"{source.name} comes with {source.package}, which is not installed: `pip install {source.package}`"
     if source.download is None:
         return (f"{source.name} is missing although it is part of the repository: "
                 f"`git checkout -- data/{source.name} data/manifest.json` restores it")

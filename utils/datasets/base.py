@@ -1,4 +1,8 @@
-"""What every data set hands over: images with their original indices and a checksum of exactly what was used."""
+"""What every data set hands over: images with their original indices and a checksum of exactly what was used.
+
+A table is carried in the same form: a row is an "image" of shape (columns, 1, 1), float32, each column in its own unit. A
+network then standardises a column as it does a channel, and players mask columns as they mask patches.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +29,8 @@ class DamagedData(ValueError):
 
 
 class Raw(NamedTuple):
-    """One split as stored: ``images`` uint8 (N, C, H, W), ``labels`` and ``ids`` integers (N,)."""
+    """One split as stored: ``images`` uint8 (N, C, H, W), or float32 (N, columns, 1, 1) for a table; ``labels`` and ``ids``
+    integers (N,)."""
 
     images: np.ndarray
     labels: np.ndarray
@@ -37,7 +42,8 @@ class Source:
     """One data set of the registry.
 
     ``find`` tells the folder that holds the files (None when they are absent), ``read`` verifies and reads one split
-    from it, ``download`` fetches the files into a cache folder (None for a set that is embedded in the repository).
+    from it, ``download`` fetches the files into a cache folder (None for a set that is embedded in the repository or comes
+    with a package, ``package``). ``columns``: of a table, the names of its columns, in order; empty for images.
     """
 
     name: str
@@ -46,16 +52,20 @@ class Source:
     find: Callable[[], Path | None]
     read: Callable[[Path, Split], Raw]
     download: Callable[[Path], None] | None = None
+    package: str | None = None
+    columns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
 class Images:
     """One split (or the first ``limit`` images of it) of a data set.
 
-    images   float32 (N, C, H, W) in [0, 1]: pixel / 255, nothing else done to them
+    images   float32 (N, C, H, W) in [0, 1]: pixel / 255, nothing else done to them; of a table, its columns
+             (N, columns, 1, 1) in their own units
     labels   int64 (N,)
     ids      int64 (N,): index of each image in the *original* data set's split, whatever part of it is loaded
-    sha256   of pixels, labels and ids: two objects with the same checksum hold the same data
+    sha256   of pixels (or columns), labels and ids: two objects with the same checksum hold the same data
+    columns  of a table, the names of its columns
     """
 
     images: torch.Tensor
@@ -65,6 +75,7 @@ class Images:
     split: Split
     classes: tuple[str, ...]
     sha256: str
+    columns: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -86,14 +97,18 @@ class Images:
 
     @classmethod
     def from_raw(cls, raw: Raw, source: Source, split: Split) -> Images:
-        """uint8 pixels to float32 in [0, 1], with the checksum of the uint8 content."""
+        """uint8 pixels to float32 in [0, 1], float32 columns as they are, with the checksum of the content as stored."""
         labels, ids = raw.labels.astype(np.int64), raw.ids.astype(np.int64)
         digest = hashlib.sha256(repr(raw.images.shape).encode())
         for array in (raw.images, labels, ids):
             digest.update(np.ascontiguousarray(array))
-        images = torch.from_numpy(raw.images.astype(np.float32)).div_(255)
+        if raw.images.dtype not in (np.uint8, np.float32):
+            raise TypeError(f"{source.name}: images are uint8 and tables float32, got {raw.images.dtype}")
+        images = torch.from_numpy(raw.images.astype(np.float32))
+        if raw.images.dtype == np.uint8:
+            images.div_(255)
         return cls(images, torch.from_numpy(labels), torch.from_numpy(ids), source.name, split, source.classes,
-                   digest.hexdigest())
+                   digest.hexdigest(), source.columns)
 
 
 def balanced(labels: np.ndarray, limit: int) -> np.ndarray:

@@ -24,10 +24,21 @@ COLOURS: dict[str, str] = {
     "formula": "#D55E00", "linear control": "#56B4E9", "size-only control": "#E69F00",
     "order weight +0.2": "#0072B2", "order weight -0.2": "#D55E00", "order weight 0": "#000000",
     "loss gap": "#009E73",
+    "shuffled labels": "#CC79A7",
     "real": "#0072B2", "theory": "#E69F00",
     "exponential shrink": "#009E73", "hard cut": "#CC79A7", "mix with initial": "#56B4E9",
     "other half": "#999999",
+    "chance": "#999999", "shuffled (N1)": "#CC79A7", "output layer": "#009E73",
+    "input noise": "#0072B2", "output noise (null)": "#999999",
+    "train and test": "#000000", "two train halves": "#999999",
     "Lemma 1: slope 1": "#999999",
+    "reliable": "#0072B2", "withdrawn": "#E69F00", "forgotten": "#56B4E9", "betraying": "#D55E00",
+    "fluctuating": "#CC79A7", "network": "#0072B2", "random walks": "#999999",
+    "feature components": "#D55E00", "raw patches, as many": "#0072B2", "raw patches as in the paper": "#56B4E9",
+    "random order": "#E69F00", "pooled over training": "#000000",
+    "mislabelled": "#CC79A7", "clean": "#009E73", "clean, unmatched": "#56B4E9", "mislabelled, true label": "#E69F00",
+    "between both ends": "#009E73",
+    "holds": "#009E73", "open": "#999999", "fails": "#D55E00",
 }
 _SPARE = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
 

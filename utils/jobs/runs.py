@@ -14,10 +14,10 @@ from .. import datasets, extract, io, lattice, runtime, sparsify, train
 from ..datasets import Images
 from ..interactions import Interactions
 from ..metrics import nulls
-from ..players import ImagePatches, PatchDraw, patch_players
+from ..players import ColumnDraw, PatchDraw, Players, column_players, patch_players
 from .base import Job, ensure
 
-__all__ = ["Games", "GamesJob", "Null", "SplitGames", "SplitJob", "TrainJob", "choose_images"]
+__all__ = ["Draw", "Games", "GamesJob", "Null", "SplitGames", "SplitJob", "TrainJob", "choose_images"]
 
 Null = Literal["iid", "smooth", "additive", "size"]
 _NULLS = {"iid": nulls.iid_games, "smooth": nulls.smooth_games, "additive": nulls.additive_games,
@@ -45,7 +45,7 @@ class TrainJob(Job):
         return train.load_run(folder)
 
 
-class _Draw(BaseModel):
+class _Patches(BaseModel):
     """:class:`utils.players.PatchDraw` as part of a job's key."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -55,7 +55,32 @@ class _Draw(BaseModel):
     draw: int
 
 
-def choose_images(data: Images, count: int, n: int, how: PatchDraw) -> list[int]:
+class _Columns(BaseModel):
+    """:class:`utils.players.ColumnDraw` as part of a job's key."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    draw: int
+
+
+Draw = _Patches | _Columns
+
+
+def _default_draw(data: Images, draw: int) -> Draw:
+    """How the players of a data set are chosen: columns of a table, patches of an image."""
+    if data.columns:
+        return _Columns(draw=draw)
+    return _Patches(**dataclasses.asdict(PatchDraw.default(data.shape, draw)))
+
+
+def _players_of(data: Images, position: int, n: int, how: PatchDraw | ColumnDraw, baseline: Literal["mean", "zero"],
+                mean: torch.Tensor) -> Players:
+    row, name = data.images[position], f"{data.name}/{data.split}/{int(data.ids[position])}"
+    if isinstance(how, ColumnDraw):
+        return column_players(row, data.name, n, data.columns, baseline=baseline, mean=mean, how=how)
+    return patch_players(row, name, n, baseline=baseline, mean=mean, how=how)
+
+
+def choose_images(data: Images, count: int, n: int, how: PatchDraw | ColumnDraw) -> list[int]:
     """Positions of ``count`` images that can have ``n`` players: the first of each class, then the second of each, ...
 
     One of each class in turn, so that the first and the second half of the list hold the same classes. Independent of
@@ -71,9 +96,13 @@ def choose_images(data: Images, count: int, n: int, how: PatchDraw) -> list[int]
                     chosen.append(position)
                     break
     if len(chosen) < count:
-        raise ValueError(f"{data.name}/{data.split} has {len(chosen)} images with at least {n} {how.region} cells, "
+        raise ValueError(f"{data.name}/{data.split} has {len(chosen)} images with at least {n} {_unit(how)}, "
                          f"fewer than the {count} asked for")
     return chosen[:count]
+
+
+def _unit(how: PatchDraw | ColumnDraw) -> str:
+    return "columns" if isinstance(how, ColumnDraw) else f"{how.region} cells"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,7 +131,7 @@ class GamesJob(Job):
     split: Literal["train", "test"] = "train"
     images: int
     n: int
-    how: _Draw
+    how: Draw
     baseline: Literal["mean", "zero"] = "mean"
     score: extract.Score = "logodds"
     rows: int | None = None
@@ -110,18 +139,17 @@ class GamesJob(Job):
 
     @classmethod
     def of(cls, job: TrainJob, images: int, n: int, draw: int = 0, device: str = "cpu", **rest: object) -> GamesJob:
-        """The default players of the data set that ``job`` trains on (see :class:`utils.players.PatchDraw`)."""
-        how = PatchDraw.default(datasets.load(job.config.dataset, "train").shape, draw)
-        return cls(train=job, images=images, n=n, how=_Draw(**dataclasses.asdict(how)), device=device, **rest)
+        """The default players of the data set that ``job`` trains on (see ``PatchDraw`` and ``ColumnDraw``)."""
+        how = _default_draw(datasets.load(job.config.dataset, "train"), draw)
+        return cls(train=job, images=images, n=n, how=how, device=device, **rest)
 
-    def players(self) -> tuple[list[ImagePatches], torch.Tensor, torch.Tensor]:
-        """Players, labels and ids of the images explained."""
+    def players(self) -> tuple[list[Players], torch.Tensor, torch.Tensor]:
+        """Players, labels and ids of the images (or rows of a table) explained."""
         data = datasets.load(self.train.config.dataset, self.split)
         mean = datasets.load(self.train.config.dataset, "train").mean
-        how = PatchDraw(**self.how.model_dump())
+        how = (ColumnDraw if isinstance(self.how, _Columns) else PatchDraw)(**self.how.model_dump())
         positions = choose_images(data, self.images, self.n, how)
-        found = [patch_players(data.images[i], f"{data.name}/{data.split}/{int(data.ids[i])}", self.n,
-                               baseline=self.baseline, mean=mean, how=how) for i in positions]
+        found = [_players_of(data, i, self.n, how, self.baseline, mean) for i in positions]
         return found, data.labels[positions], data.ids[positions]
 
     def compute(self, folder: Path) -> None:

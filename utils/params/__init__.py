@@ -8,14 +8,17 @@ lists exactly the fields of its model; a test compares them.
 from .checks import ParameterError, accepted, describe, from_notebook, nearest, notebook_stem, validate
 from .common import TRAINING, Common, Study, Training
 from .features import FiveGroups
-from .identified import Identified
+from .identified import LOOPS, Identified, Loop
 from .layerwise import Layerwise
 from .models import PARAMS, Sparsity, StartHere, TheoreticalFit, TwoPhase
-from .noisy import NoisyLabels
+from .multi_order import MultiOrder
+from .noisy import MEMORISING, NoisyLabels
 from .profiles import Profile, load_profile, parse, profiles
 from .shared import Agreement
 
 __all__ = [
+    "LOOPS",
+    "MEMORISING",
     "PARAMS",
     "TRAINING",
     "Agreement",
@@ -23,6 +26,8 @@ __all__ = [
     "FiveGroups",
     "Identified",
     "Layerwise",
+    "Loop",
+    "MultiOrder",
     "NoisyLabels",
     "ParameterError",
     "Profile",

@@ -12,7 +12,7 @@ from .. import paths
 
 __all__ = ["TRAINING", "Common", "Dataset", "Network", "Salience", "Strict", "Study", "Training", "distinct", "many"]
 
-Dataset = Literal["mnist_part", "mnist", "cifar10"]
+Dataset = Literal["mnist_part", "mnist", "cifar10", "breast_cancer"]
 Network = Literal["mlp7", "lenet", "vgg11", "resnet20"]
 Salience = Literal["mean_output", "max_per_sample", "max_over_samples"]
 

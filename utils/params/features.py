@@ -2,10 +2,62 @@
 
 from __future__ import annotations
 
-from .common import Study
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
-__all__ = ["FiveGroups"]
+from pydantic import BeforeValidator, Field, field_validator, model_validator
+
+from .common import Network, Study, distinct, many
+
+__all__ = ["LAYERS", "FiveGroups"]
+
+# "The (roughly) half depth" (Ren J. et al. 2025), by counting weight layers: 3 of 7, 2 of 5, 5 of 11, 11 of 20.
+LAYERS: dict[str, str] = {"mlp7": "hidden3", "lenet": "conv2", "vgg11": "conv4_1", "resnet20": "block5"}
+
+
+def _layer_table(given: Any) -> Any:
+    """A partial table keeps the defaults of what it does not name."""
+    return {**LAYERS, **given} if isinstance(given, Mapping) else given
 
 
 class FiveGroups(Study):
     """04_five_groups: M1 to M12."""
+
+    dataset: Literal["mnist_part", "mnist", "cifar10"] = Field(
+        "mnist_part", description="images that the networks are trained on and explained on")
+    n_players: int = Field(10, ge=2, le=14, description="principal components r of the layer's features: the players of a "
+                                                        "game (the paper: 10); raw patches of M4: as many")
+    layers: Annotated[dict[Network, str], BeforeValidator(_layer_table)] = Field(
+        LAYERS, description="layer whose features are taken apart, per network: about half depth; a partial table keeps the "
+                            "other defaults")
+    pca_images: int = Field(500, ge=10, description="training images whose features at all checkpoints enter the PCA")
+    test_images: int = Field(2000, ge=10, description="M3: test images on which accuracies are compared; below 1000 the row "
+                                                      "stays open")
+    alphas: tuple[Annotated[int, Field(ge=1)], ...] = many(
+        default=(20, 40, 60), min_length=1, description="M6: numbers of interactions whose model is drawn; 60 is judged")
+    paper_patches: int = Field(12, ge=2, le=14, description="M4: raw patches of the paper's own comparison, drawn out of "
+                                                            "all 4x4 cells of the image; shown, not judged")
+    top: int = Field(100, ge=5, description="M7 to M10: strongest interactions of each image, by max over time of |I|")
+    margins: tuple[Annotated[float, Field(gt=0, lt=0.5)], ...] = many(
+        default=(0.05, 0.1, 0.2), min_length=1, description="M7 to M10: tolerance η of the grouping rule, as a fraction of "
+                                                            "a curve's maximum; M7 and M10 are judged at 0.1")
+    widths: tuple[Annotated[int, Field(ge=1)], ...] = many(
+        default=(1, 3, 5), min_length=1, description="M7 to M10: checkpoints over which a curve is averaged before it is "
+                                                     "grouped (odd); M7 averages over all, the others use the middle one")
+    walks: int = Field(20, ge=2, description="M7 to M10: sets of random walks, each matched to all interactions")
+    map_images: int = Field(2, ge=1, description="M11: images whose attribution maps are drawn")
+    toy_steps: int = Field(3000, ge=20, description="M12: training steps of the small network on the planted toy data")
+
+    _no_repeats_here = field_validator("alphas", "margins", "widths")(distinct)
+
+    @model_validator(mode="after")
+    def _usable(self) -> FiveGroups:
+        if 0.1 not in self.margins:
+            raise ValueError("margins must contain 0.1, at which M7 and M10 are judged")
+        if 60 not in self.alphas:
+            raise ValueError("alphas must contain 60, the number of interactions that M6 is about")
+        if any(width % 2 == 0 for width in self.widths):
+            raise ValueError("widths must be odd, so that a smoothed curve is not shifted in time")
+        if self.map_images > self.images:
+            raise ValueError(f"map_images ({self.map_images}) cannot exceed images ({self.images})")
+        return self

@@ -14,6 +14,7 @@ from .common import Common, Network, Salience, Study, distinct, many
 from .features import FiveGroups
 from .identified import Identified
 from .layerwise import Layerwise
+from .multi_order import MultiOrder
 from .noisy import NoisyLabels
 from .shared import Agreement
 
@@ -101,4 +102,5 @@ PARAMS: dict[str, type[Common]] = {
     "06_iou_stability": Agreement,
     "07_noisy_labels": NoisyLabels,
     "08_what_the_split_identifies": Identified,
+    "09_multi_order": MultiOrder,
 }

@@ -1,0 +1,276 @@
+"""Agreement of interactions: formulas by hand, identities against brute force, jobs against the functions they call."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import pytest
+import torch
+
+from utils import datasets, extract, figures, jobs, lattice, params, sparsify
+from utils.interactions import Interactions
+from utils.jobs import agreement as study_of_layers
+from utils.jobs import study
+from utils.jobs.class_means import GROUPS, ClassGamesJob, ClassMeansJob
+from utils.jobs.noisy_inputs import NoisyInputsJob, OutputNoiseJob, noisy_players, output_noise
+from utils.jobs.probed import LayerGamesJob, ProbesJob
+from utils.jobs.runs import GamesJob, TrainJob
+from utils.metrics import agreement
+from utils.players import GridDraw, grid_owner, grid_players
+from utils.rows import stability
+from utils.train import TrainConfig
+
+NAN = float("nan")
+
+
+def support(n: int, *sets: int) -> torch.Tensor:
+    found = torch.zeros(1 << n, dtype=torch.bool)
+    found[list(sets)] = True
+    return found
+
+
+def same(values: torch.Tensor, wanted: list[float]) -> bool:
+    return torch.allclose(values.double(), torch.tensor(wanted, dtype=torch.float64), equal_nan=True, atol=1e-12)
+
+
+def rand(*shape: int, seed: int = 0) -> torch.Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+# IoU ---------------------------------------------------------------------------------------------------------------
+
+def test_iou_by_hand() -> None:
+    a, b = support(3, 1, 2, 3, 7), support(3, 1, 4, 3, 5)
+    assert same(agreement.iou(a, b), [1 / 3, 1 / 2, 0.0])
+    assert same(agreement.iou(a, a), [1.0, 1.0, 1.0])
+    assert same(agreement.iou(support(3, 1), support(3, 1)), [1.0, NAN, NAN])  # empty unions have no IoU
+    assert same(agreement.iou(support(3, 0), support(3, 0)), [NAN, NAN, NAN])  # the empty set is no interaction
+
+
+def test_chance_is_the_mean_over_all_placements() -> None:
+    """n = 4, order 2: 6 sets; every pair of supports of sizes 2 and 3, counted."""
+    sets = [s for s in range(16) if bin(s).count("1") == 2]
+    every = [len(set(a) & set(b)) / len(set(a) | set(b))
+             for a in itertools.combinations(sets, 2) for b in itertools.combinations(sets, 3)]
+    chance = agreement.chance_iou(support(4, *sets[:2]), support(4, *sets[3:]))
+    assert same(chance, [NAN, sum(every) / len(every), NAN, NAN])
+
+
+def test_chance_at_its_ends() -> None:
+    full = support(3, *range(1, 8))
+    assert same(agreement.chance_iou(full, full), [1.0, 1.0, 1.0])
+    assert same(agreement.chance_iou(full, support(3, 1)), [1 / 3, 0.0, 0.0])
+
+
+def test_correction_by_hand() -> None:
+    raw = torch.tensor([[[0.5, 1.0, NAN], [0.7, 1.0, 1.0]]], dtype=torch.float64)
+    chance = torch.tensor([[[0.2, 1.0, NAN], [0.4, 1.0, 0.25]]], dtype=torch.float64)
+    wanted = [(0.3 + 0.3) / (0.8 + 0.6), NAN, 1.0]  # all salient in both: nothing to learn; the empty union is left out
+    assert same(agreement.corrected_iou(raw, chance)[0], wanted)
+
+
+def test_shuffling_keeps_sizes_within_orders_and_agrees_with_chance() -> None:
+    a = torch.rand(4000, 1 << 5, generator=torch.Generator().manual_seed(3)) < 0.3
+    a[:] = a[:1]
+    b = agreement.shuffled(a, 0)
+    assert torch.equal(agreement.by_order(a), agreement.by_order(b))
+    assert torch.equal(b, agreement.shuffled(a, 0))
+    assert not torch.equal(b, agreement.shuffled(a, 1))
+    known = ~agreement.iou(a, b)[0].isnan()
+    found, expected = agreement.iou(a, b).mean(0)[known], agreement.chance_iou(a[:1], b[:1])[0][known]
+    assert torch.allclose(found, expected, atol=0.02)
+    assert agreement.corrected_iou(agreement.iou(a, b), agreement.chance_iou(a, b))[:4].abs().max() < 0.02
+
+
+def test_mirrors_and_trends() -> None:
+    curve = torch.tensor([5.0, 3.0, 2.0, 1.0, 0.5, NAN])
+    assert float(agreement.mirror_difference(curve, 1)) == 4.5
+    assert float(agreement.mirror_difference(curve, 2)) == 2.0
+    with pytest.raises(ValueError, match="no mirror"):
+        agreement.mirror_difference(curve, 6)
+    assert agreement.trend(curve) == pytest.approx(-1)
+    assert agreement.trend(-curve) == pytest.approx(1)
+    assert agreement.trend(torch.ones(5)) == 0.0  # a flat curve has no trend, which is a finding
+    assert math.isnan(agreement.trend(curve, first=3))  # three values are too few
+
+
+# Stability ---------------------------------------------------------------------------------------------------------
+
+def test_stability_by_hand() -> None:
+    draws = torch.tensor([[1.0, 4.0, 2.0], [3.0, -4.0, 2.0]], dtype=torch.float64)
+    std = math.sqrt(2)
+    assert same(agreement.stability(draws, 1e-3), [2 / std, 0.0, 2 / 1e-3])  # no spread: the floor stands in
+    with pytest.raises(ValueError, match="at least 2"):
+        agreement.stability(draws[:1], 1e-3)
+    with pytest.raises(ValueError, match="positive"):
+        agreement.stability(draws, 0.0)
+
+
+def test_medians_over_the_support() -> None:
+    values = torch.arange(16, dtype=torch.float64).view(2, 8)
+    chosen = torch.stack([support(3, 1, 2, 3), support(3, 4, 7)])
+    medians, count = agreement.median_by_order(values, chosen)
+    assert same(medians, [2.0, 3.0, 15.0])  # order 1: 1, 2 and 8 + 4
+    assert count.tolist() == [3, 1, 1]
+    assert same(agreement.median_by_order(values, chosen, least=2)[0], [2.0, NAN, NAN])
+
+
+def test_slope_by_hand() -> None:
+    assert agreement.slope(torch.tensor([9.0, 2.0, NAN, 6.0, 8.0]), first=2) == pytest.approx(2.0)
+    assert math.isnan(agreement.slope(torch.tensor([1.0, NAN, 3.0])))
+
+
+def test_frozen_draws_are_the_split_with_gamma_and_delta_kept() -> None:
+    """Against the definition: v_and = (v' - δ)/2 + γ, v_or = (v' - δ)/2 - γ for a noisy game v', through the lattice."""
+    n = 4
+    clean, noisy = rand(3, 1 << n), rand(2, 3, 1 << n, seed=1)
+    got = sparsify.split(clean, kappa=0.1, order_weight=0.2, tol=1e-3)
+    found = stability._frozen_draws(Interactions(got.i_and, got.i_or), torch.cat([clean[None], noisy]))
+    half = (noisy - got.delta) / 2
+    direct = Interactions(lattice.and_interactions(half + got.gamma), lattice.or_interactions(half - got.gamma))
+    direct = direct.merge_first_order()
+    assert torch.allclose(found.and_[..., 1:], direct.and_[..., 1:], atol=1e-9)
+    assert torch.allclose(found.or_, direct.or_, atol=1e-9)
+
+
+def test_output_noise_gives_interactions_the_variance_of_the_closed_form() -> None:
+    """Frozen split: Var I = 2^m σ²/4; merged order 1 is the sum of an AND and an OR term of four independent scores: σ²."""
+    n, sigma = 4, 0.3
+    clean = rand(1, 1, 1 << n).expand(1, 200, -1)
+    noisy = torch.cat([clean, clean + sigma * rand(40, 200, 1 << n, seed=1)])
+    null = output_noise(noisy, seed=2)
+    assert torch.equal(null[0], noisy[0])
+    assert float((null[1:] - null[:1]).std()) == pytest.approx(sigma, rel=0.02)
+    assert not torch.equal(null, output_noise(noisy, seed=3))
+    found = stability._frozen_draws(Interactions(lattice.and_interactions(clean[0]), torch.zeros_like(clean[0])), null)
+    order = lattice.order(n)
+    for m, variance in ((1, 1.0), (2, 1.0), (3, 2.0), (4, 4.0)):
+        assert float(found.and_[..., order == m].var(0).mean()) == pytest.approx(variance * sigma**2, rel=0.1)
+    with pytest.raises(ValueError, match="at least 2 noisy copies"):
+        output_noise(noisy[:2], seed=0)
+
+
+# Jaccard and noise ratio -------------------------------------------------------------------------------------------
+
+def test_weighted_jaccard_by_hand() -> None:
+    a = torch.tensor([[[0.0, 1.0, -2.0, 3.0], [0.0, 0.0, 0.0, 1.0]]], dtype=torch.float64)
+    b = torch.tensor([[[9.0, 2.0, -1.0, -3.0], [0.0, 0.0, 0.0, 2.0]]], dtype=torch.float64)
+    # order 1: (1 + 1) / (2 + 2); order 2: opposite signs share nothing: (0 + 1) / (3 + 3 + 2)
+    assert same(agreement.weighted_jaccard(a, b)[0], [0.5, 1 / 8])
+    assert same(agreement.weighted_jaccard(a, a)[0], [1.0, 1.0])
+    assert same(agreement.weighted_jaccard(0 * a, 0 * b)[0], [NAN, NAN])
+
+
+def test_noise_ratio_against_pixels() -> None:
+    cells, noise = rand(4, 9), 0.1 * rand(4, 9, seed=1)
+    found = agreement.noise_ratio(cells.square().sum(1), noise.square().sum(1))
+    for s in range(1, 16):
+        kept = [i for i in range(4) if s >> i & 1]
+        assert float(found[s]) == pytest.approx(float(noise[kept].norm() / cells[kept].norm()))
+    assert math.isnan(float(found[0]))
+
+
+def test_boxes_show_every_panel_whole() -> None:
+    import pandas as pd
+
+    table = pd.DataFrame([("a", 1, 0.1, 0.2, 0.3, 0.4, 0.5), ("b", 1, 1.1, 1.2, 1.3, 1.4, 1.5)],
+                         columns=["panel", "order", "low", "q1", "median", "q3", "high"])
+    figure = figures.boxes(table, x="order", panel="panel", xlabel="order", ylabel="ratio")
+    assert [axis.get_title() for axis in figure.axes] == ["a", "b"]
+    assert all(axis.get_ylim()[0] == 0 and axis.get_ylim()[1] > 1.5 for axis in figure.axes)
+
+
+# Players and jobs --------------------------------------------------------------------------------------------------
+
+def test_grid_players_are_the_same_cells_in_every_image() -> None:
+    owner = grid_owner((1, 28, 28), 10, GridDraw())
+    assert [int((owner == i).sum()) for i in range(11)] == [16] * 10 + [28 * 28 - 160]
+    rows, columns = (owner < 10).nonzero(as_tuple=True)
+    assert min(int(rows.min()), int(columns.min())) >= 4 and max(int(rows.max()), int(columns.max())) < 24
+    assert not torch.equal(owner, grid_owner((1, 28, 28), 10, GridDraw(draw=1)))
+    assert len(grid_owner((3, 32, 32), 36, GridDraw()).unique()) == 37  # the whole central 6x6
+    images = torch.rand(2, 1, 28, 28, generator=torch.Generator().manual_seed(0))
+    one, other = grid_players(images, 10, GridDraw(), torch.zeros(1, 28, 28))
+    assert torch.equal(one.owner, other.owner)
+    assert torch.equal(one.masked(torch.tensor([1023]))[0], images[0])
+    with pytest.raises(ValueError, match="25 central cells"):
+        grid_owner((1, 28, 28), 26, GridDraw())
+    with pytest.raises(ValueError, match="do not fill"):
+        grid_owner((1, 28, 28), 4, GridDraw(cell=5))
+
+
+def train_job(seed: int = 0) -> TrainJob:
+    return TrainJob.of(TrainConfig(model="mlp7", width=16, n_train=200, n_test=100, steps=20, batch=20, checkpoints=3,
+                                   seed=seed))
+
+
+def test_noisy_games_start_with_the_clean_ones_at_every_layer() -> None:
+    probes = ProbesJob(train=train_job(), layers=("hidden4",))
+    games = GamesJob.of(train_job(), images=3, n=5)
+    job = NoisyInputsJob(games=games, probes=probes, noise=0.05, draws=4, seed=1)
+    found = jobs.ensure(job)
+    assert found.v.shape == (2 * 5, 3, 32)
+    layers = jobs.ensure(LayerGamesJob.of(probes, images=3, n=5))
+    assert torch.allclose(found.v[[0, 5]], layers.v, atol=1e-5)
+    assert torch.allclose(found.v[5], jobs.ensure(games).v[-1], atol=1e-5)
+    changes = (found.v[1:5] - found.v[0]).std(0).mean()
+    calmer = jobs.ensure(job.model_copy(update={"noise": 0.005}))
+    assert 0.05 < float((calmer.v[1:5] - calmer.v[0]).std(0).mean() / changes) < 0.2  # a tenth of the noise
+    null = jobs.ensure(OutputNoiseJob(games=job, seed=1))
+    assert torch.equal(null.v[[0, 5]], found.v[[0, 5]])
+    size = found.v[1:5].var(0).mean(-1)
+    assert torch.allclose(null.v[1:5].var(0).mean(-1), size, rtol=0.7)
+    run, (players, labels, _) = jobs.ensure(train_job()), games.players()
+    first = noisy_players(players, 0.05, torch.Generator().manual_seed(1))
+    direct = extract.scores(run.model(run.steps[-1]), first, labels)
+    assert torch.allclose(found.v[6], direct, atol=1e-5)
+    assert torch.equal(first[0].baseline, players[0].baseline)
+    assert not torch.equal(first[0].image[0, 0], players[0].image[0, 0])  # cells of no player carry noise as well
+
+
+def test_the_layer_judged_comes_first_and_the_output_last() -> None:
+    training = {"mlp7": {"width": 16, "steps": 20, "n_train": 200, "first_checkpoint": 5}}
+    p = params.validate("06_iou_stability", seeds=[0], pair_images=2, n_players=5, checkpoints=3, training=training)
+    mlp, lenet = study.systems(p)
+    assert study_of_layers.layer_names(p, mlp) == ["hidden4", "output"]
+    assert study_of_layers.layer_names(p, lenet) == ["fc1", "output"]
+    e = study_of_layers.at_layers(p, mlp)
+    assert e.v.shape == (1, 2, 2, 32)
+    at_output = params.validate("06_iou_stability", **{**p.model_dump(), "layers": {"mlp7": "output"}})
+    assert study_of_layers.layer_names(at_output, mlp) == ["output"]
+    assert torch.allclose(study_of_layers.at_layers(at_output, mlp).v[:, 0], e.v[:, 1], atol=1e-5)
+    wrong = params.validate("06_iou_stability", **{**p.model_dump(), "layers": {"mlp7": "conv1"}})
+    with pytest.raises(ValueError, match=r"mlp7 has no layer 'conv1'; there are: hidden1, .*output"):
+        study_of_layers.layer_names(wrong, mlp)
+
+
+def test_class_games_are_disjoint_seen_halves_and_unseen_images() -> None:
+    job = ClassGamesJob(train=train_job(), per_class=4, n=5, seed=2)
+    groups, labels, ids = job.images()
+    assert len(groups) == len(GROUPS) and labels.tolist() == [k for k in range(10) for _ in range(4)]
+    seen = datasets.load("mnist_part", "train", 200)
+    assert set(ids[:2].flatten().tolist()) <= set(seen.ids.tolist())
+    assert len(set(ids[:2].flatten().tolist())) == 80  # no image stands in both halves
+    truth = {int(i): int(y) for i, y in zip(seen.ids, seen.labels, strict=True)}
+    assert [truth[int(i)] for i in ids[0]] == labels.tolist()
+    other = ClassGamesJob(train=train_job(), per_class=4, n=5, seed=3)
+    assert not torch.equal(ids, other.images()[2])
+    with pytest.raises(ValueError, match=r"22 train images of class '0' are needed.*has 20"):
+        ClassGamesJob(train=train_job(), per_class=11, n=5).images()
+
+
+def test_class_means_are_the_means_of_the_split_games() -> None:
+    games_job = ClassGamesJob(train=train_job(), per_class=3, n=5)
+    games = jobs.ensure(games_job)
+    means = jobs.ensure(ClassMeansJob(games=games_job, kappa=0.04, order_weight=0.2, tol=0.01))
+    split = sparsify.split(games.v, kappa=0.04, order_weight=0.2, tol=0.01)
+    merged = Interactions(split.sparse_and, split.sparse_or).merge_first_order()
+    assert means.means.shape == (3, 10, 2, 32)
+    assert torch.allclose(means.means[2, 4, 1], merged.or_[2, 12:15].mean(0), atol=1e-12)
+    assert torch.allclose(means.means[0, 0, 0, 1:], merged.and_[0, :3, 1:].mean(0), atol=1e-12)
+    assert bool(means.converged.all()) and torch.equal(means.means, means.certified)
+    assert float(means.duality) < 1e-9 and float(means.excess) < 1e-9
+    tau = 0.05 * torch.maximum(merged.and_[1, 6:9, 1:].abs().amax(-1), merged.or_[1, 6:9, 1:].abs().amax(-1))[:, None]
+    order1 = (merged.and_[1, 6:9].abs() >= tau)[:, lattice.order(5) == 1].sum()
+    assert float(means.salient[1, 2, 0]) == float(order1)

@@ -1,0 +1,387 @@
+"""Feature components as players: the cut network, the PCA, the games, and the rows M1 to M6 and M11 on planted cases."""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from utils import claims, extract, jobs, lattice, models, params
+from utils.interactions import Interactions
+from utils.jobs import attributions, components, study
+from utils.jobs.components import Accuracies, ComponentGamesJob, FeaturesJob, PCAJob
+from utils.jobs.runs import GamesJob, TrainJob
+from utils.jobs.study import Extracted
+from utils.metrics import faithfulness
+from utils.models.tail import features, tail
+from utils.players.components import Components, FeatureComponents, principal_components
+from utils.rows import components as rows
+from utils.rows import maps
+from utils.train import TrainConfig
+
+NETWORKS = {"mlp7": ((1, 28, 28), 12), "lenet": ((1, 28, 28), None), "vgg11": ((3, 32, 32), 4), "resnet20": ((3, 32, 32), 4)}
+
+
+# The cut ---------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_tail_of_a_feature_is_the_whole_network(name: str) -> None:
+    shape, width = NETWORKS[name]
+    model = models.build(name, shape, 10, width).eval()
+    x = torch.rand(3, *shape)
+    with torch.inference_mode():
+        for layer in models.layers(model):
+            feature, whole = features(model, layer, x)
+            assert torch.equal(tail(model, layer)(feature), whole), layer
+            assert not torch.allclose(tail(model, layer)(feature + 0.5), whole), layer
+
+
+def test_the_tail_shares_weights_and_leaves_the_trunk_out() -> None:
+    model = models.build("lenet", (1, 28, 28)).eval()
+    rest = tail(model, "conv2")
+    names = {name for name, _ in rest.named_parameters()}
+    assert names == {f"{layer}.{kind}" for layer in ("fc1.0", "fc2.0", "output") for kind in ("weight", "bias")}
+    assert next(rest.parameters()).data_ptr() == model.fc1[0].weight.data_ptr()
+
+
+def test_a_layer_that_is_not_there_is_refused_with_those_that_are() -> None:
+    model = models.build("lenet", (1, 28, 28))
+    for cut in (lambda: tail(model, "conv9"), lambda: features(model, "conv9", torch.rand(1, 1, 28, 28))):
+        with pytest.raises(ValueError, match=r"no layer 'conv9'; its layers are: conv1, conv2, fc1, fc2"):
+            cut()
+
+
+class Own(nn.Module):
+    """A user's network: functional parts, a shortcut around ``middle``, a layer used twice."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.middle, self.twice, self.last = (nn.Linear(4, 4) for _ in range(4))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = torch.tanh(self.first(x))
+        x = x + self.middle(x).relu()
+        return self.last(self.twice(self.twice(x)) * 2).flatten(1)
+
+
+class Wayward(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.only = nn.Linear(4, 4)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.only(x) if x.sum() > 0 else self.only(-x)
+
+
+def test_a_users_own_network_is_cut_or_refused() -> None:
+    model, x = Own().eval(), torch.rand(5, 4)
+    with torch.inference_mode():
+        feature, whole = features(model, "first", x)
+        assert torch.equal(tail(model, "first")(feature), whole)
+    with pytest.raises(ValueError, match="a way around it"):
+        tail(model, "middle")
+    with pytest.raises(ValueError, match="2 times"):
+        tail(model, "twice")
+    with pytest.raises(ValueError, match="2 times"):
+        features(model, "twice", x)
+    with pytest.raises(ValueError, match=r"torch\.fx cannot trace it"):
+        tail(Wayward(), "only")
+
+
+# Components ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shape", [(60, 8), (6, 20)], ids=["more samples", "more numbers"])
+def test_the_pca_is_numpys(shape: tuple[int, int]) -> None:
+    x = np.random.default_rng(0).standard_normal(shape) * np.linspace(3, 0.5, shape[1]) + 5
+    found = principal_components(torch.from_numpy(x), 3)
+    _, sizes, vectors = np.linalg.svd(x - x.mean(0), full_matrices=False)
+    rank = min(shape[0] - 1, shape[1])
+    assert found.eigenvalues[:rank].numpy() == pytest.approx(sizes[:rank] ** 2 / shape[0])
+    assert found.total == pytest.approx(x.var(0).sum())
+    assert found.share == pytest.approx((sizes[:3] ** 2).sum() / (sizes ** 2).sum())
+    assert np.abs((found.directions.numpy() * vectors[:3]).sum(1)) == pytest.approx(np.ones(3))
+    assert found.rank == rank
+
+
+def test_more_components_than_dimensions_are_refused() -> None:
+    flat = torch.randn(50, 3, dtype=torch.float64) @ torch.randn(3, 12, dtype=torch.float64)
+    with pytest.raises(ValueError, match=r"4 components were asked for.*span only 3 dimensions"):
+        principal_components(flat.float(), 4)
+    assert principal_components(flat.float(), 3).rank == 3
+    with pytest.raises(ValueError, match="span only 0"):
+        principal_components(torch.ones(5, 4), 1)
+
+
+def players(r: int = 3) -> tuple[FeatureComponents, Components, torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    found = principal_components(torch.randn(40, 8, generator=generator), r)
+    feature, mean = torch.randn(2, 2, 4, generator=generator)
+    return FeatureComponents(feature, mean, found), found, feature, mean
+
+
+def test_masked_features_are_the_papers_sum() -> None:
+    own, found, feature, other = players()
+    masked = own.masked(torch.arange(8))
+    assert masked.shape == (8, 2, 4) and masked.dtype == torch.float64
+    for subset in range(8):
+        wanted = found.mean.clone()
+        for i, q in enumerate(found.directions):
+            source = feature if subset >> i & 1 else other
+            wanted += q * (q @ (source.flatten().double() - found.mean))
+        assert torch.allclose(masked[subset].flatten(), wanted)
+    assert torch.allclose(own.baseline, masked[0])
+    assert torch.allclose(found.rebuilt(feature.flatten()), masked[-1].flatten())
+    assert not torch.allclose(masked[-1], feature.double()), "the remainder is left out"
+    assert "component 1" in own.describe(1)
+    with pytest.raises(ValueError, match=r"players are 0\.\.2"):
+        own.describe(3)
+    with pytest.raises(ValueError, match="8 numbers each"):
+        FeatureComponents(feature[:1], other[:1], found)
+    assert torch.equal(own.to(torch.device("cpu")).masked(torch.arange(8)), masked)
+
+
+# Jobs ------------------------------------------------------------------------------------------------------------------
+
+
+def small(width: int = 16, **given: object) -> params.FiveGroups:
+    training = {"mlp7": {"width": width, "steps": 30, "n_train": 200, "first_checkpoint": 5}}
+    rest = {"networks": ["mlp7"], "seeds": [0], "images": 3, "n_players": 4, "checkpoints": 3, "pca_images": 60,
+            "map_images": 1, "paper_patches": 5, "test_images": 100, "training": training, "second_draw": False}
+    return params.validate("04_five_groups", **(rest | given))
+
+
+def test_component_games_are_the_whole_network_with_its_feature_replaced() -> None:
+    train = TrainJob.of(TrainConfig(model="lenet", n_train=200, n_test=100, steps=10, batch=20, checkpoints=2))
+    sample = GamesJob.of(train, images=2, n=4)
+    stored, pca = FeaturesJob(sample=sample, layer="conv2"), PCAJob(train=train, layer="conv2", images=40, r=4)
+    games, run = jobs.ensure(ComponentGamesJob(features=stored, pca=pca)), jobs.ensure(train)
+    found, kept = jobs.ensure(pca), jobs.ensure(stored)
+    assert games.v.shape == (2, 2, 16) and games.whole.shape == (2, 2)
+    model = run.model(run.steps[-1])
+    mean = components.datasets.load("mnist_part", "train").mean
+    image = sample.players()[0][1].image
+    with torch.inference_mode():
+        both, logits = features(model, "conv2", torch.stack([image, mean]))
+    assert torch.allclose(kept.features[-1, 1], both[0], atol=1e-6)
+    assert torch.allclose(kept.baseline[-1], both[1], atol=1e-6)
+    assert float(games.whole[-1, 1]) == pytest.approx(float(extract.score_of(logits[:1], kept.labels[1:2])), abs=1e-5)
+    masked = FeatureComponents(both[0], both[1], found).masked(torch.arange(16)).float()
+    hook = model.conv2.register_forward_hook(lambda _module, _inputs, _output: masked)
+    with torch.inference_mode():
+        replaced = model(image.expand(16, -1, -1, -1))
+    hook.remove()
+    assert torch.allclose(games.v[-1, 1], extract.score_of(replaced, kept.labels[1:2].expand(16)), atol=1e-4)
+
+
+def test_the_pca_is_pooled_over_images_and_checkpoints() -> None:
+    (system,) = study.systems(small())
+    job = PCAJob(train=system.jobs[0], layer="hidden3", images=60, r=4)
+    run = jobs.ensure(system.jobs[0])
+    images = components.datasets.load("mnist_part", "train", 60).images
+    with torch.inference_mode():
+        pooled = torch.cat([features(run.model(step), "hidden3", images)[0] for step in run.steps])
+    assert len(pooled) == 180
+    wanted = principal_components(pooled, 4)
+    found = jobs.ensure(job)
+    assert torch.allclose(found.mean, wanted.mean, atol=1e-6)
+    assert torch.allclose(found.eigenvalues, wanted.eigenvalues, rtol=1e-4, atol=1e-9)
+
+
+def test_bad_layers_and_too_many_components_are_refused() -> None:
+    p = small(layers={"mlp7": "hidden9"})
+    with pytest.raises(ValueError, match="no layer 'hidden9'; its layers are: hidden1, hidden2"):
+        components.analyse(p, study.systems(p)[0])
+    p = small(width=4, n_players=6)
+    with pytest.raises(ValueError, match="6 components were asked for"):
+        components.analyse(p, study.systems(p)[0])
+    with pytest.raises(params.ParameterError, match="margins must contain"):
+        small(margins=[0.05])
+    with pytest.raises(params.ParameterError, match="widths must be odd"):
+        small(widths=[2])
+    with pytest.raises(params.ParameterError, match="alphas must contain 60"):
+        small(alphas=[20])
+
+
+def test_every_row_of_one_system_from_parameters_to_tables() -> None:
+    p = small()
+    a = components.analyse(p, study.systems(p)[0])
+    assert a.main.v.shape == (1, 3, 3, 16) and a.raw.v.shape == (1, 2, 3, 16) and a.paper.v.shape == (1, 1, 3, 32)
+    assert a.noise.v.shape == (1, 1, 3, 16) and torch.equal(a.ends.v, a.exact.v)
+    verdict = claims.judge_identity("M1", a.system.id, **rows.matching_case(p, a))
+    assert verdict.verdict == "EXACT"
+    rest = verdict.control["the remainder, by step"]
+    assert rest["step"] == list(a.main.steps)
+    off = (a.games[0].whole - a.main.v[0, ..., -1]).abs().mean(1)
+    assert rest["mean |g(f) - g(f_N)|"] == pytest.approx(off.tolist()) and off.min() > 0
+    for row, case in (("M2", rows.variance_case), ("M3", rows.accuracy_case), ("M4", rows.sparsity_case),
+                      ("M5", rows.crossing_case), ("M6", rows.fit_case)):
+        assert claims.judge(row, a.system.id, **case(p, a)).verdict == "INCONCLUSIVE"  # one seed
+    lines, errors = rows.fit_tables(p, a)
+    assert len(lines) == 4 * 16 and len(errors) == 3 * 16
+    assert len(rows.matching_table(p, a)) == 2 * 16 + 3
+    assert (rows.sparsity_table(a)["strength"] <= 1).all()
+    assert (rows.eigen_table(a).groupby("features")["share"].sum() <= 1 + 1e-9).all()
+    found = attributions.maps(p, a)
+    assert float((found.maps.sum((-2, -1)) - found.change).abs().max()) < 0.05 * float(found.change.abs().max())
+    described = claims.describe("M11", a.system.id, **maps.map_case(p, a, found))
+    assert described.verdict is None and "%" in described.reason
+    table = maps.map_table(a, found)
+    assert len(table) == 2 * 6 * 28 * 28
+
+
+def test_accuracy_with_all_directions_is_the_networks_own() -> None:
+    (system,) = study.systems(small())
+    pca = PCAJob(train=system.jobs[0], layer="output", images=60, r=9)  # logits span 9 dimensions up to a little
+    got = jobs.ensure(components.AccuracyJob(pca=pca, images=100))
+    assert got.images == 100
+    assert abs(float(got.components[-1] - got.whole[-1])) <= 0.1
+    run = jobs.ensure(system.jobs[0])
+    test = components.datasets.load("mnist_part", "test", 100)
+    with torch.inference_mode():
+        right = (run.model(run.steps[-1])(test.images).argmax(1) == test.labels).double().mean()
+    assert float(got.whole[-1]) == pytest.approx(float(right))
+
+
+def test_maps_of_a_linear_feature_are_weight_times_change() -> None:
+    model = nn.Sequential(nn.Flatten(), nn.Linear(6, 5))
+    found = Components(torch.zeros(5), torch.eye(5, dtype=torch.float64)[:2], torch.ones(2), 2.0, 2)
+    x, baseline = torch.rand(2, 1, 2, 3)
+    got = attributions.path_attributions(model, "1", found, x, baseline, points=3)
+    wanted = model[1].weight[:2].view(2, 2, 3) * (x - baseline)[0]
+    assert torch.allclose(got, wanted.double(), atol=1e-6)
+
+
+def test_a_cut_that_differs_is_a_bug() -> None:
+    with pytest.raises(ArithmeticError, match="this is a bug"):
+        components.check_tail(nn.Identity(), torch.zeros(2, 3), torch.ones(2, 3))
+
+
+# Faithfulness ----------------------------------------------------------------------------------------------------------
+
+
+def game(conj: list[float], disj: list[float]) -> Interactions:
+    return Interactions(torch.tensor(conj, dtype=torch.float64), torch.tensor(disj, dtype=torch.float64))
+
+
+def test_matching_error_and_crossings_by_hand() -> None:
+    found = game([1.0, 4.0, -2.0, 0.5], [0.0, 0.0, 0.0, 1.0])  # v(N) = 4.5
+    v = found.reconstruct()
+    assert v.tolist() == [1.0, 6.0, 0.0, 4.5]
+    error = faithfulness.matching_error(found, v)
+    assert error.tolist() == pytest.approx([3.5, 0.5, 1.5, 0.5, 0.0, 0.0, 0.0])  # 1, 5, 3, 4, 4.5
+    first, last = faithfulness.crossings(error, v[-1], 2)
+    assert (float(first), float(last)) == (4 / 8, 4 / 8)
+    first, last = faithfulness.crossings(error, v[-1], 2, within=0.12)
+    assert (float(first), float(last)) == (1 / 8, 3 / 8)  # the first crossing is luck
+
+
+def test_crossings_that_never_come_or_are_there_from_the_start() -> None:
+    never = torch.tensor([3.0, 2.0, 2.0])
+    assert [float(x) for x in faithfulness.crossings(never, torch.tensor(1.0), 1)] == [1.0, 1.0]
+    leaves = torch.tensor([3.0, 0.0, 2.0])
+    assert [float(x) for x in faithfulness.crossings(leaves, torch.tensor(1.0), 1)] == [0.25, 1.0]
+    at_once = torch.tensor([0.1, 0.1, 0.05])  # exactly at the bound
+    assert [float(x) for x in faithfulness.crossings(at_once, torch.tensor(1.0), 1)] == [0.0, 0.0]
+
+
+def test_another_order_of_adding_is_a_control() -> None:
+    found = game([0.0, 4.0, 2.0, 0.0], [0.0, 0.0, 0.0, 0.0])
+    v = found.reconstruct()
+    backwards = torch.arange(5, -1, -1)
+    assert faithfulness.matching_error(found, v, backwards).tolist() == [6, 6, 6, 6, 6, 4, 0]
+
+
+def test_the_model_of_the_strongest_interactions_by_hand() -> None:
+    found = game([1.0, 4.0, -2.0, 0.5], [0.0, 0.0, 0.0, 1.0])
+    assert faithfulness.top_model(found, 0).tolist() == [1, 1, 1, 1]
+    assert faithfulness.top_model(found, 1).tolist() == [1, 5, 1, 5]
+    assert faithfulness.top_model(found, 3).tolist() == [1, 6, 0, 4]
+    v = found.reconstruct()
+    rest = (v - torch.tensor([1.0, 5, 1, 5])).square().mean().sqrt() / v.std(correction=0)
+    assert float(faithfulness.top_model_error(found, v, 1)) == pytest.approx(float(rest))
+    assert float(faithfulness.top_model_error(found, v, 99)) == pytest.approx(0)
+    still = torch.full((4,), 2.0, dtype=torch.float64)
+    assert faithfulness.top_model_error(game([2.0, 0, 0, 0], [0.0] * 4), still, 1).isnan()
+
+
+# Rows ------------------------------------------------------------------------------------------------------------------
+
+SEEDS, N = 5, 10
+
+
+def extracted(and_: torch.Tensor) -> Extracted:
+    found = Interactions(and_, torch.zeros_like(and_))
+    shape = and_.shape[:-1]
+    nothing = torch.zeros(shape, dtype=torch.float64)
+    return Extracted(v=found.reconstruct(), found=found, kappa=0.0, gap=nothing, error=nothing.clone(), l1=nothing,
+                     converged=torch.ones(shape, dtype=torch.bool), steps=np.arange(shape[1]),
+                     saturated=torch.zeros(shape[:2]), noise_floor=torch.zeros(shape[:2]))
+
+
+def with_terms(count: int, images: int = 3) -> Extracted:
+    """Games (5 seeds, 2 checkpoints) of ``count`` random AND interactions with v(N) well away from 0."""
+    generator = torch.Generator().manual_seed(count)
+    and_ = torch.zeros(SEEDS, 2, images, 1 << N, dtype=torch.float64)
+    for place in np.ndindex(and_.shape[:3]):
+        where = 1 + torch.randperm((1 << N) - 1, generator=generator)[:count]
+        and_[place][where] = 0.5 + torch.rand(count, generator=generator, dtype=torch.float64)
+    return extracted(and_)
+
+
+def analysis(main: Extracted, raw: Extracted) -> types.SimpleNamespace:
+    config = types.SimpleNamespace(steps=10, lr=0.1, batch=16, n_train=100, model="lenet")
+    system = types.SimpleNamespace(id="lenet/mnist_part", name="LeNet", jobs=[types.SimpleNamespace(config=config)])
+    pca = [Components(torch.zeros(20), torch.eye(20, dtype=torch.float64)[:10], torch.full((20,), 1.0), 20.0, 20)] * SEEDS
+    accuracy = [Accuracies(torch.tensor([0.1, 0.97]), torch.tensor([0.1, 0.96]), torch.tensor([0.1, 0.3]), 2000)] * SEEDS
+    return types.SimpleNamespace(
+        system=system, layer="conv2", runs=[types.SimpleNamespace(test_accuracy=0.99)] * SEEDS, main=main, ends=main,
+        exact=main, noise=main, raw=raw, paper=raw, draws={}, others={"order weight -0.2": main}, pca=pca, start=pca,
+        accuracy=accuracy)
+
+
+def judged(row: str, a: types.SimpleNamespace) -> claims.Verdict:
+    cases = {"M2": rows.variance_case, "M3": rows.accuracy_case, "M4": rows.sparsity_case, "M5": rows.crossing_case,
+             "M6": rows.fit_case}
+    return claims.judge(row, "lenet/mnist_part", **cases[row](params.validate("04_five_groups", images=3), a))
+
+
+@pytest.mark.parametrize("row", ["M4", "M5", "M6"])
+def test_few_interactions_are_few_and_many_are_not(row: str) -> None:
+    few, many = with_terms(40), with_terms(900)
+    assert judged(row, analysis(few, many)).verdict == "REPRODUCED"
+    assert judged(row, analysis(many, few)).verdict == "NOT REPRODUCED"
+
+
+def test_images_with_a_score_near_zero_are_left_out_and_counted() -> None:
+    e = with_terms(40)
+    e.v[:, -1, 0, -1] = 0.05
+    verdict = judged("M5", analysis(e, e))
+    assert verdict.control["share of images left out, |g| < 0.1"] == pytest.approx(1 / 3)
+    assert verdict.verdict == "REPRODUCED"
+
+
+def test_components_that_hold_the_variance_and_the_accuracy() -> None:
+    e = with_terms(40)
+    a = analysis(e, e)
+    assert judged("M2", a).verdict == "NOT REPRODUCED"  # ten of twenty equal eigenvalues
+    values = torch.cat([torch.full((10,), 1.0), torch.full((10,), 0.01)])
+    a.pca = [dataclasses.replace(a.pca[0], eigenvalues=values, total=10.1)] * SEEDS
+    assert judged("M2", a).verdict == "REPRODUCED"
+    assert judged("M3", a).verdict == "REPRODUCED"
+    a.accuracy = [dataclasses.replace(a.accuracy[0], components=torch.tensor([0.1, 0.5]))] * SEEDS
+    assert judged("M3", a).verdict == "NOT REPRODUCED"
+    a.accuracy = [dataclasses.replace(a.accuracy[0], components=torch.tensor([0.1, 0.96]), images=999)] * SEEDS
+    assert "at least 1000 are needed" in judged("M3", a).reason
+
+
+def test_maps_of_an_interaction_are_the_sum_of_its_components_maps() -> None:
+    parts = torch.arange(12.0).view(3, 2, 2)
+    assert torch.equal(maps._sum_of(parts, 0b101), parts[0] + parts[2])
+    assert float(maps._concentration(torch.tensor([[8.0, 0.0], [-1.0, 0.0]]))) == 0.25
+    assert lattice.subset_name(0b101, 3) == "{0,2}" and maps._one_based(0b101, 3) == "{1,3}"

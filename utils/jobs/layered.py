@@ -1,0 +1,100 @@
+"""From the parameters of the layerwise study to its arrays: the interactions of every layer, stacked over seeds."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pandas as pd
+
+from .. import datasets, runtime
+from ..params.layerwise import Layerwise
+from ..probes import ProbeConfig
+from .base import ensure_all
+from .probed import OUTPUT, LayerGamesJob, ProbesJob
+from .runs import Null
+from .study import Extracted, System, accuracies, split_games
+
+__all__ = ["Analyses", "Layered", "analyses", "layered", "tabular"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Layered:
+    """Interactions of every layer of one system: the checkpoint axis of ``e`` counts the layers, the output layer last.
+
+    layers: their names; reports: of every probe (seed, layer, loss, accuracy, decrease, converged, steps).
+    """
+
+    e: Extracted
+    layers: tuple[str, ...]
+    reports: pd.DataFrame
+
+    @property
+    def probed(self) -> tuple[str, ...]:
+        """The layers without the output layer, which is drawn but stands outside of every statistic over layers."""
+        return self.layers[:-1]
+
+
+def tabular(p: Layerwise) -> Layerwise:
+    """The same study on the table: an MLP-7 with settings of its own, whose players are the columns."""
+    columns = len(datasets.DATASETS[p.tabular].columns)
+    return p.model_copy(update={"dataset": p.tabular, "networks": ("mlp7",), "n_players": min(p.n_players, columns),
+                                "training": {**p.training, "mlp7": p.tabular_training}})
+
+
+def layered(p: Layerwise, system: System, *, order_weight: float | None = None, draw: int = 0, shuffled: bool = False,
+            untrained: bool = False, null: Null | None = None) -> Layered:
+    """Probe, score and split every layer of ``system``, stacked over its seeds.
+
+    order_weight: default the first of p.order_weights. draw: which draw of players. shuffled: probes on shuffled labels.
+    untrained: the network as it was initialised, with probes of its own. null: matched null games of the output layer alone.
+    """
+    config, device = system.jobs[0].config, str(runtime.device(p.device))
+    probing = ProbeConfig(lr=p.probe_lr[config.model], steps=p.probe_steps, tol=p.probe_tol)
+    probes = [ProbesJob.of(job, step=0 if untrained else None, shuffled=shuffled, config=probing, device=device)
+              for job in system.jobs]
+    reports = [made.report.assign(seed=seed) for seed, made in
+               zip(p.seeds, ensure_all(probes, f"probes of {system.name}"), strict=True)]
+    layers = (*probes[0].layers, OUTPUT)
+    games = [LayerGamesJob.of(job, p.images, p.n_players, draw, device) for job in probes]
+    e = split_games(p, system.name, games, order_weight=order_weight, null=null,
+                    checkpoints=(len(layers) - 1,) if null else None)
+    return Layered(e, (OUTPUT,) if null else layers, pd.concat(reports, ignore_index=True))
+
+
+@dataclasses.dataclass(frozen=True)
+class Analyses:
+    """All that the rows of one system rest on.
+
+    main; orders: name → the same at the other order weights; second: name → with a second draw of players; shuffled:
+    probes on shuffled labels, and of each named analysis in ``controls``; untrained (N0); noise: N2 games of the output
+    layer; accuracies: test accuracy per seed.
+    """
+
+    main: Layered
+    orders: dict[str, Layered]
+    second: dict[str, Layered]
+    shuffled: Layered
+    controls: dict[str, Layered]
+    untrained: Layered
+    noise: Layered
+    accuracies: list[float]
+
+    def shuffled_of(self, name: str) -> Layered:
+        """The shuffled-label control of a named analysis."""
+        return self.controls[name]
+
+
+def analyses(p: Layerwise, system: System) -> Analyses:
+    """Every analysis of one system. A table whose columns are all players has no second draw."""
+    names: dict[str, dict[str, float | int]] = {f"order weight {w:+g}": {"order_weight": w} for w in p.order_weights[1:]}
+    seconds: dict[str, dict[str, float | int]] = {"second draw of players": {"draw": 1}}
+    columns = len(datasets.DATASETS[p.dataset].columns)
+    if not p.second_draw or columns == p.n_players:
+        seconds = {}
+    return Analyses(
+        main=layered(p, system), orders={name: layered(p, system, **how) for name, how in names.items()},
+        second={name: layered(p, system, **how) for name, how in seconds.items()},
+        shuffled=layered(p, system, shuffled=True),
+        controls={name: layered(p, system, shuffled=True, **how) for name, how in (names | seconds).items()},
+        untrained=layered(p, system, untrained=True), noise=layered(p, system, null="iid"),
+        accuracies=accuracies(system.runs()))

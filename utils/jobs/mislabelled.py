@@ -1,0 +1,262 @@
+"""Networks trained on wrong labels, and games of the mislabelled images beside clean ones of like class and output."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import ClassVar, Literal
+
+import torch
+from pydantic import Field
+from torch import nn
+
+from .. import datasets, extract, io, runtime, train
+from ..metrics.matching import matched_pairs
+from ..models.tail import features, tail
+from ..params import NoisyLabels
+from ..players import PatchDraw, Players, patch_players
+from ..players.components import Components, FeatureComponents
+from .base import Job, ensure, ensure_all
+from .components import PCAJob
+from .runs import GamesJob, TrainJob
+from .study import Extracted, System, scope, split_games, systems
+
+__all__ = ["GROUPS", "Memorised", "MemorisedJob", "Mislabelled", "MislabelledJob", "Noisy", "memorised",
+           "noisy", "noisy_scope", "noisy_systems"]
+
+GROUPS = ("mislabelled", "clean", "clean, unmatched", "mislabelled, true label", "untrained: mislabelled",
+          "untrained: clean")
+"""The axis that holds checkpoints elsewhere: what the games of one job are games of."""
+
+_BATCH = 100
+
+
+@dataclasses.dataclass(frozen=True)
+class Memorised:
+    """What a trained network says of its N training images.
+
+    answers (N,): predicted class; given (N,): the label it was told; true (N,); flipped (N,) bool; output (N,): its score
+    v(N) of the given label, log-odds.
+    """
+
+    answers: torch.Tensor
+    given: torch.Tensor
+    true: torch.Tensor
+    flipped: torch.Tensor
+    output: torch.Tensor
+
+    def accuracy(self, where: torch.Tensor, labels: torch.Tensor) -> float:
+        """Share of the images ``where`` (N,) bool that are answered by ``labels``; NaN for none."""
+        return float((self.answers == labels)[where].double().mean())
+
+
+class MemorisedJob(Job):
+    """The last checkpoint's answers on all the images it was trained on."""
+
+    kind: ClassVar[str] = "memorised"
+    version: ClassVar[int] = 1
+    code: ClassVar[tuple[str, ...]] = ("utils.extract", "utils.jobs.mislabelled")
+    train: TrainJob
+    device: str = "cpu"
+
+    def compute(self, folder: Path) -> None:
+        run: train.Run = ensure(self.train)
+        data = datasets.load(run.config.dataset, "train", run.config.n_train)
+        given, flipped = train.given_labels(run.config)
+        device = runtime.device(self.device)
+        model = run.model(run.steps[-1]).to(device)
+        with torch.inference_mode():
+            logits = torch.cat([model(part.to(device)).cpu() for part in data.images.split(_BATCH)])
+        io.save_arrays(folder / "memorised.safetensors", {
+            "answers": logits.argmax(1), "given": given, "true": data.labels, "flipped": flipped,
+            "output": extract.score_of(logits, given)})
+
+    def load(self, folder: Path) -> Memorised:
+        return Memorised(**io.load_arrays(folder / "memorised.safetensors"))
+
+
+@dataclasses.dataclass(frozen=True)
+class Mislabelled:
+    """v (G, P, 2^n) of P pairs in the groups of ``GROUPS`` (the first ``G``), and what was paired.
+
+    Rows beyond the pairs that were found are games of nothing (v = 0) with kept (P,) False: they add to no sum. one, other
+    (P,): positions of the mislabelled and of the clean image; steps: 0 … G-1; saturated, noise_floor (G,); size (2, P):
+    what was matched.
+    """
+
+    v: torch.Tensor
+    steps: torch.Tensor
+    saturated: torch.Tensor
+    noise_floor: torch.Tensor
+    kept: torch.Tensor
+    one: torch.Tensor
+    other: torch.Tensor
+    size: torch.Tensor
+
+
+class MislabelledJob(Job):
+    """Games of memorised mislabelled images, of clean ones matched to them, and of their controls.
+
+    Pairs agree in the given class and in a bin of ``match``: |v(N)| (output) or |v(N) - v(∅)| (effect), the score of the
+    given label. Both images are ones that the trained network answers as it was told. ``pca``: players are that job's
+    feature components in place of patches.
+    """
+
+    kind: ClassVar[str] = "mislabelled"
+    version: ClassVar[int] = 1
+    code: ClassVar[tuple[str, ...]] = ("utils.extract", "utils.players", "utils.models.tail", "utils.metrics.matching",
+                                       "utils.jobs.mislabelled")
+    sample: GamesJob
+    memorised: MemorisedJob
+    bins: int = Field(ge=1)
+    match: Literal["output", "effect"] = "output"
+    groups: int = Field(len(GROUPS), ge=2, le=len(GROUPS))
+    pca: PCAJob | None = None
+
+    def compute(self, folder: Path) -> None:
+        run: train.Run = ensure(self.sample.train)
+        known: Memorised = ensure(self.memorised)
+        explained = _Explained(self, run)
+        right = known.answers == known.given
+        able = right & torch.tensor([explained.can_play(i) if ok else False for i, ok in enumerate(right.tolist())])
+        size = known.output.abs()
+        if self.match == "effect":
+            size = (known.output - explained.empty(able.nonzero().flatten(), known.given)).abs()
+        count = self.sample.images
+        pairs = matched_pairs(size, known.given, able & known.flipped, able & ~known.flipped, self.bins, count)
+        one, other = (torch.tensor([pair[k] for pair in pairs], dtype=torch.int64) for k in (0, 1))
+        loose = _unmatched(one, known.given, able & ~known.flipped)
+        told, true = known.given[one], known.true[one]
+        cases = ((-1, one, told), (-1, other, told), (-1, loose, told), (-1, one, true), (0, one, told), (0, other, told))
+        games, floors = zip(*(explained.games(*case) for case in cases[:self.groups]), strict=True)
+        v = torch.stack([_padded(game, count) for game in games])
+        io.save_arrays(folder / "games.safetensors", {
+            "v": v, "steps": torch.arange(len(v)), "saturated": (v.abs() > extract.SATURATED).double().mean((1, 2)),
+            "noise_floor": torch.tensor(floors, dtype=torch.float64), "kept": torch.arange(count) < len(pairs),
+            "one": _padded(one, count), "other": _padded(other, count),
+            "size": torch.stack([_padded(size[one], count), _padded(size[other], count)])})
+
+    def load(self, folder: Path) -> Mislabelled:
+        return Mislabelled(**io.load_arrays(folder / "games.safetensors"))
+
+
+def _padded(rows: torch.Tensor, count: int) -> torch.Tensor:
+    return torch.cat([rows, rows.new_zeros(count - len(rows), *rows.shape[1:])])
+
+
+def _unmatched(one: torch.Tensor, label: torch.Tensor, control: torch.Tensor) -> torch.Tensor:
+    """For each of the images ``one`` the next clean image of its class, whatever its output."""
+    queues = {c: (control & (label == c)).nonzero().flatten().tolist() for c in set(label[one].tolist())}
+    return torch.tensor([queues[int(label[i])].pop(0) for i in one], dtype=torch.int64)
+
+
+class _Explained:
+    """The training images of a run as players, of patches or of feature components, and their scores."""
+
+    def __init__(self, job: MislabelledJob, run: train.Run) -> None:
+        self.job, self.run = job, run
+        self.data = datasets.load(run.config.dataset, "train", run.config.n_train)
+        self.mean = datasets.load(run.config.dataset, "train").mean
+        self.how = PatchDraw(**job.sample.how.model_dump())
+        self.device = runtime.device(job.sample.device)
+
+    def can_play(self, i: int) -> bool:
+        return self.job.pca is not None or int(self.how.candidates(self.data.images[i]).sum()) >= self.job.sample.n
+
+    def network(self, checkpoint: int) -> nn.Module:
+        return self.run.model(self.run.steps[checkpoint]).to(self.device)
+
+    def players(self, model: nn.Module, images: torch.Tensor) -> tuple[nn.Module, list[Players]]:
+        """What is scored, and the players of the images at positions ``images``."""
+        if self.job.pca is None:
+            data, job = self.data, self.job.sample
+            return model, [patch_players(data.images[i], f"{data.name}/train/{int(data.ids[i])}", job.n,
+                                         baseline=job.baseline, mean=self.mean, how=self.how) for i in images.tolist()]
+        components: Components = ensure(self.job.pca)
+        x = torch.cat([self.data.images[images], self.mean[None]]).to(self.device)
+        with torch.inference_mode():
+            found = torch.cat([features(model, self.job.pca.layer, part)[0].cpu() for part in x.split(_BATCH)]).clone()
+        return tail(model, self.job.pca.layer), [FeatureComponents(f, found[-1], components) for f in found[:-1]]
+
+    def games(self, checkpoint: int, images: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, float]:
+        """Scores (P, 2^n) at a checkpoint, and the noise floor of the first image."""
+        if not len(images):
+            return torch.zeros(0, 1 << self.job.sample.n, dtype=torch.float64), 0.0
+        model, players = self.players(self.network(checkpoint), images)
+        v = extract.scores(model, players, labels, device=self.device).cpu()
+        return v, extract.noise_floor(model, players[0].to(self.device), int(labels[0]))
+
+    def empty(self, images: torch.Tensor, given: torch.Tensor) -> torch.Tensor:
+        """v(∅) (N,) of the given labels at the last checkpoint, 0 where an image is not among ``images``."""
+        found = torch.zeros(len(self.data), dtype=torch.float64)
+        model, players = self.players(self.network(-1), images)
+        nobody = torch.zeros(1, dtype=torch.int64, device=self.device)
+        for start in range(0, len(images), _BATCH):
+            some = images[start:start + _BATCH]
+            masked = torch.cat([p.to(self.device).masked(nobody) for p in players[start:start + _BATCH]])
+            with torch.inference_mode():
+                found[some] = extract.score_of(model(masked.float()).cpu(), given[some])
+        return found
+
+
+def noisy_systems(p: NoisyLabels) -> list[System]:
+    """The systems that ``p`` names, trained on labels of which a share is wrong.
+
+    Their losses are measured seldom: nothing here is judged by them, and it would cost a third of the training.
+    """
+    changed = {"label_noise": p.label_noise, "loss_every_ratio": 1.5}
+    return [dataclasses.replace(system, jobs=tuple(TrainJob.of(train.TrainConfig(**{**job.config.model_dump(), **changed}))
+                                                   for job in system.jobs)) for system in systems(p)]
+
+
+def memorised(p: NoisyLabels, system: System) -> list[Memorised]:
+    """What each seed's network says of its training images."""
+    return ensure_all(_memorised_jobs(p, system), f"answers of {system.name}")
+
+
+def _memorised_jobs(p: NoisyLabels, system: System) -> list[MemorisedJob]:
+    return [MemorisedJob(train=job, device=str(runtime.device(p.device))) for job in system.jobs]
+
+
+@dataclasses.dataclass(frozen=True)
+class Noisy:
+    """Games of one system in the groups of ``GROUPS`` and their interactions, with what was paired per seed."""
+
+    main: Extracted
+    pairs: list[Mislabelled]
+    others: dict[str, Extracted]
+
+    @property
+    def splits(self) -> list[Extracted]:
+        return [self.main, *self.others.values()]
+
+
+def noisy(p: NoisyLabels, system: System, components: bool = False) -> Noisy:
+    """All that a row needs of one system: games between patches, or between feature components.
+
+    others: the other order weights (all groups); a second draw of patches and pairs matched on |v(N) - v(∅)| (the two
+    groups that are compared), where players are patches.
+    """
+    device = str(runtime.device(p.device))
+    known = _memorised_jobs(p, system)
+    pca = [PCAJob(train=job, layer=p.layers[job.config.model], images=p.pca_images, r=p.n_players, device=device)
+           if components else None for job in system.jobs]
+
+    def jobs(draw: int = 0, **rest: object) -> list[MislabelledJob]:
+        return [MislabelledJob(sample=GamesJob.of(job, p.images, p.n_players, draw, device), memorised=one, pca=parts,
+                               bins=p.bins, **rest) for job, one, parts in zip(system.jobs, known, pca, strict=True)]
+
+    name = f"mislabelled images, {system.name}"
+    others = {f"order weight {w:+g}": split_games(p, name, jobs(), order_weight=w) for w in p.order_weights[1:]}
+    if not components:
+        others["pairs matched on |v(N) - v(empty)|"] = split_games(p, name, jobs(match="effect", groups=2))
+        if p.second_draw:
+            others["second draw of players"] = split_games(p, name, jobs(1, groups=2))
+    return Noisy(split_games(p, name, jobs()), ensure_all(jobs(), f"scores of {name}"), others)
+
+
+def noisy_scope(p: NoisyLabels, system: System, components: bool = False) -> str:
+    """For what a verdict speaks, with the noise and the pairs."""
+    layer = p.layers[system.jobs[0].config.model]
+    players = f"; players: {p.n_players} principal components of {layer}" if components else ""
+    return f"{scope(p, system)}; {p.label_noise:.0%} of the training labels wrong; pairs of one class and |v(N)|{players}"

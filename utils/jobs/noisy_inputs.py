@@ -1,0 +1,111 @@
+"""Scores of noisy copies of images, and of clean scores with noise of the same size added: the games of a stability test."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+import torch
+from pydantic import Field
+from torch import nn
+
+from .. import extract, io, runtime
+from ..players import ImagePatches, Players
+from ..probes import LayerClassifier
+from .base import Job, ensure
+from .probed import OUTPUT, ProbesJob
+from .runs import Games, GamesJob
+
+__all__ = ["NoisyInputsJob", "OutputNoiseJob", "noisy_players", "output_noise"]
+
+
+def noisy_players(players: list[Players], noise: float, generator: torch.Generator) -> list[ImagePatches]:
+    """Copies of image players whose images carry Gaussian noise on every pixel; the baseline stays as it is.
+
+    The values of a noisy image may leave [0, 1]: clipping would make the noise depend on the pixel.
+    """
+    if not all(isinstance(one, ImagePatches) for one in players):
+        raise ValueError("noise is put on images: the players must be image patches")
+    return [ImagePatches(one.image + noise * torch.randn(one.image.shape, generator=generator), one.owner, one.baseline,
+                         one.n) for one in players]
+
+
+class NoisyInputsJob(Job):
+    """v of the images of ``games`` without noise and under ``draws`` draws of it, at the last checkpoint.
+
+    The first axis of v counts, layer after layer (those of ``probes``, then the output), the clean image and the draws:
+    (L (1 + draws), X, 2^n). Every layer sees the same noise.
+    """
+
+    kind: ClassVar[str] = "noisy_inputs"
+    version: ClassVar[int] = 1
+    code: ClassVar[tuple[str, ...]] = ("utils.extract", "utils.players", "utils.probes", "utils.jobs.runs",
+                                       "utils.jobs.probed", "utils.jobs.noisy_inputs")
+    games: GamesJob
+    probes: ProbesJob | None = None
+    noise: float = Field(gt=0)
+    draws: int = Field(ge=2)
+    seed: int = 0
+
+    def compute(self, folder: Path) -> None:
+        run = ensure(self.games.train)
+        players, labels, ids = self.games.players()
+        device = runtime.device(self.games.device)
+        model = run.model(run.steps[-1]).to(device)
+        readouts = {name: probe.to(device) for name, probe in ensure(self.probes).modules.items()} if self.probes else {}
+        readouts[OUTPUT] = nn.Identity()
+        generator = torch.Generator().manual_seed(self.seed)
+        found: dict[str, list[torch.Tensor]] = {layer: [] for layer in readouts}
+        for draw in runtime.progress(range(1 + self.draws), desc=f"scoring noisy images, {run.config.model}", unit="draw"):
+            inputs = noisy_players(players, self.noise, generator) if draw else players
+            scored = extract.scores(model, inputs, labels, score=self.games.score, layers=readouts, rows=self.games.rows,
+                                    device=device)
+            for layer in readouts:
+                found[layer].append(scored[layer].cpu())
+        floors = [extract.noise_floor(LayerClassifier(model, layer, probe), players[0].to(device), int(labels[0]),
+                                      score=self.games.score) for layer, probe in readouts.items()]
+        _save(folder, torch.stack([v for layer in readouts for v in found[layer]]), labels, ids,
+              torch.tensor(floors, dtype=torch.float64).repeat_interleave(1 + self.draws))
+
+    def load(self, folder: Path) -> Games:
+        return Games(**io.load_arrays(folder / "games.safetensors"))
+
+
+def output_noise(v: torch.Tensor, seed: int) -> torch.Tensor:
+    """The null of a stability test: v (1 + E, X, 2^n) of clean and noisy images → clean scores plus independent noise.
+
+    Each game keeps its clean scores (index 0) and gets, in place of every noisy copy, independent Gaussian noise on each
+    mask whose variance is the mean over masks of what the E copies show. ValueError for fewer than 2 copies.
+    """
+    if len(v) < 3:
+        raise ValueError(f"the variance of the scores needs at least 2 noisy copies, got {len(v) - 1}")
+    size = v[1:].var(0).mean(-1, keepdim=True).sqrt()
+    generator = torch.Generator().manual_seed(seed)
+    result = v[:1] + size * torch.randn(v.shape, generator=generator, dtype=torch.float64)
+    result[0] = v[0]
+    return result
+
+
+class OutputNoiseJob(Job):
+    """:func:`output_noise` of every layer of ``games``: the same shape, to be split as the noisy games are."""
+
+    kind: ClassVar[str] = "output_noise"
+    version: ClassVar[int] = 1
+    code: ClassVar[tuple[str, ...]] = ("utils.jobs.noisy_inputs",)
+    games: NoisyInputsJob
+    seed: int = 0
+
+    def compute(self, folder: Path) -> None:
+        found = ensure(self.games)
+        layers = found.v.split(1 + self.games.draws)
+        v = torch.cat([output_noise(v, 1000 * self.seed + layer) for layer, v in enumerate(layers)])
+        _save(folder, v, found.labels, found.ids, found.noise_floor)
+
+    def load(self, folder: Path) -> Games:
+        return Games(**io.load_arrays(folder / "games.safetensors"))
+
+
+def _save(folder: Path, v: torch.Tensor, labels: torch.Tensor, ids: torch.Tensor, floor: torch.Tensor) -> None:
+    io.save_arrays(folder / "games.safetensors", {
+        "v": v, "steps": torch.arange(len(v)), "labels": labels, "ids": ids,
+        "saturated": (v.abs() > extract.SATURATED).double().mean((1, 2)), "noise_floor": floor})

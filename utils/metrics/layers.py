@@ -1,0 +1,159 @@
+"""What a layer shares with the final layer, what it will forget, what it has yet to learn (Cheng et al. 2024, Sec. 3.2.2).
+
+All functions take one kind of interaction (AND or OR) of one layer ``own`` and of the final layer ``target``, (..., X, 2^n)
+with X the axis of the samples, each already divided by its layer's mean output (:func:`normalised`), and the masks of what
+is salient in either. Order 0 takes no part.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+import torch
+from scipy import stats
+
+from .. import lattice
+from ..interactions import Interactions
+from .dynamics import halves
+
+__all__ = ["Change", "by_order", "change", "completeness", "depth_correlation", "depth_slope", "low_minus_high",
+           "normalised", "peak_heights", "redundancy", "shared", "similarity"]
+
+
+def normalised(found: Interactions, v: torch.Tensor) -> Interactions:
+    """Interactions divided by E_x |v(N) - v(∅)| of their layer (Cheng et al. 2024, footnote 8): (..., X, 2^n), same shape.
+
+    v: the games they were split from. NaN where a layer answers the same to every whole and masked sample.
+    """
+    scale = (v[..., -1] - v[..., 0]).abs().mean(-1)[..., None, None]
+    scale = torch.where(scale > 0, scale, torch.nan)
+    conj, disj = found.and_ / scale, found.or_ / scale
+    disj[..., 0] = 0.0  # there is no empty OR interaction, of no layer
+    return Interactions(conj, disj, found.meta)
+
+
+def by_order(values: torch.Tensor) -> torch.Tensor:
+    """Sums over the subsets of each order: (..., 2^n) → (..., n) for orders 1..n."""
+    n = lattice.players_of(values.shape[-1])
+    column = lattice.order(n, values.device)[1:] - 1
+    return values.new_zeros(*values.shape[:-1], n).index_add_(-1, column, values[..., 1:])
+
+
+def shared(own: torch.Tensor, target: torch.Tensor, own_salient: torch.Tensor, target_salient: torch.Tensor) -> torch.Tensor:
+    """The part of an interaction that both layers encode: sign x the lesser magnitude if the signs agree, else 0.
+
+    Zeroed where the interaction is not salient in both layers. The paper does not say so, and without it its decomposition
+    all = overlap + forget (Eq. 8) is false: a term salient in one layer only would be subtracted in "forget" by what
+    "overlap" never counted.
+    """
+    agree = own * target > 0
+    both = own_salient & target_salient
+    return torch.where(agree & both, own.sign() * torch.minimum(own.abs(), target.abs()), 0 * own * target)  # NaN stays
+
+
+@dataclasses.dataclass(frozen=True)
+class Change:
+    """Strength per order, each (..., X, n): all of the own layer and of the final one, and their decomposition (Eqs. 6-7).
+
+    own = overlap + forget, target = overlap + new (Eq. 8), exactly.
+    """
+
+    own: torch.Tensor
+    target: torch.Tensor
+    overlap: torch.Tensor
+    forget: torch.Tensor
+    new: torch.Tensor
+
+
+def change(own: torch.Tensor, target: torch.Tensor, own_salient: torch.Tensor, target_salient: torch.Tensor) -> Change:
+    """The decomposition of a layer's and the final layer's salient strength, per order (Eqs. 6-7)."""
+    common = shared(own, target, own_salient, target_salient)
+    return Change(own=by_order(own.abs() * own_salient), target=by_order(target.abs() * target_salient),
+                  overlap=by_order(common.abs()), forget=by_order((own - common).abs() * own_salient),
+                  new=by_order((target - common).abs() * target_salient))
+
+
+def _ratio(part: torch.Tensor, whole: torch.Tensor, per_sample: bool) -> torch.Tensor:
+    """Over the sample axis (last): ratio of sums, or the mean of the samples' own ratios; NaN where the whole is 0."""
+    if per_sample:
+        return torch.where(whole > 0, part / whole, torch.nan).nanmean(-1)
+    total = whole.sum(-1)
+    return torch.where(total > 0, part.sum(-1) / total, torch.nan)
+
+
+def completeness(overlap: torch.Tensor, target: torch.Tensor, per_sample: bool = False) -> torch.Tensor:
+    """overlap / all of the final layer, (..., X) → (...): the share of the target interactions that a layer has.
+
+    A ratio of sums over samples, or the mean of ratios (``per_sample``; a sample without target interactions is left out).
+    NaN where no sample has any.
+    """
+    return _ratio(overlap, target, per_sample)
+
+
+def redundancy(forget: torch.Tensor, target: torch.Tensor, per_sample: bool = False) -> torch.Tensor:
+    """forget / all of the *final* layer, (..., X) → (...), as :func:`completeness`; it may exceed 1."""
+    return _ratio(forget, target, per_sample)
+
+
+def low_minus_high(strength: torch.Tensor, per_subset: bool = False, first: int = 1) -> torch.Tensor:
+    """Strength of orders first ≤ m < n/2 minus that of orders m > n/2: (..., n) → (...); the middle order takes no part.
+
+    per_subset: each order divided by its number of sets C(n, m) first, because sums favour orders that have many.
+    """
+    n = strength.shape[-1]
+    if per_subset:
+        strength = strength / strength.new_tensor([math.comb(n, m) for m in range(1, n + 1)])
+    low = [m - 1 for m in range(first, n + 1) if 2 * m < n]
+    high = [m - 1 for m in range(1, n + 1) if 2 * m > n]
+    return strength[..., low].sum(-1) - strength[..., high].sum(-1)
+
+
+def similarity(one: torch.Tensor, other: torch.Tensor, one_salient: torch.Tensor,
+               other_salient: torch.Tensor) -> torch.Tensor:
+    """Weighted Jaccard of the salient interactions of two layers: (..., X, 2^n) → (...), sums over samples; ours.
+
+    Σ |shared| / Σ max(|one|, |other|), each counted where salient: 1 for equal layers, 0 where they share nothing, NaN where
+    neither has any salient interaction.
+    """
+    common = shared(one, other, one_salient, other_salient).abs()[..., 1:].sum((-1, -2))
+    either = torch.maximum(one.abs() * one_salient, other.abs() * other_salient)[..., 1:].sum((-1, -2))
+    return torch.where(either > 0, common / either, torch.nan)
+
+
+def depth_slope(values: np.ndarray) -> float:
+    """Least-squares slope of values (layers,) over the depth, 0 at the first layer and 1 at the last; NaN below 2 layers."""
+    if len(values) < 2 or not np.isfinite(values).all():
+        return float("nan")
+    return float(np.polyfit(np.linspace(0, 1, len(values)), values, 1)[0])
+
+
+def depth_correlation(values: np.ndarray) -> float:
+    """Spearman's rank correlation of values (layers,) with the layer; NaN below 3 layers or where all values are equal."""
+    if len(values) < 3 or not np.isfinite(values).all() or np.ptp(values) == 0:
+        return float("nan")
+    return float(stats.spearmanr(np.arange(len(values)), values).statistic)
+
+
+def peak_heights(forget: torch.Tensor, whole: torch.Tensor) -> tuple[float, float, tuple[int, ...]]:
+    """Redundancy at its peak layer minus at the first and at the last layer, and the peak that each half chose.
+
+    forget, whole (layers, X), X samples; redundancy is the ratio of their sums. The peak, among the inner layers, is chosen
+    on one half of the samples and judged on the other, and vice versa; the two results are averaged. NaN below 3 layers,
+    below 2 samples, or where a half has nothing to divide by.
+    """
+    layers, samples = forget.shape
+    if layers < 3 or samples < 2:
+        return float("nan"), float("nan"), ()
+    above_first, above_last, peaks = [], [], []
+    one, other = halves(samples)
+    for choose, judge in ((one, other), (other, one)):
+        chosen, judged = (redundancy(forget[:, part], whole[:, part]) for part in (choose, judge))
+        if not bool(torch.isfinite(chosen).all() and torch.isfinite(judged).all()):
+            return float("nan"), float("nan"), ()
+        peak = 1 + int(chosen[1:-1].argmax())
+        above_first.append(float(judged[peak] - judged[0]))
+        above_last.append(float(judged[peak] - judged[-1]))
+        peaks.append(peak)
+    return sum(above_first) / 2, sum(above_last) / 2, tuple(peaks)

@@ -1,0 +1,263 @@
+"""M1 to M6: principal feature components as players; how few components and interactions are needed.
+
+Each ``*_case`` gives the judge's keyword arguments of one row on one system: one value per seed, its premises, the variants
+that must agree and those that are reported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from ..claims import Part, Premise
+from ..interactions import Interactions
+from ..jobs.components import Analysis
+from ..jobs.study import Extracted
+from ..metrics import faithfulness, sparsity
+from ..params import FiveGroups
+from . import two_phase
+from .sparsity import identity_errors, match_table
+
+__all__ = ["JUDGED_ALPHA", "accuracy_case", "accuracy_table", "basis", "certified", "crossing_case", "crossing_table",
+           "eigen_table", "fit_case", "fit_tables", "matching_case", "matching_table", "remainder_table", "scope_of",
+           "sparsity_case", "sparsity_table", "variance_case"]
+
+FIRST, LAST = 0, -1
+JUDGED_ALPHA = 60
+_LEAST_SCORE = 0.1
+_ENOUGH_IMAGES = 1000
+
+
+def scope_of(p: FiveGroups, a: Analysis) -> str:
+    """For what a verdict speaks: networks, training, and what the players are."""
+    config, seeds = a.system.jobs[0].config, ", ".join(map(str, p.seeds))
+    return (f"{len(p.seeds)} networks {a.system.name} (seeds {seeds}) trained for {config.steps} steps of plain SGD (lr "
+            f"{config.lr:g}, batch {config.batch}) on {config.n_train} images of {p.dataset}; {p.images} training images; "
+            f"players: {p.n_players} principal components of layer {a.layer} (PCA over {p.pca_images} training images x "
+            f"{p.checkpoints} checkpoints), masked by those of the mean image; kappa {p.kappa:g}")
+
+
+def basis(p: FiveGroups, a: Analysis, *used: Extracted) -> dict[str, Any]:
+    """Seeds, scope, test accuracies, and the largest share of uncertified games in what the row uses (default: main)."""
+    games = {str(k): (e, None) for k, e in enumerate(used)}
+    return {"seeds": p.seeds, "scope": scope_of(p, a), "accuracy": [run.test_accuracy for run in a.runs],
+            "uncertified": two_phase.uncertified(used[0] if used else a.main, games)}
+
+
+def certified(parts: Callable[[bool], list[Part]]) -> dict[str, Any]:
+    """The parts, and the variant in which uncertified games are dropped; ``parts`` takes that choice."""
+    return {"parts": parts(False), "variants": {"uncertified games dropped": parts(True)}}
+
+
+def _mean(e: Extracted, values: torch.Tensor, certified_only: bool = False, at: int = LAST) -> np.ndarray:
+    """Mean over images of ``values`` (R, C, X) at one checkpoint, NaN left out: one number per seed (R,)."""
+    keep = ~values[:, at].isnan() & (e.converged[:, at] if certified_only else True)
+    chosen = torch.where(keep, values[:, at].double(), 0.0)
+    return (chosen.sum(-1) / keep.sum(-1)).numpy()
+
+
+# M1 --------------------------------------------------------------------------------------------------------------------
+
+
+def matching_case(p: FiveGroups, a: Analysis) -> dict[str, Any]:
+    """M1: errors of the reconstruction before and after training; what the dropped remainder ε changes is a control."""
+    found = identity_errors(a.exact, a.ends)
+    control = {"the remainder, by step": remainder_table(a).to_dict("list"),
+               "largest duality error": float(found.pop("duality").max())}
+    return {"errors": found, "scope": scope_of(p, a), "control": control}
+
+
+def matching_table(p: FiveGroups, a: Analysis) -> pd.DataFrame:
+    """Score against model on masks of one image, with and without noise terms; and g(f_N) against g(f) of all images."""
+    masks = match_table(p, a.ends)
+    whole = torch.stack([g.whole[LAST] for g in a.games]).flatten()
+    rest = pd.DataFrame({"split": "left-out remainder: $g(f_N)$ against $g(f)$", "score": whole.numpy(),
+                         "model": a.main.v[:, LAST, :, -1].flatten().numpy()})
+    return pd.concat([masks.assign(what="masked features of one image"), rest.assign(what="images, all seeds")],
+                     ignore_index=True)
+
+
+def remainder_table(a: Analysis) -> pd.DataFrame:
+    """What dropping ε changes, by training step: mean |g(f) - g(f_N)| and mean |g(f)| over images and seeds."""
+    whole = torch.stack([g.whole for g in a.games])
+    off = (whole - a.main.v[..., -1]).abs()
+    return pd.DataFrame({"step": a.main.steps, "mean |g(f) - g(f_N)|": off.mean((0, 2)).numpy(),
+                         "mean |g(f)|": whole.abs().mean((0, 2)).numpy()})
+
+
+# M2 and M3 -------------------------------------------------------------------------------------------------------------
+
+
+def variance_case(p: FiveGroups, a: Analysis) -> dict[str, Any]:
+    """M2, per seed: share of the pooled variance in the first r components."""
+    r = p.n_players
+    ratios = [float(c.eigenvalues[r - 1] / c.eigenvalues[r]) if len(c.eigenvalues) > r else None for c in a.pca]
+    ten = Premise("ten components", r == 10, f"the claim speaks of 10 components, n_players is {r}")
+    control = {"share before training (N0)": [c.share for c in a.start], "components": r,
+               "eigenvalue r over eigenvalue r+1": ratios, "numbers in a feature": int(a.pca[0].mean.numel())}
+    share = Part("variance_share", [c.share for c in a.pca])
+    return {"parts": [share], "premises": [ten], "control": control, **basis(p, a)}
+
+
+def eigen_table(a: Analysis) -> pd.DataFrame:
+    """Eigenvalues over the total variance, descending: mean and range over seeds, pooled over training and untrained."""
+    pieces = []
+    for label, found in (("pooled over training", a.pca), ("untrained", a.start)):
+        count = min(len(c.eigenvalues) for c in found)
+        values = np.array([(c.eigenvalues[:count] / c.total).numpy() for c in found])
+        pieces.append(pd.DataFrame({"system": a.system.name, "features": label, "rank": range(1, count + 1),
+                                    "share": values.mean(0), "low": values.min(0), "high": values.max(0)}))
+    return pd.concat(pieces, ignore_index=True)
+
+
+def accuracy_case(p: FiveGroups, a: Analysis) -> dict[str, Any]:
+    """M3, per seed: test accuracy with r components minus with the whole feature, after training."""
+    difference = [float(x.components[LAST] - x.whole[LAST]) for x in a.accuracy]
+    count = a.accuracy[0].images
+    enough = Premise("test images", count >= _ENOUGH_IMAGES, f"{count} test images, at least {_ENOUGH_IMAGES} are needed")
+    ten = Premise("ten components", p.n_players == 10, f"the claim speaks of 10 components, n_players is {p.n_players}")
+    control = {f"{name}, {state}": [float(getattr(x, field)[k]) for x in a.accuracy]
+               for name, field in (("whole feature", "whole"), ("components", "components"), ("random directions", "random"))
+               for state, k in (("untrained (N0)", FIRST), ("trained", LAST))}
+    return {"parts": [Part("not_lower", difference), Part("not_higher", difference)], "premises": [enough, ten],
+            "control": {"test images": count, **control}, **basis(p, a)}
+
+
+def accuracy_table(a: Analysis) -> pd.DataFrame:
+    """Table 1's columns: accuracy with the whole feature, its components, random directions; mean and range over seeds."""
+    pieces = []
+    for state, k in (("untrained", FIRST), ("trained", LAST)):
+        for label, field in (("whole feature", "whole"), ("principal components", "components"),
+                             ("random directions", "random")):
+            values = [float(getattr(x, field)[k]) for x in a.accuracy]
+            pieces.append({"system": a.system.name, "network": state, "using": label, "accuracy": np.mean(values),
+                           "low": min(values), "high": max(values)})
+    return pd.DataFrame(pieces)
+
+
+# M4 --------------------------------------------------------------------------------------------------------------------
+
+
+def sparsity_case(p: FiveGroups, a: Analysis) -> dict[str, Any]:
+    """M4, per seed: fraction of interactions with 90 % of the strength, components minus as many raw patches."""
+    def fraction(e: Extracted, only: bool = False, at: int = LAST) -> np.ndarray:
+        return _mean(e, sparsity.mass_fraction(e.merged), only, at)
+
+    def parts(only: bool, raw: Extracted = a.raw) -> list[Part]:
+        return [Part("mass90_difference", fraction(a.ends, only) - fraction(raw, only))]
+
+    patches = f"{p.paper_patches} patches out of all 4x4 cells, the paper's comparison"
+    control = {"components": fraction(a.ends), f"{p.n_players} raw patches": fraction(a.raw), patches: fraction(a.paper),
+               "before training (N0), components minus patches": fraction(a.ends, at=FIRST) - fraction(a.raw, at=FIRST)}
+    return {**certified(parts), "reported": {name: parts(False, e) for name, e in a.draws.items()},
+            "control": {name: value.tolist() for name, value in control.items()}, **basis(p, a, a.main, a.raw)}
+
+
+def sparsity_table(a: Analysis, points: int = 120) -> pd.DataFrame:
+    """Relative strength at each rank (Fig. 3), over all 2^(n+1) interactions of its kind: mean over images and seeds."""
+    cases = {"feature components": a.ends, "raw patches, as many": a.raw, "raw patches as in the paper": a.paper}
+    pieces = []
+    for label, e in cases.items():
+        curve = sparsity.ranked(e.merged[:, LAST]).mean(1)
+        ranks = np.unique(np.geomspace(1, curve.shape[-1], points).round().astype(int))
+        part = curve[:, ranks - 1]
+        pieces.append(pd.DataFrame({"system": a.system.name, "players": label, "rank": ranks, "low": part.amin(0).numpy(),
+                                    "strength": part.mean(0).numpy(), "high": part.amax(0).numpy()}))
+    return pd.concat(pieces, ignore_index=True)
+
+
+# M5 --------------------------------------------------------------------------------------------------------------------
+
+
+def _crossings(found: Interactions, v: torch.Tensor, order: torch.Tensor | None = None) -> tuple[torch.Tensor, torch.Tensor]:
+    """First and last crossing of games (..., 2^n), NaN where |g(f_N)| is below 0.1."""
+    whole = v[..., -1]
+    pair = faithfulness.crossings(faithfulness.matching_error(found, v, order), whole, found.n)
+    first, last = (torch.where(whole.abs() >= _LEAST_SCORE, x, torch.nan) for x in pair)
+    return first, last
+
+
+def _crossing_parts(e: Extracted, only: bool = False, at: int = LAST) -> list[Part]:
+    pair = _crossings(e.merged, e.v)
+    return [Part(name, _mean(e, x, only, at)) for name, x in zip(("first_crossing", "last_crossing"), pair, strict=True)]
+
+
+def _random_order(found: Interactions, seed: int = 0) -> torch.Tensor:
+    shape = (*found.and_.shape[:-1], 2 * (found.and_.shape[-1] - 1))
+    return torch.rand(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64).argsort(-1)
+
+
+def crossing_case(p: FiveGroups, a: Analysis) -> dict[str, Any]:
+    """M5, per seed: share of interactions needed to come within 10 % of g(f_N), at first and for good."""
+    merged = a.ends.merged
+    random = _crossings(merged, a.ends.v, _random_order(merged))
+    trained = _crossings(merged, a.ends.v)
+    control = {f"{label}: {part.name}": part.values.tolist()
+               for label, e, at in (("untrained (N0)", a.ends, FIRST), ("independent noise (N2)", a.noise, LAST))
+               for part in _crossing_parts(e, at=at)}
+    control |= {f"interactions in random order: {name}": _mean(a.ends, x).tolist()
+                for name, x in zip(("first_crossing", "last_crossing"), random, strict=True)}
+    control |= {"share of images left out, |g| < 0.1": float(trained[0][:, LAST].isnan().double().mean()),
+                "share of images whose error does not stay within 10 %": float((trained[1][:, LAST] == 1).double().mean())}
+    reported = {name: _crossing_parts(e) for name, e in a.others.items()} | {"no noise terms": _crossing_parts(a.exact)}
+    return {**certified(lambda only: _crossing_parts(a.ends, only)), "reported": reported, "control": control,
+            **basis(p, a, a.main, a.noise)}
+
+
+def crossing_table(a: Analysis, points: int = 100) -> pd.DataFrame:
+    """Matching error against α (Fig. 4), in units of the mean |g(f_N)|: mean over images, range over seeds."""
+    merged = a.ends.merged
+    least = [float(torch.tensor(part.values).nanmean()) for part in _crossing_parts(a.ends)]
+    panel = f"{a.system.name}: $\\hat\\alpha/2^{{r+1}}$ = {least[0]:.1%} (for good: {least[1]:.1%})"
+    cases = {"trained": (a.ends, LAST, None), "untrained": (a.ends, FIRST, None), "iid noise": (a.noise, LAST, None),
+             "random order": (a.ends, LAST, _random_order(merged))}
+    pieces = []
+    for label, (e, at, order) in cases.items():
+        error = faithfulness.matching_error(e.merged, e.v, order)[:, at].mean(1)
+        curve = error / e.v[:, at, :, -1].abs().mean(-1, keepdim=True)
+        alphas = np.unique(np.geomspace(1, curve.shape[-1] - 1, points).round().astype(int))
+        part = curve[:, alphas]
+        pieces.append(pd.DataFrame({"panel": panel, "games": label, "alpha": alphas, "error": part.mean(0).numpy(),
+                                    "low": part.amin(0).numpy(), "high": part.amax(0).numpy()}))
+    return pd.concat(pieces, ignore_index=True)
+
+
+# M6 --------------------------------------------------------------------------------------------------------------------
+
+
+def _fit_parts(e: Extracted, only: bool = False, at: int = LAST, alpha: int = JUDGED_ALPHA) -> list[Part]:
+    return [Part("relative_error", _mean(e, faithfulness.top_model_error(e.merged, e.v, alpha), only, at))]
+
+
+def fit_case(p: FiveGroups, a: Analysis) -> dict[str, Any]:
+    """M6, per seed: error of the model of the 60 strongest interactions over all masks, in deviations of the output."""
+    possible = 2 ** (p.n_players + 1)
+    few = Premise("60 is few", possible >= 10 * JUDGED_ALPHA,
+                  f"60 of {possible} interactions are not few: 9 or more players are needed, n_players is {p.n_players}")
+    control = {f"{alpha} interactions": _fit_parts(a.ends, alpha=alpha)[0].values.tolist() for alpha in p.alphas}
+    control |= {"untrained (N0), 60 interactions": _fit_parts(a.ends, at=FIRST)[0].values.tolist(),
+                "independent noise (N2), 60 interactions": _fit_parts(a.noise)[0].values.tolist()}
+    reported = {name: _fit_parts(e) for name, e in a.others.items()} | {"no noise terms": _fit_parts(a.exact)}
+    return {**certified(lambda only: _fit_parts(a.ends, only)), "reported": reported, "premises": [few], "control": control,
+            **basis(p, a, a.main, a.noise)}
+
+
+def fit_tables(p: FiveGroups, a: Analysis, neighbours: int = 50) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Fig. 5, first image of the first seed: outputs on all masks, ascending, with errors smoothed over ``neighbours``
+    masks; and every single error for the histogram."""
+    v, found = a.ends.v[0, LAST, 0], a.ends.merged[0, LAST, 0]
+    order = v.argsort()
+    lines = [pd.DataFrame({"curve": "output $g(f_S)$", "mask": range(len(v)), "value": v[order].numpy()})]
+    errors = []
+    window = np.ones(min(neighbours, len(v))) / min(neighbours, len(v))
+    for alpha in p.alphas:
+        off = (v - faithfulness.top_model(found, alpha))[order].numpy()
+        name = f"error, {alpha} interactions"
+        smooth = np.convolve(off, window, "same") / np.convolve(np.ones(len(off)), window, "same")
+        lines.append(pd.DataFrame({"curve": name, "mask": range(len(v)), "value": smooth}))
+        errors.append(pd.DataFrame({"curve": name, "mask": range(len(v)), "value": off}))
+    return pd.concat(lines, ignore_index=True), pd.concat(errors, ignore_index=True)
