@@ -66,7 +66,8 @@ def layer_courses(courses: pd.DataFrame, *, title: str = "", hidden: int = 4) ->
 
     courses: metric, curve (``order k``, ``all orders``, ``trained`` or a null's name), layer, value, low, high (the last two
     NaN where there is no interval). The output layer, 1 and 0 by definition, stands on a grey ground. The scale is that
-    of the other curves: the ``hidden`` highest orders (dotted; the paper leaves them out) and the bands may leave the panel.
+    of the network's other curves: the ``hidden`` highest orders (dotted; the paper leaves them out), bands and nulls may
+    leave the panel.
     """
     figure = plt.figure(figsize=(3.6 * courses["metric"].nunique() + 2.0, 3.4))
     figure.suptitle(title, fontsize=10)
@@ -92,7 +93,8 @@ def _courses(place: Figure | SubFigure, courses: pd.DataFrame, hidden: int) -> N
                       linewidth=1.0 if curve in shades else 2.0)
             axis.fill_between(at, part["low"], part["high"], color=colour, alpha=0.15, linewidth=0)
         _output_ground(axis, names)
-        seen = courses[(courses["metric"] == metric) & ~courses["curve"].isin(dotted)]["value"].max()
+        seen = courses[(courses["metric"] == metric) & ~courses["curve"].isin(dotted)]
+        seen = min(seen["value"].max(), 2.5 * seen[~seen["curve"].isin(others)]["value"].max())
         axis.set(ylabel=metric, ylim=(0, 1.08 * seen if seen > 0 else 1))
     place.legend(*axes[0].get_legend_handles_labels(), loc="outside right center")
 

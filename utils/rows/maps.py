@@ -20,12 +20,15 @@ _STATES = ("untrained", "trained")
 
 
 def strongest_sets(a: Analysis, image: int, state: int, count: int) -> list[tuple[str, int]]:
-    """Kind and bitmask of an image's strongest interactions of order ≥ 2 in the first seed, before or after training."""
+    """Kind and bitmask of an image's strongest interactions of order ≥ 2 in the first seed, before or after training.
+
+    Up to ``count`` of them: fewer where fewer differ from 0.
+    """
     merged = a.ends.merged[0, state, image]
     values = torch.cat([merged.and_, merged.or_]).abs() * (merged.order.repeat(2) >= 2)
     size = len(merged.and_)
     first = values.argsort(dim=-1, descending=True, stable=True)[:count].tolist()
-    return [("AND" if i < size else "OR", i % size) for i in first]
+    return [("AND" if i < size else "OR", i % size) for i in first if values[i] > 0]
 
 
 def _sum_of(maps: torch.Tensor, mask: int) -> torch.Tensor:
@@ -47,7 +50,7 @@ def map_case(p: FiveGroups, a: Analysis, found: Maps) -> dict[str, Any]:
         sets = [_sum_of(found.maps[k, x], mask) for x in range(len(found.images)) for _, mask in strongest_sets(a, x, k, 3)]
         control[f"pixels that hold half of a component's attribution, {state}"] = float(_concentration(found.maps[k]).mean())
         control[f"pixels that hold half of an interaction's attribution, {state}"] = \
-            float(_concentration(torch.stack(sets)).mean())
+            float(_concentration(torch.stack(sets)).mean()) if sets else float("nan")
         off = (found.maps[k].sum((-2, -1)) - found.change[k]).abs().sum() / found.change[k].abs().sum()
         control[f"part of the components' change that the maps miss, {state}"] = float(off)
     part, whole = (control[f"pixels that hold half of {x} attribution, {state}"]
