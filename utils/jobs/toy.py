@@ -7,7 +7,9 @@ independent of the rest, it counts the same way from the first step to the last.
 
 Labels are drawn, not decided, so that the log-odds to be learnt are finite and do not dwarf the early effect. u counts for
 little because of what the split leaves open: two effects of one sign may as well stand as an AND and an OR of the pair, and
-at that end of the face of optima a strong u would hide z's early effect in pairs.
+at that end of the face of optima a strong u would hide z's early effect in pairs. An earlier design had a strong u and hid
+it: sizes and learning rate were changed after that was seen, until the betrayal showed at both ends. So M12 says that a
+planted betrayal *can* be found, not that any would be.
 """
 
 from __future__ import annotations
