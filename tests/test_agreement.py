@@ -16,7 +16,7 @@ from utils.jobs.class_means import GROUPS, ClassGamesJob, ClassMeansJob
 from utils.jobs.noisy_inputs import NoisyInputsJob, OutputNoiseJob, noisy_players, output_noise
 from utils.jobs.probed import LayerGamesJob, ProbesJob
 from utils.jobs.runs import GamesJob, TrainJob
-from utils.metrics import agreement
+from utils.metrics import agreement, orders
 from utils.players import GridDraw, grid_owner, grid_players
 from utils.rows import stability
 from utils.train import TrainConfig
@@ -74,7 +74,7 @@ def test_shuffling_keeps_sizes_within_orders_and_agrees_with_chance() -> None:
     a = torch.rand(4000, 1 << 5, generator=torch.Generator().manual_seed(3)) < 0.3
     a[:] = a[:1]
     b = agreement.shuffled(a, 0)
-    assert torch.equal(agreement.by_order(a), agreement.by_order(b))
+    assert torch.equal(orders.by_order(a), orders.by_order(b))
     assert torch.equal(b, agreement.shuffled(a, 0))
     assert not torch.equal(b, agreement.shuffled(a, 1))
     known = ~agreement.iou(a, b)[0].isnan()

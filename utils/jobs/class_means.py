@@ -11,7 +11,7 @@ from pydantic import Field
 
 from .. import datasets, extract, io, lattice, runtime, sparsify
 from ..interactions import Interactions
-from ..metrics import agreement, salience, sparsity
+from ..metrics import orders, salience, sparsity
 from ..players import GridDraw, ImagePatches, grid_players
 from .base import Job, ensure
 from .runs import Games, TrainJob
@@ -108,7 +108,7 @@ class ClassMeansJob(Job):
 
     kind: ClassVar[str] = "class_means"
     version: ClassVar[int] = 1
-    code: ClassVar[tuple[str, ...]] = ("utils.lattice", "utils.sparsify", "utils.interactions", "utils.metrics.agreement",
+    code: ClassVar[tuple[str, ...]] = ("utils.lattice", "utils.sparsify", "utils.interactions", "utils.metrics.orders",
                                        "utils.metrics.salience", "utils.metrics.sparsity", "utils.jobs.class_means")
     games: ClassGamesJob
     kappa: float
@@ -124,7 +124,7 @@ class ClassMeansJob(Job):
         found = Interactions(got.sparse_and, got.sparse_or).merge_first_order()
         both = torch.stack([found.and_, found.or_], 2)
         marked = found.salient(salience.threshold(found, v, self.rule))
-        salient = agreement.by_order(marked[0]) + agreement.by_order(marked[1])
+        salient = orders.by_order(marked[0]) + orders.by_order(marked[1])
         each = torch.ones_like(got.converged)
         io.save_arrays(folder / "means.safetensors", {
             "means": _class_means(both, labels, each), "certified": _class_means(both, labels, got.converged),

@@ -13,17 +13,10 @@ import torch
 from scipy import stats as sps
 
 from .. import lattice
+from .orders import by_order
 
-__all__ = ["by_order", "chance_iou", "corrected_iou", "iou", "median_by_order", "mirror_difference", "noise_ratio",
+__all__ = ["chance_iou", "corrected_iou", "iou", "median_by_order", "mirror_difference", "noise_ratio",
            "shuffled", "slope", "stability", "trend", "weighted_jaccard"]
-
-
-def by_order(values: torch.Tensor) -> torch.Tensor:
-    """Sums over the subsets of each order: (..., 2^n) → (..., n) float64, orders 1..n."""
-    n = lattice.players_of(values.shape[-1])
-    column = lattice.order(n, values.device)[1:] - 1
-    zeros = torch.zeros(*values.shape[:-1], n, dtype=torch.float64, device=values.device)
-    return zeros.index_add_(-1, column, values[..., 1:].double())
 
 
 def iou(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:

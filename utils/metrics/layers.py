@@ -14,11 +14,11 @@ import numpy as np
 import torch
 from scipy import stats
 
-from .. import lattice
 from ..interactions import Interactions
 from .dynamics import halves
+from .orders import by_order
 
-__all__ = ["Change", "by_order", "change", "completeness", "depth_correlation", "depth_slope", "low_minus_high",
+__all__ = ["Change", "change", "completeness", "depth_correlation", "depth_slope", "low_minus_high",
            "normalised", "peak_heights", "redundancy", "shared", "similarity"]
 
 
@@ -32,13 +32,6 @@ def normalised(found: Interactions, v: torch.Tensor) -> Interactions:
     conj, disj = found.and_ / scale, found.or_ / scale
     disj[..., 0] = 0.0  # there is no empty OR interaction, of no layer
     return Interactions(conj, disj, found.meta)
-
-
-def by_order(values: torch.Tensor) -> torch.Tensor:
-    """Sums over the subsets of each order: (..., 2^n) → (..., n) for orders 1..n."""
-    n = lattice.players_of(values.shape[-1])
-    column = lattice.order(n, values.device)[1:] - 1
-    return values.new_zeros(*values.shape[:-1], n).index_add_(-1, column, values[..., 1:])
 
 
 def shared(own: torch.Tensor, target: torch.Tensor, own_salient: torch.Tensor, target_salient: torch.Tensor) -> torch.Tensor:

@@ -6,9 +6,18 @@ import math
 
 import torch
 
+from .. import lattice
 from ..interactions import Interactions
 
-__all__ = ["mean_order", "order_moments", "order_shares", "spindle", "strength_by_order", "total_variation"]
+__all__ = ["by_order", "mean_order", "order_moments", "order_shares", "spindle", "strength_by_order", "total_variation"]
+
+
+def by_order(values: torch.Tensor) -> torch.Tensor:
+    """Sums over the subsets of each order (a mask counts its subsets): (..., 2^n) → (..., n) float64, orders 1..n."""
+    n = lattice.players_of(values.shape[-1])
+    column = lattice.order(n, values.device)[1:] - 1
+    zeros = torch.zeros(*values.shape[:-1], n, dtype=torch.float64, device=values.device)
+    return zeros.index_add_(-1, column, values[..., 1:].double())
 
 
 def strength_by_order(found: Interactions, tau: torch.Tensor | None = None) -> tuple[torch.Tensor, torch.Tensor]:
@@ -21,11 +30,7 @@ def strength_by_order(found: Interactions, tau: torch.Tensor | None = None) -> t
     if tau is not None:
         keep_and, keep_or = found.salient(tau)
         conj, disj = conj * keep_and, disj * keep_or
-    column = found.order[1:] - 1
-    zeros = conj.new_zeros(*conj.shape[:-1], found.n)
-    positive = zeros.clone().index_add_(-1, column, (conj.clamp(min=0) + disj.clamp(min=0))[..., 1:])
-    negative = zeros.clone().index_add_(-1, column, (conj.clamp(max=0) + disj.clamp(max=0))[..., 1:])
-    return positive, negative
+    return by_order(conj.clamp(min=0) + disj.clamp(min=0)), by_order(conj.clamp(max=0) + disj.clamp(max=0))
 
 
 def order_moments(found: Interactions, tau: torch.Tensor | None = None) -> tuple[torch.Tensor, torch.Tensor]:

@@ -10,7 +10,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_valida
 
 from .. import paths
 
-__all__ = ["TRAINING", "Common", "Dataset", "Network", "Salience", "Strict", "Study", "Training", "distinct", "many"]
+__all__ = ["TRAINING", "Common", "Dataset", "Network", "Salience", "Strict", "Study", "Training", "distinct", "many",
+           "partial"]
 
 Dataset = Literal["mnist_part", "mnist", "cifar10", "breast_cancer"]
 Network = Literal["mlp7", "lenet", "vgg11", "resnet20"]
@@ -44,14 +45,21 @@ TRAINING: dict[str, Training] = {
 }
 
 
-def _training_table(given: Any) -> Any:
-    """A partial table keeps the defaults of what it does not name: {"lenet": {"steps": 100}} changes only that."""
-    if not isinstance(given, Mapping) or not all(isinstance(row, Mapping | Training) for row in given.values()):
-        return given
-    table: dict[str, Any] = {name: row.model_dump() for name, row in TRAINING.items()}
-    for name, row in given.items():
-        table[name] = {**table.get(name, {}), **(row.model_dump() if isinstance(row, Training) else row)}
-    return table
+def partial(defaults: Mapping[str, Any]) -> BeforeValidator:
+    """A table that keeps ``defaults`` for what it does not name; so do its rows, where they are tables themselves.
+
+    {"lenet": {"steps": 100}} changes only that. What is no table is left for the field's own type to refuse.
+    """
+    plain = {name: row.model_dump() if isinstance(row, BaseModel) else row for name, row in defaults.items()}
+
+    def completed(given: Any) -> Any:
+        if not isinstance(given, Mapping):
+            return given
+        rows = {name: row.model_dump() if isinstance(row, BaseModel) else row for name, row in given.items()}
+        return plain | {name: {**plain.get(name, {}), **row} if isinstance(row, Mapping) else row
+                        for name, row in rows.items()}
+
+    return BeforeValidator(completed)
 
 
 def _seed_list(given: Any) -> Any:
@@ -95,7 +103,7 @@ class Study(Common):
 
     networks: tuple[Network, ...] = many(default=("mlp7", "lenet"), min_length=1,
                                           description="networks judged, each with a verdict of its own")
-    training: Annotated[dict[str, Training], BeforeValidator(_training_table)] = Field(
+    training: Annotated[dict[str, Training], partial(TRAINING)] = Field(
         TRAINING, description="training settings per network; a partial table keeps the other defaults")
     seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], BeforeValidator(_seed_list)] = many(
         default=(0, 1, 2, 3, 4), min_length=1,

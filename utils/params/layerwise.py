@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
-from .common import Salience, Study, Training
+from .common import Salience, Study, Training, partial
 
 __all__ = ["PROBE_LR", "TABULAR_TRAINING", "Layerwise"]
 
@@ -18,23 +17,14 @@ TABULAR_TRAINING = Training(width=256, lr=0.05, batch=16, steps=2000, n_train=39
 PROBE_LR = {"mlp7": 0.01, "lenet": 0.01, "vgg11": 0.001, "resnet20": 0.001}
 
 
-def _tabular_settings(given: Any) -> Any:
-    """Partial settings keep the defaults of what they do not name."""
-    return {**TABULAR_TRAINING.model_dump(), **given} if isinstance(given, Mapping) else given
-
-
-def _rates(given: Any) -> Any:
-    return {**PROBE_LR, **given} if isinstance(given, Mapping) else given
-
-
 class Layerwise(Study):
     """05_layerwise_change: L3, L4, L8, L11, L13, L15."""
 
     tabular: Literal["breast_cancer"] = Field(
         "breast_cancer", description="L11: table that an MLP-7 is trained and explained on; its columns are the players")
-    tabular_training: Annotated[Training, BeforeValidator(_tabular_settings)] = Field(
+    tabular_training: Annotated[Training, partial(dict(TABULAR_TRAINING))] = Field(
         TABULAR_TRAINING, description="L11: training settings on the table; partial settings keep the other defaults")
-    probe_lr: Annotated[dict[str, Annotated[float, Field(gt=0)]], BeforeValidator(_rates)] = Field(
+    probe_lr: Annotated[dict[str, Annotated[float, Field(gt=0)]], partial(PROBE_LR)] = Field(
         PROBE_LR, description="learning rate of the probes per network (Cheng et al. 2024, App. M.2); a partial table keeps "
                               "the other defaults")
     probe_steps: int = Field(1000, ge=4, description="SGD steps of a probe, batch 256, momentum 0.9; not published, chosen "

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
-from .common import TRAINING, Network, Salience, Study, Training
+from .common import TRAINING, Network, Salience, Study, Training, partial
 from .features import LAYERS
 
 __all__ = ["MEMORISING", "NoisyLabels"]
@@ -22,20 +21,6 @@ MEMORISING: dict[str, Training] = {
 }
 
 
-def _training_table(given: Any) -> Any:
-    """A partial table keeps this notebook's defaults of what it does not name."""
-    if not isinstance(given, Mapping) or not all(isinstance(row, Mapping | Training) for row in given.values()):
-        return given
-    table: dict[str, Any] = {name: row.model_dump() for name, row in MEMORISING.items()}
-    for name, row in given.items():
-        table[name] = {**table.get(name, {}), **(row.model_dump() if isinstance(row, Training) else row)}
-    return table
-
-
-def _layer_table(given: Any) -> Any:
-    return {**LAYERS, **given} if isinstance(given, Mapping) else given
-
-
 class NoisyLabels(Study):
     """07_noisy_labels: D13, M13."""
 
@@ -45,14 +30,14 @@ class NoisyLabels(Study):
                                                        "split reproduces v itself (Chen et al. 2024: 0.02)")
     label_noise: float = Field(0.1, ge=0, lt=1, description="share of the training labels that is replaced by another "
                                                             "class, drawn anew in every seed; the papers' is not published")
-    training: Annotated[dict[str, Training], BeforeValidator(_training_table)] = Field(
+    training: Annotated[dict[str, Training], partial(MEMORISING)] = Field(
         MEMORISING, description="training settings per network, long enough to memorise; a partial table keeps the other "
                                 "defaults")
     images: int = Field(30, ge=2, description="pairs of a mislabelled and a clean training image compared per network")
     checkpoints: int = Field(6, ge=2, description="log-spaced training steps whose features the components of M13 are taken "
                                                   "from; interactions are extracted at the first and the last")
     bins: int = Field(5, ge=1, description="bins of |v(N)| within which, and within the class, an image finds its partner")
-    layers: Annotated[dict[Network, str], BeforeValidator(_layer_table)] = Field(
+    layers: Annotated[dict[Network, str], partial(LAYERS)] = Field(
         LAYERS, description="M13: layer whose features are taken apart, per network: about half depth; a partial table "
                             "keeps the other defaults")
     pca_images: int = Field(500, ge=10, description="M13: training images whose features at all checkpoints enter the PCA")

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import Field, field_validator
 
-from .common import Network, Salience, Study, distinct, many
+from .common import Network, Salience, Study, distinct, many, partial
 
 __all__ = ["LAYERS", "Agreement"]
 
 # Cheng et al. 2024, App. M.3; for LeNet, which they do not use, the layer at the same relative depth (3 of 5).
 LAYERS: dict[str, str] = {"mlp7": "hidden4", "lenet": "fc1", "vgg11": "conv4_2", "resnet20": "block6"}
-
-
-def _layer_table(given: Any) -> Any:
-    """A partial table keeps the defaults of what it does not name."""
-    return {**LAYERS, **given} if isinstance(given, Mapping) else given
 
 
 class Agreement(Study):
@@ -30,7 +24,7 @@ class Agreement(Study):
         "mnist_part", description="images that the networks are trained on and explained on")
     n_players: int = Field(10, ge=5, le=20, description="players n: input variables per image; at least 5, because order 2 "
                                                         "is compared with its mirror n - 2")
-    layers: Annotated[dict[Network, str], BeforeValidator(_layer_table)] = Field(
+    layers: Annotated[dict[Network, str], partial(LAYERS)] = Field(
         LAYERS, description="L5, L6, L9, L10: the layer of each network that is read by a linear probe (Cheng et al. 2024, "
                             "App. M.3; LeNet's is ours), or \"output\"; a partial table keeps the other defaults")
     pair_images: int = Field(100, ge=2, description="L5, L9: images on which two networks meet (Cheng et al. 2024: 100): "
