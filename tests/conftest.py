@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import hypothesis
 import matplotlib as mpl
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -52,3 +54,19 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.fail(f"INTERACTIONS_DATA names {folder}, which is no folder")
     return folder
+
+
+@pytest.fixture(scope="session")
+def shapiq_computer() -> Callable[[np.ndarray], object]:
+    """Values (2^n,) on all coalitions → shapiq's exact computer of that game, an independent implementation."""
+    from shapiq import ExactComputer, Game
+
+    class Table(Game):
+        def __init__(self, v: np.ndarray) -> None:
+            self.v, n = v, v.size.bit_length() - 1
+            super().__init__(n_players=n, normalize=False)
+
+        def value_function(self, coalitions: np.ndarray) -> np.ndarray:
+            return self.v[coalitions.astype(int) @ (1 << np.arange(coalitions.shape[1]))]
+
+    return lambda v: ExactComputer(Table(v), n_players=v.size.bit_length() - 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 
 import hypothesis.strategies as st
 import numpy as np
@@ -118,20 +119,10 @@ def test_a_pure_or_and_a_pure_and_are_one_interaction_each() -> None:
 
 
 @pytest.mark.parametrize("n", [3, 6])
-def test_shapiq_agrees(n: int) -> None:
+def test_shapiq_agrees(n: int, shapiq_computer: Callable[[np.ndarray], object]) -> None:
     """shapiq's Möbius transform is I_and; -(-1)^|S| times its co-Möbius transform is I_or."""
-    from shapiq import ExactComputer, Game
-
     v = np.random.default_rng(n).normal(size=1 << n)
-
-    class Table(Game):
-        def __init__(self) -> None:
-            super().__init__(n_players=n, normalize=False)
-
-        def value_function(self, coalitions: np.ndarray) -> np.ndarray:
-            return v[coalitions.astype(int) @ (1 << np.arange(n))]
-
-    computer = ExactComputer(Table(), n_players=n)
+    computer = shapiq_computer(v)
     moebius, co_moebius = computer("Moebius"), computer("Co-Moebius")
     i_and, i_or = lattice.and_interactions(v), lattice.or_interactions(v)
     for size in range(1, n + 1):

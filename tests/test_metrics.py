@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -217,17 +218,7 @@ def test_shapley_values_by_hand() -> None:
 
 
 @pytest.mark.parametrize("n", [1, 3, 6])
-def test_shapley_values_are_shapiqs(n: int) -> None:
-    from shapiq import ExactComputer, Game
-
+def test_shapley_values_are_shapiqs(n: int, shapiq_computer: Callable[[np.ndarray], object]) -> None:
     v = np.random.default_rng(n).normal(size=1 << n)
-
-    class Table(Game):
-        def __init__(self) -> None:
-            super().__init__(n_players=n, normalize=False)
-
-        def value_function(self, coalitions: np.ndarray) -> np.ndarray:
-            return v[coalitions.astype(int) @ (1 << np.arange(n))]
-
-    found = ExactComputer(Table(), n_players=n)("SV")
+    found = shapiq_computer(v)("SV")
     assert attribution.shapley(torch.tensor(v)).tolist() == pytest.approx([found[(i,)] for i in range(n)], abs=1e-12)
