@@ -157,12 +157,27 @@ def test_random_walks_are_not_five_groups() -> None:
     assert abs(float(np.mean(distances))) < 0.1, "walks have no excess distance on average"
 
 
-def test_courses_of_learning_are_no_random_walks() -> None:
-    e = with_courses(lambda _order, rng: [T, np.sin(np.pi * T), 1 - T][rng.integers(3)], noise=0.01)
-    for row in ("M7", "M8", "M9"):
+def five_kinds(_order: int, rng: np.random.Generator) -> np.ndarray:
+    return [T, np.sin(np.pi * T), 1 - T, np.sin(2 * np.pi * T), rng.standard_normal(C)][rng.integers(5)]
+
+
+def test_five_kinds_of_course_are_told_from_random_walks() -> None:
+    e = with_courses(five_kinds, noise=0.01)
+    for row in ("M7", "M8"):
         verdict = judged(row, e)
         assert verdict.verdict == "REPRODUCED", verdict.reason
-    assert judged("M9", e).control["L1 distance of the shares to RN-20, MNIST in Table 3"] > 0
+
+
+def test_fewer_than_five_kinds_are_not_five() -> None:
+    e = with_courses(lambda _order, rng: [T, np.sin(np.pi * T), 1 - T][rng.integers(3)], noise=0.01)
+    assert judged("M8", e).verdict == "REPRODUCED", "far from walks"
+    assert judged("M7", e).verdict == "NOT REPRODUCED", "but two of the five kinds are missing"
+
+
+def test_one_network_on_one_data_set_shows_no_contrast() -> None:
+    verdict = judged("M9", with_courses(five_kinds, noise=0.01))
+    assert verdict.verdict == "INCONCLUSIVE" and "resnet20" in verdict.reason
+    assert verdict.control["L1 distance of the shares to RN-20, MNIST in Table 3"] > 0
 
 
 def test_high_orders_that_fluctuate_are_told_from_low_ones_that_do() -> None:
