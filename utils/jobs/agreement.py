@@ -90,7 +90,7 @@ def resplit(p: Agreement, system: System) -> tuple[Extracted, Extracted]:
 def class_means(p: Agreement, system: System, *, order_weight: float | None = None, draw: int = 0) -> list[ClassMeans]:
     """Class means of training and test images, one per seed, with p.mean_tol as the tolerance of the split."""
     device = str(runtime.device(p.device))
-    games = [ClassGamesJob(train=job, per_class=p.class_images, n=p.n_players, draw=draw, seed=seed, device=device)
+    games = [ClassGamesJob(train=job, per_class=p.class_images, n=p.class_players, draw=draw, seed=seed, device=device)
              for job, seed in zip(system.jobs, p.seeds, strict=True)]
     means = [ClassMeansJob(games=job, kappa=p.kappa, tol=p.mean_tol, rule=p.salience,
                            order_weight=p.order_weights[0] if order_weight is None else order_weight) for job in games]

@@ -127,5 +127,5 @@ def scope(p: Agreement, system: System) -> str:
     config = system.jobs[0].config
     return (f"{len(p.seeds)} networks {system.id} (seeds {', '.join(map(str, p.seeds))}) trained for {config.steps} steps "
             f"on {config.n_train} images; per class {p.class_images} images in each of two training halves and of the test "
-            f"images, drawn anew for each seed; {p.n_players} cells of the central grid, the same in all images, baseline: "
+            f"images, drawn anew for each seed; {p.class_players} cells of the central grid, the same in all, baseline: "
             f"mean image; kappa {p.kappa:g}, gap {p.mean_tol:g}")
