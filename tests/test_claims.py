@@ -713,3 +713,16 @@ def test_the_null_subtracted_or_dropped(rules: Path) -> None:
     trained, untrained = 0.7 + 0.05 * rng.normal(size=(2, runs, 5))
     assert says_yes([judge(rules, x) for x in trained - untrained]) <= 0.05 + band(runs)
     assert says_yes([judge(rules, x) for x in trained[:30]]) == 1.0
+
+
+def test_a_qualitative_row_is_described_and_stands_outside_every_tally(tmp_path: Path) -> None:
+    found = claims.describe("L13", "lenet/mnist_part", "what was seen", n=5, scope="a test", control={"height": 0.5})
+    assert (found.verdict, found.status, found.reason) == (None, "described", "what was seen")
+    claims.record(found, tmp_path)
+    assert claims.finalise(tmp_path) == [found], "no p value, so no correction"
+    line = claims.table(tmp_path).set_index("row").loc["L13"]
+    assert (line.system, line.verdict) == ("lenet/mnist_part", "described")
+    with pytest.raises(ValueError, match="L3 is a row of kind empirical: use judge"):
+        claims.describe("L3", "lenet/mnist_part", "what was seen", n=5, scope="a test")
+    with pytest.raises(ValueError, match="L13 is a row of kind qualitative: use describe"):
+        claims.judge_identity("L13", "lenet/mnist_part", {}, scope="a test")
