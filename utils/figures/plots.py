@@ -69,8 +69,9 @@ def curves(
                 axis.fill_between(part[x], part[band[0]], part[band[1]], color=colours[label], alpha=0.15, linewidth=0)
         axis.set(xscale=xscale, yscale=yscale, xlabel=xlabel, ylabel=ylabel, title=name)
     handles = _legend(axes)
+    fit = int(figure.get_figwidth() * 13 // (max(map(len, handles)) + 6))  # about 13 letters an inch, 6 for the line
     figure.legend(handles.values(), handles.keys(), loc="outside lower center",
-                  ncols=min(len(handles), 5) if len(panels) > 1 else 2)
+                  ncols=max(1, min(len(handles), 5, fit)) if len(panels) > 1 else 2)
     figure.suptitle(title, fontsize=10)
     return figure
 

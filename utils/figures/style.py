@@ -30,6 +30,7 @@ COLOURS: dict[str, str] = {
     "other half": "#999999",
     "chance": "#999999", "shuffled (N1)": "#CC79A7", "output layer": "#009E73",
     "input noise": "#0072B2", "output noise (null)": "#999999",
+    "second draw of players": "#E69F00",
     "train and test": "#000000", "two train halves": "#999999",
     "Lemma 1: slope 1": "#999999",
     "reliable": "#0072B2", "withdrawn": "#E69F00", "forgotten": "#56B4E9", "betraying": "#D55E00",
