@@ -112,7 +112,7 @@ def readme_block(profile: str = "default") -> str:
         figure = f"results/committed/{profile}/{row['row']}/{row.system.replace('/', '__')}/figure.png"
         interval = "" if pd.isna(row.low) and pd.isna(row.high) else f"{row.low:.3g} … {row.high:.3g}"
         lines.append(f"| {row['row']} | {row.title} | `{row.system}` | [**{row.verdict}**]({figure}) | "
-                     f"{'' if pd.isna(row.estimate) else f'{row.estimate:.3g}'} | {interval} | {row.threshold or ''} |")
+                     f"{'' if pd.isna(row.estimate) else f'{row.estimate:.3g}'} | {interval} | {row.threshold if isinstance(row.threshold, str) else ''} |")
     path = folder(profile) / "minutes.json"
     if path.is_file():
         record = io.read_json(path)

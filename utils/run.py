@@ -231,7 +231,7 @@ def verdict_lines(profile: str) -> list[str]:
     lines = [f"{'row':<4} {'system':<22} {'verdict':<15} {'estimate':>9}  {'interval':<19}  threshold"]
     for _, row in judged.iterrows():
         lines.append(f"{row['row']:<4} {row.system:<22} {row.verdict:<15} {number(row.estimate):>9}  "
-                     f"{interval(row.low, row.high):<19}  {row.threshold or ''}")
+                     f"{interval(row.low, row.high):<19}  {row.threshold if isinstance(row.threshold, str) else ''}")
     lines.append(f"{len(table) - len(judged)} further rows are not judged here; each has its status in index.html")
     return lines
 
