@@ -110,9 +110,10 @@ def readme_block(profile: str = "default") -> str:
     table = claims.table(folder(profile))
     for _, row in table[table.system.notna()].iterrows():
         figure = f"results/committed/{profile}/{row['row']}/{row.system.replace('/', '__')}/figure.png"
+        threshold = row.threshold if isinstance(row.threshold, str) else ""
         interval = "" if pd.isna(row.low) and pd.isna(row.high) else f"{row.low:.3g} … {row.high:.3g}"
         lines.append(f"| {row['row']} | {row.title} | `{row.system}` | [**{row.verdict}**]({figure}) | "
-                     f"{'' if pd.isna(row.estimate) else f'{row.estimate:.3g}'} | {interval} | {row.threshold if isinstance(row.threshold, str) else ''} |")
+                     f"{'' if pd.isna(row.estimate) else f'{row.estimate:.3g}'} | {interval} | {threshold} |")
     path = folder(profile) / "minutes.json"
     if path.is_file():
         record = io.read_json(path)
