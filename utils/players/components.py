@@ -93,7 +93,7 @@ class FeatureComponents(Players):
         self.other = components.coordinates(baseline.flatten())
 
     @property
-    def baseline(self) -> torch.Tensor:  # type: ignore[override]
+    def baseline(self) -> torch.Tensor:
         """The feature with every component masked."""
         return (self.components.mean + self.other @ self.components.directions).view(self.shape)
 
