@@ -18,7 +18,7 @@ import torch
 from PIL import Image
 
 from utils import datasets, paths
-from utils.datasets import DamagedData, MissingData, base, cifar10, idx, mnist
+from utils.datasets import DamagedData, MissingData, base, cifar10, idx, mnist, recent
 from utils.datasets.pickled import load_arrays_only
 
 BESIDE = paths.ROOT.parent / "shared" / "data"
@@ -111,6 +111,30 @@ def test_a_truncated_or_missing_embedded_file_is_refused(embedded_copy):
     shutil.rmtree(embedded_copy)
     with pytest.raises(MissingData, match="git checkout -- data/mnist_part"):
         datasets.load("mnist_part", "test")
+
+
+def test_what_is_handed_out_again_is_read_anew_when_a_file_changes(embedded_copy):
+    first = datasets.load("mnist_part", "test", 20)
+    assert datasets.load("mnist_part", "test", 20) is first
+    assert datasets.load("mnist_part", "test", 21) is not first
+    name = embedded_copy / "t10k-labels-idx1-ubyte.gz"
+    content = name.read_bytes()
+    name.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    with pytest.raises(DamagedData, match="git checkout"):
+        datasets.load("mnist_part", "test", 20)
+    name.write_bytes(content)
+    assert torch.equal(datasets.load("mnist_part", "test", 20).images, first.images)
+
+
+def test_large_sets_are_not_kept(embedded_copy, monkeypatch):
+    monkeypatch.setattr(recent, "_MOST", 25 * 28 * 28 * 4)
+    recent._kept.clear()
+    first = datasets.load("mnist_part", "test", 20)
+    assert datasets.load("mnist_part", "test", 20) is first
+    assert len(datasets.load("mnist_part", "test", 30)) == 30
+    assert not recent._kept
+    datasets.load("mnist_part", "test", 20), datasets.load("mnist_part", "test", 21)
+    assert [len(images) for images in recent._kept.values()] == [21]
 
 
 # What load() promises ----------------------------------------------------------------------------------------------

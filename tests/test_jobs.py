@@ -79,6 +79,37 @@ class Mean(Job):
         return io.load_arrays(folder / "m.safetensors")["m"].numpy()
 
 
+class Alone(Job):
+    """A job of one thread, for a process of its own; it says where it was computed, and waits for a sign from another."""
+
+    kind = "alone"
+    version = 1
+    code = ()
+
+    seed: int
+    error: str = ""
+    waits_for: int | None = None
+
+    @property
+    def own_threads(self) -> int:
+        return 1
+
+    def compute(self, folder: Path) -> None:
+        io.write_json(folder / "where.json", {"process": os.getpid(), "threads": torch.get_num_threads(),
+                                              "progress": os.environ.get("INTERACTIONS_PROGRESS")})
+        sign = paths.job_cache().parent / "sign"
+        (sign.with_name(f"sign-{self.seed}")).touch()
+        deadline = time.monotonic() + 60
+        while self.waits_for is not None and not sign.with_name(f"sign-{self.waits_for}").exists():
+            assert time.monotonic() < deadline, "the other job does not run at the same time"
+            time.sleep(0.01)
+        if self.error:
+            raise ValueError(f"job {self.seed}: {self.error}")
+
+    def load(self, folder: Path) -> dict:
+        return io.read_json(folder / "where.json")
+
+
 def _expected(seed=0, steps=4):
     x = np.zeros(50)
     for step in range(steps):
@@ -127,6 +158,40 @@ def test_outputs_come_in_order_and_shared_parts_are_computed_once(cache):
     assert np.array_equal(mean, (one + two) / 2)
     assert sum(line.startswith("walk") for line in _lines(cache)) == 2
     assert finished(jobs) == [True, True, True]
+
+
+@pytest.fixture
+def two_threads():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+def test_jobs_of_one_thread_are_computed_side_by_side(cache, two_threads):
+    # Each waits until the other has begun: one after the other, they would never end.
+    found = ensure_all([Alone(seed=0, waits_for=1), Walk(), Alone(seed=1, waits_for=0)], "jobs")
+    assert np.array_equal(found[1], _expected())
+    one, _, other = found
+    assert os.getpid() not in {one["process"], other["process"]} and one["process"] != other["process"]
+    assert one["threads"] == other["threads"] == 1 and one["progress"] == "0"
+
+
+def test_one_thread_or_one_job_needs_no_other_process(cache, two_threads):
+    ensure(Alone(seed=0))
+    first, second = ensure_all([Alone(seed=0), Alone(seed=1)], "one left to do")
+    assert first["process"] == second["process"] == os.getpid()
+    torch.set_num_threads(1)
+    assert {found["process"] for found in ensure_all([Alone(seed=2), Alone(seed=3)], "jobs")} == {os.getpid()}
+
+
+def test_an_error_in_another_process_is_raised_here_and_finished_work_stays(cache, two_threads):
+    good, bad = Alone(seed=0), Alone(seed=1, error="n must be 3", waits_for=2)
+    ensure(Alone(seed=2))
+    with pytest.raises(ValueError, match="job 1: n must be 3"):
+        ensure_all([good, Alone(seed=3), bad], "jobs")
+    assert finished([bad]) == [False]
+    assert len(ensure_all([good, Alone(seed=3)], "jobs")) == 2
 
 
 # ---- the key -------------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from utils import models
+from utils.models.parts import MaxPool2
 
 MNIST, CIFAR = (1, 28, 28), (3, 32, 32)
 TAKES = {"mlp7": (MNIST, CIFAR), "lenet": (MNIST, CIFAR), "vgg11": (MNIST, CIFAR), "resnet20": (MNIST, CIFAR)}
@@ -170,3 +171,17 @@ def test_bad_requests_name_what_is_accepted(arguments, options, message):
 def test_a_foreign_network_has_no_layers_here():
     with pytest.raises(ValueError, match="named_modules"):
         models.layers(nn.Linear(2, 2))
+
+
+@pytest.mark.parametrize("side", [4, 7, 10])
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_pooling_without_gradients_is_torchs_bit_for_bit(side, layout):
+    x = torch.randn(5, 3, side, side + 1).contiguous(memory_format=layout)
+    x[0, 0, 0, 0] = torch.nan
+    pool, reference = MaxPool2(), nn.MaxPool2d(2)
+    with torch.no_grad():
+        assert torch.equal(pool(x).nan_to_num(9.0), reference(x).nan_to_num(9.0))
+    y, z = x[1:].clone().requires_grad_(), x[1:].clone().requires_grad_()
+    pool(y).square().sum().backward()
+    reference(z).square().sum().backward()
+    assert torch.equal(y.grad, z.grad)

@@ -137,7 +137,7 @@ def test_games_of_layers_are_those_of_the_network_cut_there_and_last_of_the_netw
     assert games.steps.tolist() == [0, 1, 2, 3, 4, 5, 6]
     assert len(games.noise_floor) == len(games.saturated) == 7
     assert probes.report["layer"].tolist() == list(probes_job.layers)
-    players, labels, _ = games_job.players()
+    players, labels, _ = games_job.sample.players()
     run = jobs.ensure(train_job)
     cut = LayerClassifier(run.model(run.steps[-1]), "hidden3", probes.modules["hidden3"])
     torch.testing.assert_close(games.v[2], extract.scores(cut, players, labels), atol=1e-6, rtol=1e-6)

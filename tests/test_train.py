@@ -25,13 +25,8 @@ SMALL = dict(n_train=200, n_test=100, model="mlp7", width=16, lr=0.1, batch=16, 
 
 
 @pytest.fixture(autouse=True)
-def one_thread(monkeypatch):
-    """The bits of a product of matrices depend on the number of threads; the killed child has one, too."""
+def no_progress(monkeypatch):
     monkeypatch.setenv("INTERACTIONS_PROGRESS", "0")
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def files_of(folder: Path) -> dict[str, bytes]:
@@ -119,6 +114,19 @@ def test_same_config_same_bits(tmp_path, extra):
     first, second = files_of(tmp_path / "a"), files_of(tmp_path / "b")
     assert first == second
     assert set(first) == {"config.json", "losses.csv", *(f"weights-{k}.safetensors" for k in config.checkpoint_steps)}
+
+
+@pytest.mark.parametrize("network", ["mlp7", "lenet"])
+def test_the_bits_do_not_depend_on_the_machines_threads(tmp_path, network):
+    config, found = TrainConfig(**{**SMALL, "model": network, "width": None, "batch": 64}), []
+    before = torch.get_num_threads()
+    for threads in (1, 2):
+        torch.set_num_threads(threads)
+        fit(config, tmp_path / str(threads))
+        assert torch.get_num_threads() == threads
+        found.append(files_of(tmp_path / str(threads)))
+    torch.set_num_threads(before)
+    assert found[0] == found[1]
 
 
 def test_another_seed_is_another_run(tmp_path):
@@ -256,9 +264,7 @@ LONG = SMALL | dict(steps=3000, checkpoints=20, momentum=0.5)
 CHILD = """
 import sys
 from pathlib import Path
-import torch
 from utils.train import TrainConfig, fit
-torch.set_num_threads(1)
 fit(TrainConfig.model_validate_json(sys.argv[1]), Path(sys.argv[2]))
 """
 

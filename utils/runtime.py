@@ -30,6 +30,7 @@ __all__ = [
     "progress",
     "require_memory",
     "set_threads",
+    "torch_threads",
 ]
 
 _CGROUPS = Path("/sys/fs/cgroup")
@@ -101,6 +102,20 @@ def set_threads(n: int | None = None) -> int:
     threadpoolctl.threadpool_limits(limits=n, user_api="blas")
     os.environ.update(dict.fromkeys(_BLAS_VARIABLES, str(n)))
     return n
+
+
+@contextlib.contextmanager
+def torch_threads(n: int) -> Iterator[None]:
+    """Inside, torch computes with ``n`` threads, whatever :func:`set_threads` said; afterwards with as many as before.
+
+    For work whose bits are to be the same on a machine with more cores.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(n)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _one_interop_thread() -> None:

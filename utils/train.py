@@ -55,7 +55,7 @@ def log_spaced(steps: int, count: int, first: int = 1) -> list[int]:
 
 
 class TrainConfig(pydantic.BaseModel):
-    """All that decides a training run (with the versions, the CPU model and the number of threads)."""
+    """All that decides a training run (with the versions and the CPU model)."""
 
     model_config = pydantic.ConfigDict(frozen=True, extra="forbid", strict=True)
 
@@ -79,6 +79,8 @@ class TrainConfig(pydantic.BaseModel):
     loss_images: int | None = Field(None, ge=1, description="training images that the training loss is measured on, a "
                                                             "class-balanced first part; None: all that are trained on")
     device: str = Field("cpu", description="cpu, cuda, cuda:1, mps or auto")
+    threads: int = Field(1, ge=1, description="CPU threads of this one training, whatever the machine has: "
+                                              "small networks gain little from more, and seeds are trained side by side")
 
     @pydantic.model_validator(mode="after")
     def _consistent(self) -> TrainConfig:
@@ -170,12 +172,12 @@ def fit(config: TrainConfig, folder: Path | str) -> Run:
     """Trains as ``config`` says into ``folder``; goes on where a killed call stopped; returns at once when done.
 
     Writes ``weights-<step>.safetensors`` per checkpoint, ``losses.csv`` (last) and ``config.json``. The bits are the
-    same for the same config, versions, CPU model and number of threads, with or without kills between.
+    same for the same config, versions and CPU model, on any number of cores, with or without kills between.
 
     DivergedError when a loss is not finite; ValueError when the folder holds another run; errors of ``datasets.load``.
     """
     folder = Path(folder)
-    with _deterministic():
+    with _deterministic(), runtime.torch_threads(config.threads):
         trainer = _Trainer(config, folder)
         trainer.claim_folder()
         if not (folder / "losses.csv").is_file():

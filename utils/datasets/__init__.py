@@ -14,6 +14,7 @@ from .base import DamagedData, Images, MissingData, Raw, Source, Split, balanced
 from .breast_cancer import BREAST_CANCER
 from .cifar10 import CIFAR10
 from .mnist import MNIST, MNIST_PART
+from .recent import reuse
 
 __all__ = ["DATASETS", "DamagedData", "Images", "MissingData", "Source", "available", "get", "load"]
 
@@ -22,6 +23,8 @@ DATASETS: dict[str, Source] = {source.name: source for source in (MNIST_PART, MN
 
 def load(name: str, split: Split, limit: int | None = None) -> Images:
     """One split of a data set; ``limit`` keeps a class-balanced first part, in the original order.
+
+    Asked again while the files are as they were, it may hand out the same object: its tensors are to be read only.
 
     Errors: ValueError for an unknown name or split or a limit that is not in 1 … N; MissingData (with the command that
     gets the set) when the files are not there; DamagedData when a file is not the published one.
@@ -32,10 +35,14 @@ def load(name: str, split: Split, limit: int | None = None) -> Images:
     folder = source.find()
     if folder is None:
         raise MissingData(_missing(source))
+    return reuse(name, split, limit, folder, lambda: _read(source, folder, split, limit))
+
+
+def _read(source: Source, folder: Path, split: Split, limit: int | None) -> Images:
     raw = source.read(folder, split)
     if limit is not None:
         if not 1 <= limit <= len(raw.labels):
-            raise ValueError(f"limit must be 1 … {len(raw.labels)} for the {split} split of {name}, got {limit}")
+            raise ValueError(f"limit must be 1 … {len(raw.labels)} for the {split} split of {source.name}, got {limit}")
         raw = Raw(*(part[balanced(raw.labels, limit)] for part in raw))
     return Images.from_raw(raw, source, split)
 

@@ -6,6 +6,7 @@ network then standardises a column as it does a channel, and players mask column
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -85,7 +86,7 @@ class Images:
         """(C, H, W) of one image."""
         return tuple(self.images.shape[1:])
 
-    @property
+    @functools.cached_property
     def mean(self) -> torch.Tensor:
         """The training mean per pixel (C, H, W) float32: the papers' baseline (Cheng et al. 2024, Section 3).
 

@@ -8,11 +8,12 @@ import torch
 
 from .. import runtime
 from ..params import Agreement
-from .base import Job, ensure_all
+from .base import Job
 from .class_means import ClassGamesJob, ClassMeans, ClassMeansJob
 from .noisy_inputs import NoisyInputsJob, OutputNoiseJob
 from .probed import OUTPUT, LayerGamesJob, ProbesJob, layers_of
 from .runs import GamesJob, TrainJob
+from .side_by_side import ensure_all
 from .study import Extracted, System, split_games
 
 __all__ = ["Noisy", "at_layers", "class_means", "layer_names", "noisy", "resplit"]

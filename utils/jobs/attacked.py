@@ -14,8 +14,9 @@ from torch.nn import functional as F
 from .. import extract, io, runtime
 from ..params import MultiOrder
 from ..players import ImagePatches
-from .base import Job, ensure, ensure_all
+from .base import Job, ensure
 from .runs import GamesJob
+from .side_by_side import ensure_all
 from .study import System, games_jobs
 
 __all__ = ["Attacked", "AttackedJob", "attacked", "pgd"]

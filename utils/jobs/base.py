@@ -25,7 +25,7 @@ import os
 import re
 import shutil
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -35,7 +35,7 @@ from pydantic import BaseModel, ConfigDict
 
 from .. import io, paths, provenance, runtime
 
-__all__ = ["Entry", "Job", "content_digest", "ensure", "ensure_all", "entries", "finished", "prune", "source_hash"]
+__all__ = ["Entry", "Job", "content_digest", "ensure", "entries", "finished", "prune", "source_hash"]
 
 SPEC = "spec.json"
 PROVENANCE = "provenance.json"
@@ -74,6 +74,12 @@ class Job(BaseModel, ABC):
     @abstractmethod
     def load(self, folder: Path) -> Any:
         """The output, read from a finished folder."""
+
+    @property
+    def own_threads(self) -> int | None:
+        """Threads that it computes with when it is worth a process of its own, next to others (some seconds to start one);
+        None: it is computed in this process, with all threads. See :func:`utils.jobs.ensure_all`."""
+        return None
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
@@ -196,19 +202,24 @@ def _compute(job: Job, work: Path) -> None:
     with provenance.Clock() as clock:
         _start(job, work)
         try:
-            job.compute(work)
+            _run(job, work)
         except io.DamagedFileError as error:
             if not resumed or error.path is None or not error.path.is_relative_to(work):
                 raise
             io.set_aside(work, why=f"progress of an earlier attempt: {error}")
             resumed = False
             _start(job, work)
-            job.compute(work)
+            _run(job, work)
     if not _own_files(work):
         raise RuntimeError(f"job {job.kind} {job.digest()[:12]} finished without writing a file into its folder")
     record = provenance.collect(parameters=job.spec(), clock=clock)
     io.write_json(work / PROVENANCE, record | {"resumed": resumed})
     io.seal(work)
+
+
+def _run(job: Job, work: Path) -> None:
+    with runtime.torch_threads(job.own_threads) if job.own_threads else contextlib.nullcontext():
+        job.compute(work)
 
 
 def _start(job: Job, work: Path) -> None:
@@ -219,12 +230,6 @@ def _start(job: Job, work: Path) -> None:
 def _own_files(work: Path) -> list[Path]:
     reserved = {io.MANIFEST, SPEC, PROVENANCE}
     return [path for path in work.iterdir() if path.name not in reserved and not path.name.startswith(".")]
-
-
-def ensure_all(jobs: Iterable[Job], desc: str) -> list[Any]:
-    """The outputs of ``jobs``, in order, one after the other under a progress bar that says ``desc``."""
-    todo = list(jobs)
-    return [ensure(job) for job in runtime.progress(todo, desc=desc, total=len(todo), unit="job")]
 
 
 def content_digest(folder: str | os.PathLike[str]) -> str:

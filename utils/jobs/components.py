@@ -16,8 +16,9 @@ from ..params import FiveGroups
 from ..players import PatchDraw
 from ..players.components import Components, FeatureComponents, principal_components
 from ..train import Run
-from .base import Job, ensure, ensure_all
+from .base import Job, ensure
 from .runs import Games, GamesJob, TrainJob
+from .side_by_side import ensure_all
 from .study import Extracted, System, extracted, split_games
 
 __all__ = ["Accuracies", "AccuracyJob", "Analysis", "ComponentGames", "ComponentGamesJob", "Features", "FeaturesJob",

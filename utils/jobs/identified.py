@@ -14,8 +14,9 @@ from .. import io, runtime, sparsify
 from ..interactions import Interactions
 from ..metrics import identification
 from ..params import Identified, Loop
-from .base import Job, ensure, ensure_all
+from .base import Job, ensure
 from .runs import GamesJob
+from .side_by_side import ensure_all
 from .study import Extracted, System, extracted
 
 __all__ = ["Compared", "ComparedJob", "compared", "ends", "loop_cells", "optimum_name"]
@@ -47,6 +48,9 @@ class Compared:
                    bound=torch.full_like(e.l1, torch.nan), converged=e.converged, kappa=e.kappa, loop=False)
 
 
+_LONG = 1000  # iterations of the published loop from which it outlasts the start of a process
+
+
 class ComparedJob(Job):
     """Some checkpoints and the first images of several networks' games, split together.
 
@@ -65,6 +69,11 @@ class ComparedJob(Job):
     order_weight: float = 0.0
     tol: float
     loop: Loop | None = None
+
+    @property
+    def own_threads(self) -> int | None:
+        # Ten thousand steps on arrays of a few megabytes: two threads gain nothing.
+        return 1 if self.loop is not None and self.loop.iterations >= _LONG else None
 
     def compute(self, folder: Path) -> None:
         v = torch.stack([ensure(job).v[list(self.checkpoints), :self.images] for job in self.games])

@@ -9,9 +9,9 @@ import pandas as pd
 from .. import datasets, runtime
 from ..params.layerwise import Layerwise
 from ..probes import ProbeConfig
-from .base import ensure_all
 from .probed import OUTPUT, LayerGamesJob, ProbesJob
 from .runs import Null
+from .side_by_side import ensure_all
 from .study import Extracted, System, accuracies, split_games
 
 __all__ = ["Analyses", "Layered", "analyses", "layered", "tabular"]

@@ -16,9 +16,10 @@ from ..models.tail import features, tail
 from ..params import NoisyLabels
 from ..players import PatchDraw, Players, patch_players
 from ..players.components import Components, FeatureComponents
-from .base import Job, ensure, ensure_all
+from .base import Job, ensure
 from .components import PCAJob
 from .runs import GamesJob, TrainJob
+from .side_by_side import ensure_all
 from .study import Extracted, System, scope, split_games, systems
 
 __all__ = ["GROUPS", "Memorised", "MemorisedJob", "Mislabelled", "MislabelledJob", "Noisy", "memorised",

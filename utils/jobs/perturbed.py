@@ -13,8 +13,9 @@ from torch import nn
 
 from .. import extract, io, runtime
 from ..params import TheoreticalFit
-from .base import Job, ensure, ensure_all
+from .base import Job, ensure
 from .runs import GamesJob
+from .side_by_side import ensure_all
 from .study import System
 
 __all__ = ["Perturbed", "PerturbedJob", "perturbed", "with_noise"]

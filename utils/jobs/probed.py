@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import pandas as pd
+import pydantic
 import torch
 from torch import nn
 
 from .. import datasets, extract, io, models, runtime
-from ..players import Players
 from ..probes import LayerClassifier, LinearProbe, ProbeConfig, features, fit_probe
 from .base import Job, ensure
-from .runs import Draw, Games, GamesJob, TrainJob
+from .runs import Games, GamesJob, TrainJob
 
 __all__ = ["OUTPUT", "LayerGamesJob", "Probes", "ProbesJob", "layers_of"]
 
@@ -102,39 +102,33 @@ class LayerGamesJob(Job):
     code: ClassVar[tuple[str, ...]] = ("utils.extract", "utils.players", "utils.probes", "utils.jobs.runs",
                                        "utils.jobs.probed")
     probes: ProbesJob
-    split: Literal["train", "test"] = "train"
-    images: int
-    n: int
-    how: Draw
-    baseline: Literal["mean", "zero"] = "mean"
-    score: extract.Score = "logodds"
+    sample: GamesJob
     rows: int | None = None
-    device: str = "cpu"
 
     @classmethod
     def of(cls, probes: ProbesJob, images: int, n: int, draw: int = 0, device: str = "cpu", **rest: object) -> LayerGamesJob:
-        """The default players of the data set, the same ones as :meth:`GamesJob.of` gives."""
-        how = GamesJob.of(probes.train, images, n, draw, device).how
-        return cls(probes=probes, images=images, n=n, how=how, device=device, **rest)
+        """The inputs and players that :meth:`GamesJob.of` chooses; ``rest`` as there."""
+        return cls(probes=probes, sample=GamesJob.of(probes.train, images, n, draw, device, **rest))
 
-    def players(self) -> tuple[list[Players], torch.Tensor, torch.Tensor]:
-        """Players, labels and ids of the inputs explained."""
-        return GamesJob(train=self.probes.train, split=self.split, images=self.images, n=self.n, how=self.how,
-                        baseline=self.baseline, score=self.score).players()
+    @pydantic.model_validator(mode="after")
+    def _one_network(self) -> LayerGamesJob:
+        if self.sample.train != self.probes.train:
+            raise ValueError("sample: the inputs must be those of the network that was probed")
+        return self
 
     def compute(self, folder: Path) -> None:
-        players, labels, ids = self.players()
-        device = runtime.device(self.device)
+        players, labels, ids = self.sample.players()
+        device, score = runtime.device(self.sample.device), self.sample.score
         model = self.probes.model().to(device)
         readouts = {layer: probe.to(device) for layer, probe in ensure(self.probes).modules.items()}
         if OUTPUT in readouts:
             raise ValueError(f"{OUTPUT!r} is added by itself, as the last layer: leave it out of the layers to probe")
         readouts[OUTPUT] = nn.Identity()
-        found = extract.scores(model, players, labels, score=self.score, layers=readouts, rows=self.rows, device=device,
+        found = extract.scores(model, players, labels, score=score, layers=readouts, rows=self.rows, device=device,
                                progress=True)
         v = torch.stack([found[layer].cpu() for layer in readouts])
         floors = [extract.noise_floor(LayerClassifier(model, layer, probe), players[0].to(device), int(labels[0]),
-                                      score=self.score) for layer, probe in readouts.items()]
+                                      score=score) for layer, probe in readouts.items()]
         io.save_arrays(folder / "games.safetensors", {
             "v": v, "steps": torch.arange(len(readouts)), "labels": labels, "ids": ids,
             "saturated": (v.abs() > extract.SATURATED).double().mean((1, 2)),

@@ -24,6 +24,9 @@ _NULLS = {"iid": nulls.iid_games, "smooth": nulls.smooth_games, "additive": null
           "size": nulls.size_games}
 
 
+_LONG = 1000  # steps from which a training outlasts the start of a process
+
+
 class TrainJob(Job):
     """One network trained from one seed, with its weights at log-spaced steps and its losses."""
 
@@ -37,6 +40,11 @@ class TrainJob(Job):
     def of(cls, config: train.TrainConfig) -> TrainJob:
         """The job for ``config``, bound to the checksum of the training data found on this machine."""
         return cls(config=config, data_sha256=datasets.load(config.dataset, "train").sha256)
+
+    @property
+    def own_threads(self) -> int | None:
+        long = self.config.steps >= _LONG and runtime.device(self.config.device).type == "cpu"
+        return self.config.threads if long else None
 
     def compute(self, folder: Path) -> None:
         train.fit(self.config, folder)

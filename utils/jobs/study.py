@@ -13,12 +13,13 @@ from .. import models, runtime, train
 from ..interactions import Interactions
 from ..metrics import orders, salience
 from ..params import Study
-from .base import Job, ensure, ensure_all
+from .base import Job, ensure
 from .fitting import all_fitting
 from .runs import GamesJob, Null, SplitGames, SplitJob, TrainJob
+from .side_by_side import ensure_all
 
 __all__ = ["Extracted", "System", "accuracies", "extracted", "games_jobs", "other_analyses", "scope", "split_games",
-           "systems"]
+           "systems", "trained"]
 
 
 # Training images on which the training loss is measured: as many as the embedded test set has, so that both losses are
@@ -52,6 +53,14 @@ def systems(p: Study) -> list[System]:
                             f"{models.MODELS[network].title}{f' of width {width}' if width else ''}",
                             tuple(TrainJob.of(config) for config in configs)))
     return found
+
+
+def trained(systems: Sequence[System]) -> dict[System, list[train.Run]]:
+    """The trained networks of each system, a run per seed. All are trained at once, on all the cores there are."""
+    runs = ensure_all([job for system in systems for job in system.jobs],
+                      f"training {', '.join(system.name for system in systems)}")
+    found = iter(runs)
+    return {system: [next(found) for _ in system.jobs] for system in systems}
 
 
 def accuracies(runs: list[train.Run]) -> list[float]:

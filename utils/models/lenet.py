@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from .parts import Input, square_side
+from .parts import Input, MaxPool2, square_side
 
 __all__ = ["LeNet"]
 
@@ -16,8 +16,8 @@ class LeNet(nn.Module):
     """conv 6@5x5, pool, conv 16@5x5, pool, 120, 84, ``classes``. Takes 32x32 images, and 28x28 ones in a zero frame.
 
     ``width`` is the number of channels of the first convolution (6); the other sizes keep their ratio to it. Layers to
-    look at: ``conv1``, ``conv2`` (after ReLU and pooling), ``fc1``, ``fc2`` (after ReLU). Initialised as PyTorch does
-    by default.
+    look at: ``conv1``, ``conv2`` (after pooling and ReLU, which commute), ``fc1``, ``fc2`` (after ReLU).
+    Initialised as PyTorch does by default.
     """
 
     layers = ("conv1", "conv2", "fc1", "fc2")
@@ -28,8 +28,8 @@ class LeNet(nn.Module):
         side = square_side(in_shape, (28, 32), "lenet")
         second = round(16 * width / 6)
         self.input = Input(in_shape[0], mean, std, frame=(32 - side) // 2)
-        self.conv1 = nn.Sequential(nn.Conv2d(in_shape[0], width, 5), nn.ReLU(), nn.MaxPool2d(2))
-        self.conv2 = nn.Sequential(nn.Conv2d(width, second, 5), nn.ReLU(), nn.MaxPool2d(2))
+        self.conv1 = nn.Sequential(nn.Conv2d(in_shape[0], width, 5), MaxPool2(), nn.ReLU())
+        self.conv2 = nn.Sequential(nn.Conv2d(width, second, 5), MaxPool2(), nn.ReLU())
         self.fc1 = nn.Sequential(nn.Linear(second * 25, 20 * width), nn.ReLU())
         self.fc2 = nn.Sequential(nn.Linear(20 * width, 14 * width), nn.ReLU())
         self.output = nn.Linear(14 * width, classes)

@@ -10,18 +10,21 @@ from __future__ import annotations
 import torch
 from torch import fx, nn
 
+from .parts import MaxPool2
+
 __all__ = ["features", "require_layer", "tail"]
 
 
 class _Tracer(fx.Tracer):
-    """Traces into everything but the layer at which the network is cut."""
+    """Traces into everything but the layer at which the network is cut, and pooling, whose course depends on the device."""
 
     def __init__(self, layer: str) -> None:
         super().__init__()
         self.layer = layer
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        return module_qualified_name == self.layer or super().is_leaf_module(m, module_qualified_name)
+        whole = module_qualified_name == self.layer or isinstance(m, MaxPool2)
+        return whole or super().is_leaf_module(m, module_qualified_name)
 
 
 def require_layer(model: nn.Module, layer: str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from .parts import Input, square_side
+from .parts import Input, MaxPool2, square_side
 
 __all__ = ["VGG11"]
 
@@ -41,7 +41,7 @@ class VGG11(nn.Module):
                 self.add_module(name, nn.Sequential(nn.Conv2d(channels, multiple * width, 3, padding=1), nn.ReLU()))
                 self.layers.append(name)
                 channels = multiple * width
-        self.pool = nn.MaxPool2d(2)
+        self.pool = MaxPool2()
         self.fc1 = nn.Sequential(nn.Linear(channels, channels), nn.ReLU())
         self.fc2 = nn.Sequential(nn.Linear(channels, channels), nn.ReLU())
         self.layers += ["fc1", "fc2"]

@@ -39,7 +39,7 @@ class Training(Strict):
 # Chosen from loss curves alone, before any interaction was looked at: in every seed the test loss falls, then rises.
 TRAINING: dict[str, Training] = {
     "mlp7": Training(width=256, lr=0.1, batch=64, steps=4000, n_train=12000, first_checkpoint=20),
-    "lenet": Training(lr=0.1, batch=16, steps=4000, n_train=2500, first_checkpoint=10),
+    "lenet": Training(lr=0.1, batch=16, steps=4000, n_train=3500, first_checkpoint=10),
     "vgg11": Training(lr=0.01, batch=128, steps=10000, n_train=10000),
     "resnet20": Training(lr=0.05, batch=128, steps=10000, n_train=10000),
 }
