@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pandas as pd
-from IPython.display import Markdown, display
+from IPython.display import Image, Markdown, display
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
@@ -39,10 +39,11 @@ def publish(verdict: Verdict, figure: Figure, table: pd.DataFrame, p: Common, cl
     They land in ``p.results/<row>/<system>/``; the path of ``verdict.json`` is returned.
     """
     path = claims.verdict_path(p.results, verdict.row, verdict.system or "")
-    figures.save(figure, table, path.parent)
+    picture = figures.save(figure, table, path.parent)
     io.write_json(path.parent / "provenance.json", provenance.collect(parameters=p.model_dump(mode="json"), clock=clock))
     claims.record(verdict, p.results)  # last: a folder with a verdict is a whole one
-    display(figure)
+    # The saved picture itself, at the figure's size: the notebook shows what is committed, and it is drawn only once.
+    display(Image(filename=picture, width=round(figure.get_figwidth() * figure.dpi)))
     plt.close(figure)
     display(Markdown(verdict_markdown(verdict)))
     return path
