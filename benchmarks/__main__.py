@@ -1,4 +1,4 @@
-"""``python -m benchmarks``: run the families, print the table, write the CSV and the plot."""
+"""``python -m benchmarks``: run the families, print the table, write it as CSV, page and plot."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from utils import paths, runtime
+from utils import io, paths, runtime
 
 from . import extraction, large, lattice, report, rivals, scoring, split, theory
 from .harness import Row, Settings, say
@@ -23,7 +23,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--only", action="append", choices=list(FAMILIES), help="only this family (may be repeated)")
     parser.add_argument("--quick", action="store_true", help="tiny sizes, one run: only whether all of it works")
     parser.add_argument("--repeats", type=int, default=5, help="most interleaved runs of a case (slow cases take fewer)")
-    parser.add_argument("--out", type=Path, default=paths.ROOT / "benchmarks" / "results", help="folder for CSV and plot")
+    parser.add_argument("--out", type=Path, default=paths.ROOT / "benchmarks" / "results", help="folder for what is written")
     return parser
 
 
@@ -46,9 +46,10 @@ def main(arguments: list[str] | None = None) -> None:
     stem = report.file_name([*(chosen.only or []), *(["quick"] if chosen.quick else [])])
     report.write_csv(rows, facts, chosen.out / f"{stem}.csv")
     report.plot(rows, facts, chosen.out / f"{stem}.png")
+    io.write_text(chosen.out / f"{stem}.md", report.markdown(rows, facts))
     if not settings.quick:
         print(report.verdict(rows))
-    print(f"written: {chosen.out / stem}.csv and .png")
+    print(f"written: {chosen.out / stem}.csv, .md and .png")
 
 
 if __name__ == "__main__":

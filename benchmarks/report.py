@@ -1,4 +1,4 @@
-"""The table, the CSV and the plot of one run of the benchmarks."""
+"""The table (for a terminal and as Markdown), the CSV and the plot of one run of the benchmarks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from utils import figures, io, provenance
 
 from .harness import Row
 
-__all__ = ["file_name", "frame", "heading", "plot", "table", "verdict", "write_csv"]
+__all__ = ["file_name", "frame", "heading", "markdown", "plot", "table", "verdict", "write_csv"]
 
 _SHOWN = ["case", "competitor", "measured", "min … max", "unit", "runs", "target", "met", "first call", "note"]
 
@@ -49,17 +49,33 @@ def _number(value: float | None) -> str:
     return "" if value is None else f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
+def _cells(row: Row) -> list[str]:
+    spread = f"{_number(min(row.values))} … {_number(max(row.values))}" if len(row.values) > 1 else "one run"
+    target = "" if row.target is None else f"{'≤' if row.better == 'lower' else '≥'} {_number(row.target)}"
+    first = "" if row.first_call is None else f"{_number(row.first_call)} s"
+    return [row.case, row.competitor, _number(row.median), spread, row.unit, str(len(row.values)), target, row.met, first,
+            row.note]
+
+
+def _families(rows: Sequence[Row]) -> dict[str, list[Row]]:
+    return {family: [row for row in rows if row.family == family] for family in dict.fromkeys(row.family for row in rows)}
+
+
+def markdown(rows: Sequence[Row], facts: dict[str, str]) -> str:
+    """The whole run as a page: what met its target and what missed it, then a table per family."""
+    lines = ["# Benchmarks", "", "Written by `make bench`; do not edit.", ""]
+    lines += [*(f"- {name}: {fact}" for name, fact in facts.items()), "", verdict(rows).strip().replace("\n  ", "\n\n- ")]
+    for family, part in _families(rows).items():
+        lines += ["", f"## {family}", "", f"| {' | '.join(_SHOWN)} |", "|---" * len(_SHOWN) + "|"]
+        lines += [f"| {' | '.join(cell.replace('|', '∣') for cell in _cells(row))} |" for row in part]
+    return "\n".join(lines) + "\n"
+
+
 def table(rows: Sequence[Row]) -> str:
     """The rows in words, family by family, the target beside what was measured."""
     lines = []
-    for family in dict.fromkeys(row.family for row in rows):
-        part = [row for row in rows if row.family == family]
-        cells = [_SHOWN] + [[
-            row.case, row.competitor, _number(row.median),
-            f"{_number(min(row.values))} … {_number(max(row.values))}" if len(row.values) > 1 else "one run", row.unit,
-            str(len(row.values)),
-            "" if row.target is None else f"{'≤' if row.better == 'lower' else '≥'} {_number(row.target)}", row.met,
-            "" if row.first_call is None else f"{_number(row.first_call)} s", row.note] for row in part]
+    for family, part in _families(rows).items():
+        cells = [_SHOWN] + [_cells(row) for row in part]
         widths = [max(len(line[k]) for line in cells) for k in range(len(_SHOWN) - 1)] + [0]
         lines += ["", family.upper()]
         lines += ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in cells]

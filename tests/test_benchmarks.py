@@ -103,6 +103,16 @@ def test_a_miss_is_named() -> None:
     assert report.verdict(rows).split("\n")[1:] == ["1 targets met, 1 missed", "  missed: f, case, slow"]
 
 
+def test_the_page_says_what_was_met_and_holds_every_row() -> None:
+    rows = [harness.Row("f", "case", "slow", "s", (2.0, 3.0, 4.0), target=1.0),
+            harness.Row("g", "a | b", "ours", "s", (1.0,))]
+    page = report.markdown(rows, {"cpu": "one"})
+    assert "- cpu: one" in page and "0 targets met, 1 missed\n\n- missed: f, case, slow" in page
+    assert "| case | slow | 3 | 2 … 4 | s | 3 | ≤ 1 | no |  |  |" in page
+    tables = [line.count("|") for line in page.split("\n") if line.startswith("|")]
+    assert len(tables) == 6 and len(set(tables)) == 1, "a bar inside a cell would begin another one"
+
+
 def test_games_spread_over_networks_and_checkpoints() -> None:
     """Fewer games than checkpoints: the last one of the last network is among them, and none twice."""
     games = networks.trained_games(4, 3, quick=True)
@@ -120,8 +130,9 @@ def test_a_failed_measurement_says_why() -> None:
 
 
 def test_peak_memory_sees_what_was_held_and_given_back() -> None:
-    facts, _ = child.peak_during(lambda: bytearray(os.urandom(1)) * (200 << 20) and None)
-    assert facts["increase"] > 150 << 20
+    # More than the C library would take from what this process has freed before.
+    facts, _ = child.peak_during(lambda: bytearray(os.urandom(1)) * (400 << 20) and None)
+    assert facts["increase"] > 350 << 20
 
 
 def test_targets_are_those_that_were_asked_for() -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -49,10 +49,19 @@ def _spectrum(n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 class _Queue:
     """Hands out game numbers to the blocks of all threads, in order."""
 
-    def __init__(self, games: np.ndarray) -> None:
-        self._games: Iterator[int] = iter(games.tolist())
+    def __init__(self, games: Sequence[int], outer: _Queue | None = None) -> None:
+        self._games, self._outer = iter(games), outer
         self._lock = threading.Lock()
-        self.stopped = False
+        self._stopped = False
+
+    @property
+    def stopped(self) -> bool:
+        """Whether no more games are to be begun."""
+        return self._stopped or (self._outer is not None and self._outer.stopped)
+
+    def stop(self) -> None:
+        """After an interrupt or an error the threads stop at their next check."""
+        self._stopped = True
 
     def next(self) -> int | None:
         with self._lock:
@@ -186,16 +195,23 @@ def _work(problem: Problem, exact: bool, dtype: type, queue: _Queue, answer: Sol
     block = _Block(problem, exact, dtype)
     while not queue.stopped and block.fill(queue):
         block.advance()
+        again = []
         for lane, game, broken in list(block.finished()):
-            block.save(lane, game, broken, answer)
+            if broken and dtype is np.float32:
+                again.append(game)
+            else:
+                block.save(lane, game, broken, answer)
+                tick(1)
             block.clear(lane)
-            tick(1)
+        if again:  # at once, not at the end: the other threads go on with the queue meanwhile
+            _work(problem, exact, np.float64, _Queue(again, queue), answer, tick)
+            answer.broken[again] = True
 
 
-def _run(problem: Problem, exact: bool, dtype: type, games: np.ndarray, answer: Solution,
-         tick: Callable[[int], object]) -> None:
-    queue = _Queue(games)
-    threads = min(torch.get_num_threads(), -(-len(games) // 4))
+def _run(problem: Problem, exact: bool, dtype: type, answer: Solution, tick: Callable[[int], object]) -> None:
+    games = len(problem.v)
+    queue = _Queue(range(games))
+    threads = min(torch.get_num_threads(), -(-games // 4))
     if threads <= 1:
         _work(problem, exact, dtype, queue, answer, tick)
         return
@@ -205,7 +221,7 @@ def _run(problem: Problem, exact: bool, dtype: type, games: np.ndarray, answer: 
             for task in tasks:
                 task.result()
         finally:
-            queue.stopped = True  # after an interrupt or an error the other threads stop at their next check
+            queue.stop()
 
 
 def solve(problem: Problem, exact: bool, tick: Callable[[int], object]) -> Solution:
@@ -213,11 +229,7 @@ def solve(problem: Problem, exact: bool, tick: Callable[[int], object]) -> Solut
     _prepare()
     answer = Solution.zeros(problem.v)
     dtype = np.float64 if exact or problem.tol < FLOAT32_TOL else np.float32
-    _run(problem, exact, dtype, np.arange(len(problem.v)), answer, tick)
-    broken = answer.broken.numpy().nonzero()[0]
-    if len(broken) and dtype is np.float32:
-        _run(problem, exact, np.float64, broken, answer, lambda count: None)
-        answer.broken[broken] = True
+    _run(problem, exact, dtype, answer, tick)
     _seal()
     return answer
 

@@ -21,7 +21,7 @@ def memory_needed(games: int, length: int, device_type: str = "cpu") -> int:
     """Bytes at the peak, input not counted: results, work space of the games solved at once, state of the iteration."""
     at_once = min(games, max(16, _AT_ONCE // max(length, 1)))
     if device_type == "cpu" and length <= _NUMBA_LENGTH:
-        state = 20 * admm_numba.LANES * torch.get_num_threads()
+        state = 40 * admm_numba.LANES * torch.get_num_threads()
     else:
         state = 64 * admm_torch.chunk_size(length, device_type)
     return 8 * length * (16 * games + 16 * at_once + state)
