@@ -84,6 +84,24 @@ def test_the_first_call_in_a_process_counts_already():
     assert done.stdout.split() == ["1", "1"]
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="the call is glibc's")
+def test_freed_memory_serves_the_next_tensor_without_the_system():
+    code = """
+import resource
+import torch
+from utils import runtime
+runtime.set_threads(1)
+for _ in range(10):  # until the heap has found its size
+    torch.ones(10 << 20)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(10):
+    torch.ones(10 << 20)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=paths.ROOT, capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 1000, "40 MiB are 10,000 pages, ten times"
+
+
 def test_cores_respect_affinity_and_quota(monkeypatch):
     assert 1 <= runtime.available_cores() <= os.cpu_count()
     monkeypatch.setattr(runtime.os, "sched_getaffinity", lambda pid: set(range(64)), raising=False)
