@@ -18,7 +18,7 @@ __all__ = ["OutOfMemory", "evaluating", "laid_out", "layout", "micro_batch", "re
 # near the cache on a CPU; a GPU wants as many rows as it can hold in flight.
 _ACTIVATION_BUDGET = {"cpu": 64 << 20, "cuda": 4 << 30, "mps": 1 << 30}
 # Below this many rows a CPU's threads are idle in the deep layers of a large network, so it may exceed its budget.
-_FEWEST, _STRETCH = 64, 4
+_FEWEST, _STRETCH = 128, 8
 
 _NARROW = 128
 """Channels up to which convolutions are faster in channels-last order on a CPU.
