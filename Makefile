@@ -23,7 +23,7 @@ setup: $(STAMP)  ## only set up .venv from requirements.lock
 test: $(STAMP)  ## run the tests (ARGS="-k lattice" for some; EXTRAS=1 in CI: whatever is missing is a failure)
 	INTERACTIONS_EXTRAS=$(EXTRAS) $(PY) -m pytest $(ARGS)
 
-smoke: $(STAMP)  ## every notebook on tiny settings, under 3 minutes
+smoke: $(STAMP)  ## every notebook on tiny settings, under 5 minutes
 	$(PY) -m utils all --profile smoke
 
 bench: $(STAMP)  ## run the benchmarks
