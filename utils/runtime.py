@@ -91,7 +91,8 @@ def set_threads(n: int | None = None) -> int:
     """Set the threads of torch, numba and the BLAS to ``n`` and return it; the one place where that is done.
 
     ``n=None``: the environment variable INTERACTIONS_THREADS, else :func:`available_cores`. May be called again, with
-    the same or another number. Raises ValueError when ``n`` is below 1.
+    the same or another number. From then on freed memory stays with the process (:func:`_keep_freed_pages`). Raises
+    ValueError when ``n`` is below 1.
     """
     n = _wanted_threads() if n is None else n
     if isinstance(n, bool) or not isinstance(n, int) or n < 1:

@@ -37,6 +37,9 @@ from .. import io, paths, provenance, runtime
 
 __all__ = ["Entry", "Job", "content_digest", "ensure", "entries", "finished", "prune", "source_hash"]
 
+MANY_STEPS = 1000
+"""Steps of a training or of an optimiser from which it outlasts the start of a process (see :attr:`Job.own_threads`)."""
+
 SPEC = "spec.json"
 PROVENANCE = "provenance.json"
 _WORK = ".work"

@@ -14,7 +14,7 @@ from .. import io, runtime, sparsify
 from ..interactions import Interactions
 from ..metrics import identification
 from ..params import Identified, Loop
-from .base import Job, ensure
+from .base import MANY_STEPS, Job, ensure
 from .runs import GamesJob
 from .side_by_side import ensure_all
 from .study import Extracted, System, extracted
@@ -48,9 +48,6 @@ class Compared:
                    bound=torch.full_like(e.l1, torch.nan), converged=e.converged, kappa=e.kappa, loop=False)
 
 
-_LONG = 1000  # iterations of the published loop from which it outlasts the start of a process
-
-
 class ComparedJob(Job):
     """Some checkpoints and the first images of several networks' games, split together.
 
@@ -73,7 +70,7 @@ class ComparedJob(Job):
     @property
     def own_threads(self) -> int | None:
         # Ten thousand steps on arrays of a few megabytes: two threads gain nothing.
-        return 1 if self.loop is not None and self.loop.iterations >= _LONG else None
+        return 1 if self.loop is not None and self.loop.iterations >= MANY_STEPS else None
 
     def compute(self, folder: Path) -> None:
         v = torch.stack([ensure(job).v[list(self.checkpoints), :self.images] for job in self.games])

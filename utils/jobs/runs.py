@@ -15,16 +15,13 @@ from ..datasets import Images
 from ..interactions import Interactions
 from ..metrics import nulls
 from ..players import ColumnDraw, PatchDraw, Players, column_players, patch_players
-from .base import Job, ensure
+from .base import MANY_STEPS, Job, ensure
 
 __all__ = ["Draw", "Games", "GamesJob", "Null", "SplitGames", "SplitJob", "TrainJob", "choose_images"]
 
 Null = Literal["iid", "smooth", "additive", "size"]
 _NULLS = {"iid": nulls.iid_games, "smooth": nulls.smooth_games, "additive": nulls.additive_games,
           "size": nulls.size_games}
-
-
-_LONG = 1000  # steps from which a training outlasts the start of a process
 
 
 class TrainJob(Job):
@@ -43,7 +40,7 @@ class TrainJob(Job):
 
     @property
     def own_threads(self) -> int | None:
-        long = self.config.steps >= _LONG and runtime.device(self.config.device).type == "cpu"
+        long = self.config.steps >= MANY_STEPS and runtime.device(self.config.device).type == "cpu"
         return self.config.threads if long else None
 
     def compute(self, folder: Path) -> None:
