@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from . import claims, committed, datasets, jobs, params, paths, provenance, runtime
+from . import claims, committed, datasets, io, jobs, params, paths, provenance, runtime
 
 __all__ = ["main"]
 
@@ -64,6 +64,9 @@ def _parser() -> argparse.ArgumentParser:
                            help="smoke, default, reference or paper (default: default)")
         if name == "keep":
             added.add_argument("--cold", action="store_true", help="the run started from an empty cache: keep its minutes")
+
+    power = command("power", _power, "simulate the criteria of all rows (or of ROWs): how often they err, docs/criteria.md")
+    power.add_argument("rows", nargs="*", metavar="ROW")
 
     cache = commands.add_parser("cache", help="the finished jobs on disk").add_subparsers(required=True, metavar="ACTION")
     listed = cache.add_parser("ls", help="what there is, the most recently used first")
@@ -185,6 +188,22 @@ def _keep(chosen: argparse.Namespace) -> int:
     if chosen.profile == "default":
         committed.update_readme()
     return 0
+
+
+def _power(chosen: argparse.Namespace) -> int:
+    from . import power  # it imports every row's statistics
+
+    unknown = [row for row in chosen.rows if row not in power.simulations()]
+    if unknown:
+        raise params.ParameterError(f"no simulation for {', '.join(unknown)}; there are: {', '.join(power.simulations())}")
+    path = power.update(chosen.rows)
+    io.write_text(path.with_suffix(".md"), power.page())
+    failing = [f"{row}, {reading.replace('_', ' ')}: {entry['why']}" for row, readings in claims.criteria.entries().items()
+               for reading, entry in readings.items() if not entry["ok"]]
+    for line in failing:
+        print(f"not to be judged: {line}")
+    print(f"written: {path} and {path.with_suffix('.md')}")
+    return 1 if failing else 0
 
 
 def _cache_ls(_chosen: argparse.Namespace) -> int:

@@ -13,20 +13,49 @@ from . import claims, figures, io, provenance
 from .claims import Verdict
 from .params import Common
 
-__all__ = ["publish", "verdict_markdown"]
+__all__ = ["UNITS", "publish", "verdict_markdown"]
+
+UNITS = "units.csv"
+"""Every network's value of each unit behind a verdict: with these, and nothing else, its intervals can be computed again."""
 
 
 def verdict_markdown(verdict: Verdict) -> str:
-    """The verdict as a reader of the notebook wants it: what was decided, by which number, against what, for what."""
-    if verdict.verdict is None:
-        return f"**{verdict.row} on {verdict.system}: {verdict.status}**\n\n{verdict.reason}\n\n*Scope: {verdict.scope}*"
-    low, high = verdict.interval or (None, None)
-    interval = f", {verdict.level:.0%} interval [{_number(low)}, {_number(high)}]" if verdict.interval else ""
-    holm = f" p = {_number(verdict.p_value)}; Holm's correction follows when all notebooks of a run are in." \
-        if verdict.p_value is not None else ""
-    return (f"**{verdict.row} on {verdict.system}: {verdict.verdict}**\n\n"
-            f"{verdict.statistic}: {_number(verdict.estimate)} {verdict.unit or ''}{interval} "
-            f"(threshold {verdict.threshold}).{holm}\n\n{verdict.reason}\n\n*Scope: {verdict.scope}*")
+    """The verdict as a reader of the notebook wants it: both readings, by which numbers, against what, for what."""
+    title = f"**{verdict.row} on {verdict.system}: {verdict.verdict or verdict.status}**"
+    if not verdict.readings:
+        numbers = (
+            f"{verdict.statistic}: {_number(verdict.estimate)} {verdict.unit or ''} (threshold {verdict.threshold}).\n\n"
+            if verdict.estimate is not None
+            else ""
+        )
+        return f"{title}\n\n{numbers}{verdict.reason}\n\n*Scope: {verdict.scope}*"
+    lines = [title, ""]
+    for name, reading in verdict.readings.items():
+        lines += [
+            f"*{name.replace('_', ' ').capitalize()}*: **{reading.outcome}**. {reading.reason}",
+            "",
+            "| part | estimate | interval | threshold | networks × units | p |",
+            "|---|---|---|---|---|---|",
+        ]
+        lines += [
+            f"| {p.name} | {_number(p.estimate)} {p.unit} | {_interval(p.interval)} | {p.threshold} | {p.n}"
+            f"{f' × {p.n_units}' if p.n_units else ''} | {_number(p.p_claim)} |"
+            for p in reading.parts
+        ]
+        if reading.to_settle:
+            lines += ["", f"What would settle it: {reading.to_settle}."]
+        lines.append("")
+    lines += [
+        "The correction over the systems of this row follows when all notebooks of a run are in; `index.html` and "
+        "`verdict.json` carry it.",
+        "",
+        f"*Scope: {verdict.scope}*",
+    ]
+    return "\n".join(lines)
+
+
+def _interval(ends: tuple[float | None, float | None] | None) -> str:
+    return "" if ends is None else f"[{'-∞' if ends[0] is None else _number(ends[0])}, {_number(ends[1])}]"
 
 
 def _number(value: float | None) -> str:
@@ -39,6 +68,11 @@ def publish(verdict: Verdict, figure: Figure, table: pd.DataFrame, p: Common, cl
     They land in ``p.results/<row>/<system>/``; the path of ``verdict.json`` is returned.
     """
     path = claims.verdict_path(p.results, verdict.row, verdict.system or "")
+    units = path.parent / UNITS
+    if verdict.units is not None and len(verdict.units):
+        figures.write_table(verdict.units, units)
+    else:
+        units.unlink(missing_ok=True)
     picture = figures.save(figure, table, path.parent)
     io.write_json(path.parent / "provenance.json", provenance.collect(parameters=p.model_dump(mode="json"), clock=clock))
     claims.record(verdict, p.results)  # last: a folder with a verdict is a whole one

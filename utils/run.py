@@ -206,7 +206,8 @@ def run_profile(profile: str, notebooks: Mapping[str, Mapping[str, Any]] | None 
         outcomes.append(outcome)
         _remember(profile, outcome, given)
         print(f"      {_ended(outcome)}", flush=True)
-    claims.finalise(paths.results(profile))
+    # Systems of a run of one's own are not those that a profile names: each is judged alone.
+    claims.finalise(paths.results(profile), alone=profile not in params.profiles())
     return outcomes
 
 

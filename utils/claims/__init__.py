@@ -1,22 +1,23 @@
 """The registry of claims (``claims.yaml``), how a row is judged, and how verdicts are kept.
 
-``registry`` reads what is claimed and by which number it is decided; ``judging`` turns one value per seed into
-REPRODUCED, NOT REPRODUCED or INCONCLUSIVE (``verdict`` is the data); ``store`` writes verdicts, corrects them over a
-run and tabulates them.
+``registry`` reads what is claimed and by which number it is decided; ``weighing`` turns values into p values and
+decisions, ``judging`` those into the two readings of a row (``verdict`` is the data); ``criteria`` knows how often each
+criterion errs; ``store`` writes verdicts, corrects them over a run and tabulates them.
 """
 
 from __future__ import annotations
 
-from .judging import describe, judge, judge_identity, judge_numerical
+from .judging import demonstrate, describe, judge, judge_identity, judge_numerical
 from .registry import Protocol, Registry, RegistryError, Row, Threshold, load, row_key, sha256
 from .store import agrees, check_changes, finalise, read_all, record, status_rows, summary, table, verdict_path
-from .verdict import Part, PartResult, Premise, Verdict
+from .verdict import Part, PartResult, Premise, Reading, Verdict
 
 __all__ = [
     "Part",
     "PartResult",
     "Premise",
     "Protocol",
+    "Reading",
     "Registry",
     "RegistryError",
     "Row",
@@ -24,6 +25,7 @@ __all__ = [
     "Verdict",
     "agrees",
     "check_changes",
+    "demonstrate",
     "describe",
     "finalise",
     "judge",

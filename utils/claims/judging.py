@@ -1,15 +1,8 @@
-"""From one value per seed to a verdict: what is compared, which premises and variants it must survive, and why.
+"""From one value per network to a verdict: what is compared, which premises and variants it must survive, and why.
 
-A row is a conjunction of inequalities (its thresholds). Each becomes a t interval across seeds. The row is
-
-- INCONCLUSIVE where a premise fails (too few seeds, accuracy, certificates, a premise of its own), or where a variant
-  of the analysis (the other end of the face of optima, uncertified games left out) decides otherwise,
-- NOT REPRODUCED where some inequality's interval lies wholly on the other side of its bound,
-- REPRODUCED where every interval clears its bound and Holm's correction over the paper's rows rejects as well,
-- INCONCLUSIVE otherwise.
-
-The p value that enters Holm is the largest of all parts, those of the variants included, since the verdict claims all
-of them (an intersection-union test). Verdicts are pure data: the same numbers give the same bytes.
+A row has one or two readings (protocol 6.1): *as stated*, the paper's own statistic on this system, and *specific*, the
+same beyond its null. Each is a conjunction of inequalities, weighed by :mod:`utils.claims.weighing`; it is INCONCLUSIVE
+where a premise fails or its criterion has not been simulated. Verdicts are pure data: the same numbers give the same bytes.
 """
 
 from __future__ import annotations
@@ -20,20 +13,29 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike
 
 from .. import stats
-from .registry import Protocol, Registry, Row, Threshold, load, sha256
-from .verdict import DESCRIBED, JUDGED, Outcome, Part, PartResult, Premise, VariantResult, Verdict, plain
+from . import criteria
+from .registry import Protocol, ReadingName, Registry, Row, Threshold, load, sha256
+from .verdict import JUDGED, Outcome, Part, PartResult, Premise, Reading, VariantResult, Verdict, headline, plain
+from .weighing import decide, p_values, weigh
 
-__all__ = ["criterion", "describe", "judge", "judge_identity", "judge_numerical", "rejudge", "unjudged"]
+__all__ = ["criterion", "demonstrate", "describe", "judge", "judge_identity", "judge_numerical", "rejudge", "unjudged"]
 
 Parts = Sequence[Part]
-_RESERVED = ("premises", "reported", "criterion", "holm", "seeds")
-_FUNCTION = {"empirical": "judge", "identity": "judge_identity", "numerical": "judge_numerical", "qualitative": "describe"}
+_RESERVED = ("premises", "criterion", "seeds", "not judged")
+_FUNCTION = {
+    "empirical": "judge",
+    "identity": "judge_identity",
+    "numerical": "judge_numerical",
+    "described": "describe",
+    "demonstration": "demonstrate",
+}
 
 
 @dataclass(frozen=True)
@@ -75,23 +77,23 @@ class _Case:
         """The thresholds for this system, each named exactly once in ``given``: a forgotten null is an error."""
         found = self.entry.thresholds_for(self.system)
         if not found:
-            raise ValueError(
-                f"{self.row} has no threshold for {self.system}: register one in claims.yaml before the run"
-            )
+            raise ValueError(f"{self.row} has no threshold for {self.system}: register one in claims.yaml before the run")
         if sorted(given) != sorted(found):
             text = f"{self.row} on {self.system} is decided by {sorted(found)}, got {sorted(given)}"
             raise ValueError(f"{text}: give each of them once")
         return found
 
-    def weigh(self, parts: Parts, seeds: Sequence[int]) -> list[PartResult]:
-        """All inequalities of the row, in the registry's order."""
+    def weigh(self, parts: Parts, seeds: Sequence[int], given: bool) -> dict[ReadingName, list[PartResult]]:
+        """All inequalities of the row, in the registry's order, by the reading that they belong to."""
         thresholds = self.thresholds([part.name for part in parts])
-        given = {part.name: part for part in parts}
-        return [_weigh(given[name], threshold, self.protocol, seeds) for name, threshold in thresholds.items()]
+        named = {part.name: part for part in parts}
+        found: dict[ReadingName, list[PartResult]] = {name: [] for name in self.entry.readings(self.system)}
+        for name, threshold in thresholds.items():
+            found[threshold.reading].append(weigh(named[name], threshold, self.protocol, len(seeds), given))
+        return found
 
-    def verdict(self, parts: list[PartResult], outcome: str, reason: str, extra: Mapping[str, Any]) -> Verdict:
+    def verdict(self, parts: list[PartResult], outcome: str, reason: str, extra: Mapping[str, Any], **rest: Any) -> Verdict:
         """Registry fields, the deciding part's numbers, and everything it was compared with."""
-        worst = _deciding(parts)
         return Verdict(
             row=self.row,
             system=self.system,
@@ -100,20 +102,48 @@ class _Case:
             paper=_citation(self.registry, self.entry),
             figure=self.figure or self.entry.figure,
             verdict=outcome,
-            statistic=f"{worst.name}: {worst.statistic}",
-            estimate=worst.estimate,
-            interval=worst.interval,
             level=self.protocol.level,
-            method=worst.method,
-            n=worst.n,
-            unit=worst.unit,
-            threshold=worst.threshold,
             control={**(self.control or {}), **extra, "criterion": criterion(self.registry, self.row, self.system)},
             reason=reason,
             scope=self.scope,
             claims_sha256=sha256(self.claims),
-            parts=parts,
+            **_shown(parts),
+            **rest,
         )
+
+    def shown(self, statement: str, n: int, status: str) -> Verdict:
+        """A row without thresholds: what was seen, in a sentence."""
+        return Verdict(
+            row=self.row,
+            system=self.system,
+            kind=self.entry.kind,
+            status=status,
+            paper=_citation(self.registry, self.entry),
+            figure=self.figure or self.entry.figure,
+            verdict=None,
+            statistic=self.entry.statistic,
+            level=self.protocol.level,
+            method=f"{status}, no test",
+            n=n,
+            control=plain({**(self.control or {}), "criterion": criterion(self.registry, self.row, self.system)}),
+            reason=statement,
+            scope=self.scope,
+            claims_sha256=sha256(self.claims),
+        )
+
+
+def _shown(parts: Sequence[PartResult]) -> dict[str, Any]:
+    worst = _deciding(parts)
+    return {
+        "statistic": f"{worst.name}: {worst.statistic}",
+        "estimate": worst.estimate,
+        "interval": worst.interval,
+        "method": worst.method,
+        "n": worst.n,
+        "n_units": worst.n_units,
+        "unit": worst.unit,
+        "threshold": worst.threshold,
+    }
 
 
 def criterion(registry: Registry, row: str, system: str) -> dict[str, Any]:
@@ -127,6 +157,7 @@ def criterion(registry: Registry, row: str, system: str) -> dict[str, Any]:
             "protocol": registry.protocol.model_dump(exclude={"note"}),
             "uses_split": entry.uses_split,
             "order_based": entry.order_based,
+            "seen": entry.seen,
         }
     )
 
@@ -138,67 +169,12 @@ def _citation(registry: Registry, entry: Row) -> str:
 def _deciding(parts: Sequence[PartResult]) -> PartResult:
     """The part nearest to failing: a failed one first, then an open one, then the largest p; ties: file order."""
     rank = {"fails": 2, "open": 1, "clears": 0}
-    return max(parts, key=lambda p: (rank[p.decision], p.p_value if p.p_value is not None else 0.0))
+    return max(parts, key=lambda p: (rank[p.decision], p.p_claim if p.p_claim is not None else 0.0))
 
 
-def _weigh(part: Part, threshold: Threshold, protocol: Protocol, seeds: Sequence[int]) -> PartResult:
-    """One inequality: interval, directed p and whether it clears its bound."""
-    if threshold.by == "p":
-        return _weigh_test(part, threshold, protocol, seeds)
-    if part.values is None or part.pvalue is not None:
-        raise ValueError(f"part {part.name!r} needs values= (one per seed) and no pvalue=")
-    values = _seed_values(part, seeds)
-    n = int(np.isfinite(values).sum())
-    rest = {"n": n, "dropped": len(values) - n, "method": f"t interval across seeds, {protocol.level:.0%}"}
-    if n == 0:
-        return _result(threshold, **rest, estimate=None, interval=None, p_value=1.0, decision="open")
-    found = stats.t_interval(values, protocol.level)
-    p = stats.directed_pvalue(values, threshold.bound, threshold.direction, threshold.inclusive)
-    decision = _decision(found, threshold) if n >= protocol.min_seeds else "open"
-    interval = (found.low, found.high)
-    return _result(threshold, **rest, estimate=found.estimate, interval=interval, p_value=p, decision=decision)
-
-
-def _weigh_test(part: Part, threshold: Threshold, protocol: Protocol, seeds: Sequence[int]) -> PartResult:
-    """A test with its own null either rejects or leaves the question open: it never speaks against the claim."""
-    if part.pvalue is None or part.values is not None or not 0 <= part.pvalue <= 1:
-        raise ValueError(f"part {part.name!r} is a test with its own null: give pvalue= in [0, 1] and no values=")
-    decision = "clears" if part.pvalue <= threshold.bound and len(seeds) >= protocol.min_seeds else "open"
-    rest = {"interval": None, "n": len(seeds), "dropped": 0, "method": "test with its own null"}
-    return _result(threshold, **rest, estimate=part.estimate, p_value=part.pvalue, decision=decision)
-
-
-def _result(threshold: Threshold, **rest: Any) -> PartResult:
-    common = {key: getattr(threshold, key) for key in ("name", "statistic", "unit", "direction", "bound")}
-    return PartResult(**common, threshold=threshold.text(), **rest)
-
-
-def _seed_values(part: Part, seeds: Sequence[int]) -> np.ndarray:
-    values = np.asarray(part.values, dtype=np.float64)
-    if values.shape != (len(seeds),):
-        raise ValueError(
-            f"part {part.name!r} has shape {values.shape}, but there are {len(seeds)} seeds: give one value per seed "
-            "(aggregate over samples first; the seed axis is the unit of replication)"
-        )
-    if np.isinf(values).any():
-        raise ValueError(f"part {part.name!r} is infinite at seed {seeds[int(np.flatnonzero(np.isinf(values))[0])]}")
-    return values
-
-
-def _decision(found: stats.Interval, threshold: Threshold) -> Literal["clears", "fails", "open"]:
-    flip = 1.0 if threshold.direction == "above" else -1.0
-    low, high = sorted((flip * found.low, flip * found.high))
-    bound = flip * threshold.bound
-    if low > bound or (threshold.inclusive and low == bound):
-        return "clears"
-    return "fails" if high < bound else "open"
-
-
-def _outcome(parts: Sequence[PartResult]) -> Outcome:
-    """The decision by intervals alone, before any correction."""
-    if any(part.decision == "fails" for part in parts):
-        return "NOT REPRODUCED"
-    return "REPRODUCED" if all(part.decision == "clears" for part in parts) else "INCONCLUSIVE"
+def _outcome(parts: Sequence[PartResult], protocol: Protocol) -> Outcome:
+    """The decision of one analysis alone, before any correction."""
+    return decide(*p_values([parts]), protocol.alpha)
 
 
 def _number(x: float | None) -> str:
@@ -214,51 +190,119 @@ def _span(part: PartResult) -> str:
 
 def _explain(parts: Sequence[PartResult], outcome: Outcome) -> str:
     wanted = {"NOT REPRODUCED": "fails", "INCONCLUSIVE": "open", "REPRODUCED": "clears"}[outcome]
-    verb = {"fails": "lies wholly on the other side of", "open": "does not clear", "clears": "clears"}[wanted]
-    return "; ".join(f"{p.name} {_span(p)} {verb} {p.threshold}" for p in parts if p.decision == wanted)
+    shown = [p for p in parts if p.decision == wanted] or [_deciding(parts)]
+    return "; ".join(f"{p.name} {_span(p)} {_verb(p, wanted)}" for p in shown)
 
 
-def _notes(v: Verdict, outcome: Outcome) -> str:
-    """What a reader must know beside the decision: seeds without a value, draws that would decide otherwise."""
-    missing = [f" {p.name}: {p.dropped} of {p.n + p.dropped} seeds gave no value." for p in v.parts if p.dropped]
+def _verb(p: PartResult, wanted: str) -> str:
+    if p.decision != wanted:
+        return f"leaves {p.threshold} undecided"
+    if wanted == "clears":
+        return f"clears {p.threshold}"
+    if wanted == "open":
+        return f"does not decide {p.threshold}"
+    if p.form != "effect":
+        return f"lies outside {p.threshold}"
+    present = p.p_claim is not None and p.p_claim <= 0.025
+    return f"excludes an effect of {_number(p.smallest)} or more" + (
+        ": present, but smaller than half of the paper's" if present else ""
+    )
+
+
+def _notes(parts: Sequence[PartResult], reported: Mapping[str, VariantResult], outcome: Outcome) -> str:
+    """What a reader must know beside the decision: networks without a value, draws that would decide otherwise."""
+    missing = [f" {p.name}: {p.dropped} of {p.n + p.dropped} networks gave no value." for p in parts if p.dropped]
     other = [
-        f" With {name} it would be {r['decision']} (reported, not a gate)."
-        for name, r in v.control["reported"].items()
-        if r["decision"] != outcome
+        f" With {name} it would be {r.decision} (reported, not a gate)."
+        for name, r in reported.items()
+        if r.decision != outcome
     ]
     return "".join(missing + other)
 
 
-def _conclude(v: Verdict, p_holm: float, family: int) -> tuple[Outcome, str]:
-    """Verdict and reason from the weighed parts, the variants, the premises and the corrected p: nothing else."""
-    outcome, alpha = _outcome(v.parts), 1 - v.level
-    failed = [p["reason"] for p in v.control["premises"] if not p["ok"]]
-    differing = [f"with {name} it is {r.decision}" for name, r in v.variants.items() if r.decision != outcome]
-    notes = _notes(v, outcome)
+def _conclude(
+    v: Verdict, name: ReadingName, corrected: tuple[float, float], holm: tuple[float, float], family: int
+) -> Reading:
+    """A reading from its weighed parts, variants, premises and corrected p values: nothing else."""
+    r, alpha = v.readings[name], (1 - v.level) / 2
+    alone, decided = decide(r.p_claim, r.p_not, alpha), decide(*corrected, alpha)
+    main = _plain_outcome(r.parts, alpha)
+    failed = [p["reason"] for p in v.control["premises"] if not p["ok"] and p["reading"] in (None, name)]
+    differing = [f"with {other} it is {x.decision}" for other, x in r.variants.items() if x.decision != main]
+    cause, to_settle = None, None
     if failed:
-        return "INCONCLUSIVE", f"{'; '.join(failed)}.{notes}"
-    if differing:
-        main = f"{outcome} in the main analysis ({_explain(v.parts, outcome)})"
-        return "INCONCLUSIVE", f"not identified: {main}, but {', '.join(differing)}.{notes}"
-    if outcome == "REPRODUCED" and p_holm > alpha + 1e-12:
-        text = f"every interval clears its bound, but Holm's p over {family} tests of this paper is {p_holm:.3g}"
-        return "INCONCLUSIVE", f"{text} > {alpha:.2g}.{notes}"
-    return outcome, f"{_explain(v.parts, outcome)}.{notes}"
+        outcome, cause, reason = "INCONCLUSIVE", "premise", f"{'; '.join(failed)}."
+        to_settle = "what the premise names"
+    elif decided != "INCONCLUSIVE":
+        outcome, reason = decided, f"{_explain(r.parts, decided)}."
+    elif differing and main != "INCONCLUSIVE":
+        outcome, cause = "INCONCLUSIVE", "not identified"
+        reason = f"not identified: {main} in the main analysis ({_explain(r.parts, main)}), but {', '.join(differing)}."
+        to_settle = "no number of networks or images: the analyses disagree"
+    else:
+        outcome, cause = "INCONCLUSIVE", "power"
+        reason = f"{_explain(r.parts, 'INCONCLUSIVE')}."
+        if alone != "INCONCLUSIVE":
+            reason = f"{alone} alone, but not after the correction over {family} systems."
+        elif differing:
+            reason += f" Its variants: {', '.join(differing)}."
+        cause, to_settle = criteria.settle(r.simulated)
+    rest = {
+        "outcome": outcome,
+        "cause": cause,
+        "to_settle": to_settle,
+        "reason": reason + _notes(r.parts, r.reported, outcome),
+        "p_claim_corrected": corrected[0],
+        "p_not_corrected": corrected[1],
+        "family": family,
+        "holm": "INCONCLUSIVE" if failed else decide(*holm, alpha),
+    }
+    return r.model_copy(update=plain(rest))
 
 
-def rejudge(v: Verdict, p_holm: float, family: int) -> Verdict:
-    """The verdict under Holm's correction over ``family`` tests, from stored numbers only: idempotent."""
-    corrected = plain(float(p_holm))
-    outcome, reason = _conclude(v, corrected, family)
-    control = {**v.control, "holm": {"tests_of_this_paper_in_this_run": family}}
-    return Verdict(**{**v.model_dump(), "verdict": outcome, "reason": reason, "p_holm": corrected, "control": control})
+def _plain_outcome(parts: Sequence[PartResult], alpha: float) -> Outcome:
+    return decide(*p_values([parts]), alpha)
 
 
-def _premises(case: _Case, parts: Sequence[PartResult], accuracy: Any, uncertified: float | None) -> list[Premise]:
-    """Those that every row has: seeds, certificates, accuracy."""
+def rejudge(
+    v: Verdict,
+    corrected: Mapping[ReadingName, tuple[float, float]],
+    holm: Mapping[ReadingName, tuple[float, float]],
+    family: Mapping[ReadingName, int],
+) -> Verdict:
+    """The verdict under a correction over its family, from stored numbers only: idempotent."""
+    readings = {name: _conclude(v, name, corrected[name], holm[name], family[name]) for name in v.readings}
+    stated, specific = (readings[name].outcome if name in readings else None for name in ("as_stated", "specific"))
+    reason = " ".join(f"{_READS[name]}: {r.outcome}. {r.reason}" for name, r in readings.items())
+    reason += "".join(f" {_READS[name]}: not judged, {why}." for name, why in v.control.get("not judged", {}).items())
+    found = {
+        **v.model_dump(),
+        "verdict": headline(stated, specific),
+        "as_stated": stated,
+        "specific": specific,
+        "readings": readings,
+        "reason": reason,
+    }
+    again = Verdict(**found)
+    again._units = v._units
+    return again
+
+
+_READS = {"as_stated": "As stated", "specific": "Specific"}
+
+
+def _premises(
+    case: _Case, parts: Sequence[PartResult], accuracy: Any, uncertified: float | None, given: bool
+) -> list[Premise]:
+    """Those that every row has: networks (or units), certificates, accuracy."""
     fewest, protocol = min(parts, key=lambda p: p.n), case.protocol
-    text = f"at least {protocol.min_seeds} seeds are needed, {fewest.name} has {fewest.n}"
-    found = [Premise("seeds", fewest.n >= protocol.min_seeds, text)]
+    if given:
+        units = min(p.n_units for p in parts)
+        text = f"at least {protocol.min_units_given} units are needed for one given network, there are {units}"
+        found = [Premise("units", units >= protocol.min_units_given, text)]
+    else:
+        text = f"at least {protocol.min_seeds} networks are needed, {fewest.name} has {fewest.n}"
+        found = [Premise("seeds", fewest.n >= protocol.min_seeds, text)]
     if case.entry.uses_split:
         if uncertified is None or not 0 <= uncertified <= 1:
             raise ValueError("uncertified= is needed: the share (0 to 1) of games that the split left above tolerance")
@@ -277,9 +321,7 @@ def _accuracy(case: _Case, accuracy: Any) -> Premise:
         raise ValueError(f"accuracies must lie in [0, 1], got {values}")
     needed = case.entry.min_accuracy.get(case.system)
     if needed is None:
-        text = (
-            f"no min_accuracy is registered for {case.system}: add it to claims.yaml, with its source, before the run"
-        )
+        text = f"no min_accuracy is registered for {case.system}: add it to claims.yaml, with its source, before the run"
         return Premise("accuracy", False, text)
     text = f"the lowest test accuracy is {values.min():.3f}, at least {needed.value:.3f} is needed"
     return Premise("accuracy", bool(values.min() >= needed.value), text)
@@ -294,18 +336,33 @@ def _check_variants(case: _Case, given: Mapping[str, Parts], uncertified: float 
         raise ValueError(f"some games are uncertified: variants= must have {protocol.certified_variant!r}")
 
 
-def _variants(
-    case: _Case, given: Mapping[str, Parts], seeds: Sequence[int], main: Sequence[PartResult]
-) -> dict[str, VariantResult]:
-    found = {}
-    for name, parts in given.items():
-        weighed = case.weigh(parts, seeds)
-        pairs = [
-            (a, b) for a, b in zip(weighed, main, strict=True) if a.estimate is not None and b.estimate is not None
-        ]
-        spread = {a.name: a.estimate - b.estimate for a, b in pairs}
-        found[name] = VariantResult(decision=_outcome(weighed), parts=weighed, spread=spread)
-    return found
+def _variant(parts: Sequence[PartResult], main: Sequence[PartResult], protocol: Protocol) -> VariantResult:
+    pairs = [(a, b) for a, b in zip(parts, main, strict=True) if a.estimate is not None and b.estimate is not None]
+    return VariantResult(
+        decision=_outcome(parts, protocol), parts=list(parts), spread={a.name: a.estimate - b.estimate for a, b in pairs}
+    )
+
+
+def _units_table(parts: Parts, thresholds: Mapping[str, Threshold], seeds: Sequence[int]) -> pd.DataFrame:
+    """Each network's value of each unit (a pseudo-value where the statistic is no mean), for the figure's twin."""
+    pieces = []
+    for part in parts:
+        if part.without is not None:
+            table = stats.pseudo_values(part.values, part.without)
+            networks, units = table.shape
+            pieces.append(
+                pd.DataFrame(
+                    {
+                        "reading": thresholds[part.name].reading,
+                        "part": part.name,
+                        "seed": np.repeat(list(seeds), units),
+                        "unit": np.tile(np.arange(units), networks),
+                        "value": table.reshape(-1),
+                    }
+                )
+            )
+    columns = ["reading", "part", "seed", "unit", "value"]
+    return pd.concat(pieces, ignore_index=True) if pieces else pd.DataFrame(columns=columns)
 
 
 def judge(
@@ -322,34 +379,61 @@ def judge(
     premises: Sequence[Premise] = (),
     control: Mapping[str, Any] | None = None,
     figure: str | None = None,
+    given: bool = False,
     claims: Path | str | None = None,
 ) -> Verdict:
-    """Judge one empirical row on one system (network/data).
+    """Judge one empirical row on one system (network/data), both readings.
 
-    parts: one :class:`Part` per threshold of the row that applies to ``system``, each with one value per seed.
+    parts: one :class:`Part` per threshold of the row that applies to ``system``, whichever reading it belongs to.
     seeds: the seeds, in the order of the values. accuracy: test accuracy per seed (rows with ``min_accuracy``).
     uncertified: share of games above the split's tolerance (rows with ``uses_split``).
     variants: the same parts under analyses that must agree (claims.yaml names those required). reported: the same parts
     under analyses whose spread is shown without gating (a second draw of players). premises: the row's own.
     control: what the claim was compared with (null estimates, settings), any plain data. scope: for what it speaks.
+    given: the networks are not a sample of trainings (weights from others): the units alone are.
 
-    Holm here is over this row alone; :func:`utils.claims.finalise` corrects over a whole run. Raises ValueError for a
-    missing or unknown part, a required variant left out, values that are not one per seed, a row of another kind.
+    The correction here is over this system alone; :func:`utils.claims.finalise` corrects over a whole run. A reading whose
+    criterion was not simulated, or failed its simulation, is not judged. Raises ValueError for a missing or unknown part,
+    a required variant left out, values that are not one per seed, a row of another kind.
     """
     case = _Case(row, system, scope, control, figure, claims, "empirical")
     if len(set(seeds)) != len(seeds) or not len(seeds):
         raise ValueError(f"seeds must be distinct and at least one, got {list(seeds)}")
-    main = case.weigh(parts, seeds)
+    main = case.weigh(parts, seeds, given)
     _check_variants(case, variants or {}, uncertified)
-    gates = _variants(case, variants or {}, seeds, main)
+    gates = {name: case.weigh(p, seeds, given) for name, p in (variants or {}).items()}
+    shown = {name: case.weigh(p, seeds, given) for name, p in (reported or {}).items()}
+    every = [p for weighed in main.values() for p in weighed]
     extra = {
-        "premises": [*_premises(case, main, accuracy, uncertified), *premises],
-        "reported": _variants(case, reported or {}, seeds, main),
+        "premises": [*_premises(case, every, accuracy, uncertified, given), *premises],
         "seeds": [int(seed) for seed in seeds],
     }
-    p_value = max(p.p_value for p in [*main, *(p for r in gates.values() for p in r.parts)])
-    weighed = case.verdict(main, "INCONCLUSIVE", "not concluded", extra)
-    return rejudge(weighed.model_copy(update={"p_value": p_value, "variants": gates}), p_value, 1)
+    unfit = {name: why for name, (ok, why) in ((n, criteria.fit(row, n, claims)) for n in main) if not ok}
+    if unfit:
+        extra["not judged"] = unfit
+    if "as_stated" in unfit:
+        return case.shown(f"Not judged: {unfit['as_stated']}.", len(seeds), "not judged")
+    readings = {}
+    for name, weighed in main.items():
+        if name in unfit:
+            continue
+        p_claim, p_not = p_values([weighed, *(g[name] for g in gates.values())])
+        readings[name] = Reading(
+            outcome="INCONCLUSIVE",
+            reason="not concluded",
+            parts=weighed,
+            p_claim=p_claim,
+            p_not=p_not,
+            variants={g: _variant(w[name], weighed, case.protocol) for g, w in gates.items()},
+            reported={g: _variant(w[name], weighed, case.protocol) for g, w in shown.items()},
+            simulated=criteria.simulated(row, name, claims),
+        )
+    found = case.verdict(
+        main["as_stated"], "INCONCLUSIVE", "not concluded", extra, readings=readings, as_stated="INCONCLUSIVE"
+    )
+    found._units = _units_table(parts, case.thresholds([part.name for part in parts]), seeds)
+    alone = {name: (r.p_claim, r.p_not) for name, r in readings.items()}
+    return rejudge(found, alone, alone, {name: 1 for name in readings})
 
 
 def judge_identity(
@@ -371,7 +455,7 @@ def judge_identity(
     parts = [_largest(t, errors[name]) for name, t in case.thresholds(list(errors)).items()]
     broken = [p for p in parts if p.decision == "fails"]
     shown = "; ".join(f"{p.name}: largest error {_number(p.estimate)} ({p.threshold})" for p in broken or parts)
-    return case.verdict(parts, "BROKEN" if broken else "EXACT", f"{shown}.", {})
+    return case.verdict(parts, "BROKEN" if broken else "EXACT", f"{shown}.", {}, parts=parts)
 
 
 def _largest(threshold: Threshold, errors: ArrayLike) -> PartResult:
@@ -384,8 +468,18 @@ def _largest(threshold: Threshold, errors: ArrayLike) -> PartResult:
 def _point(threshold: Threshold, estimate: float, n: int, method: str) -> PartResult:
     holds = estimate > threshold.bound if threshold.direction == "above" else estimate < threshold.bound
     decision = "clears" if holds or (threshold.inclusive and estimate == threshold.bound) else "fails"
-    rest = {"interval": None, "dropped": 0, "p_value": None, "method": method, "decision": decision}
-    return _result(threshold, estimate=estimate, n=n, **rest)
+    names = ("name", "reading", "form", "statistic", "unit", "direction", "bound")
+    common = {key: getattr(threshold, key) for key in names}
+    return PartResult(
+        **common,
+        threshold=threshold.text(),
+        estimate=estimate,
+        interval=None,
+        n=n,
+        dropped=0,
+        method=method,
+        decision=decision,
+    )
 
 
 def judge_numerical(
@@ -411,7 +505,7 @@ def judge_numerical(
         raise ValueError(f"{row}: every value must be finite, got {dict(values)}")
     parts = [_point(t, float(values[name]), n, "computed on the stated grid") for name, t in thresholds.items()]
     outcome = "REPRODUCED" if all(p.decision == "clears" for p in parts) else "NOT REPRODUCED"
-    return case.verdict(parts, outcome, statement, {})
+    return case.verdict(parts, outcome, statement, {}, parts=parts)
 
 
 def describe(
@@ -425,28 +519,26 @@ def describe(
     figure: str | None = None,
     claims: Path | str | None = None,
 ) -> Verdict:
-    """A qualitative row on one system: what was seen, in a sentence made from the numbers in ``control``; no verdict.
+    """A described row on one system: what was seen, in a sentence made from the numbers in ``control``; no verdict.
 
     n: how many networks or samples the description rests on.
     """
-    case = _Case(row, system, scope, control, figure, claims, "qualitative")
-    return Verdict(
-        row=row,
-        system=system,
-        kind=case.entry.kind,
-        status=DESCRIBED,
-        paper=_citation(case.registry, case.entry),
-        figure=case.figure or case.entry.figure,
-        verdict=None,
-        statistic=case.entry.statistic,
-        level=case.protocol.level,
-        method="description, no test",
-        n=n,
-        control=dict(case.control or {}),
-        reason=statement,
-        scope=scope,
-        claims_sha256=sha256(case.claims),
-    )
+    return _Case(row, system, scope, control, figure, claims, "described").shown(statement, n, "described")
+
+
+def demonstrate(
+    row: str,
+    system: str,
+    statement: str,
+    *,
+    n: int,
+    scope: str,
+    control: Mapping[str, Any] | None = None,
+    figure: str | None = None,
+    claims: Path | str | None = None,
+) -> Verdict:
+    """A demonstration on a system made for it: what was planted and whether it was found, outside every tally."""
+    return _Case(row, system, scope, control, figure, claims, "demonstration").shown(statement, n, "demonstration")
 
 
 def unjudged(row: str, claims: Path | str | None = None) -> Verdict:

@@ -20,6 +20,8 @@ from .. import io, paths
 
 __all__ = [
     "Change",
+    "Effect",
+    "Kind",
     "MinAccuracy",
     "Paper",
     "Protocol",
@@ -32,9 +34,13 @@ __all__ = [
     "sha256",
 ]
 
-Kind = Literal["identity", "numerical", "empirical", "qualitative"]
+Kind = Literal["identity", "numerical", "empirical", "described", "demonstration"]
+"""What a row is. Only empirical rows have readings, intervals and tallies; described rows are shown by their numbers, a
+demonstration shows that a method finds what was planted."""
+ReadingName = Literal["as_stated", "specific"]
 Text = Annotated[str, Field(min_length=1)]
-RowId = Annotated[str, Field(pattern=r"^[DMLFO][1-9][0-9]?$")]
+_ROW = r"^[DMLFO][0-9]{1,2}[ab]?$"
+RowId = Annotated[str, Field(pattern=_ROW)]
 System = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.+-]*(_[a-z0-9.+-]+)*(/[a-z0-9.+-]+(_[a-z0-9.+-]+)*)+$")]
 _FAMILIES = "DMLFO"
 
@@ -48,16 +54,22 @@ class _Strict(pydantic.BaseModel):
 
 
 class Protocol(_Strict):
-    """What holds for every row: level, seeds, correction and the variants that a verdict must survive."""
+    """What holds for every row: level, networks, units, correction, and the variants that a verdict must survive."""
 
     level: Annotated[float, Field(gt=0, lt=1)]
     min_seeds: Annotated[int, Field(ge=2)]
-    correction: Literal["holm"]
+    min_units_given: Annotated[int, Field(ge=2)]
+    correction: Literal["benjamini-hochberg"]
     uncertified_limit: Annotated[float, Field(ge=0, lt=1)]
     order_weights: Annotated[list[float], Field(min_length=2)]
     order_variant: Text
     certified_variant: Text
     note: Text
+
+    @property
+    def alpha(self) -> float:
+        """Level of each one-sided test: half of what the two-sided interval leaves out."""
+        return (1 - self.level) / 2
 
 
 class Paper(_Strict):
@@ -67,27 +79,78 @@ class Paper(_Strict):
     url: Text
 
 
+class Effect(_Strict):
+    """The smallest effect worth a claim: half of what the paper shows, or a share of the spread across images (ours).
+
+    paper: the effect E read off the paper's figure or table, in the threshold's unit (None: none can be read off).
+    smallest: e, half of E, or ours with its reason. sd: e is that many standard deviations across images at the last
+    checkpoint, which come with the values. Exactly one of smallest and sd.
+    """
+
+    paper: float | None = None
+    smallest: Annotated[float, Field(gt=0)] | None = None
+    sd: Annotated[float, Field(gt=0)] | None = None
+    source: Text
+
+    @pydantic.model_validator(mode="after")
+    def _one(self) -> Effect:
+        if (self.smallest is None) == (self.sd is None):
+            raise ValueError("an effect says either its smallest size or sd, a share of the spread across images")
+        if self.paper is not None and self.smallest is not None and abs(self.smallest - abs(self.paper) / 2) > 1e-9:
+            raise ValueError(f"the smallest effect is half of the paper's ({abs(self.paper) / 2:g}), not {self.smallest:g}")
+        return self
+
+
 class Threshold(_Strict):
-    """One inequality. ``by: t`` compares the interval across seeds with ``bound``; ``by: p`` is a test with its own
-    null, whose p value must not exceed ``bound``. ``systems`` are patterns of the systems it applies to."""
+    """One inequality of one reading, in one of four forms.
+
+    ``effect``: a difference or slope beyond ``bound`` (its zero) in ``direction``; an ``effect`` of the size given is
+    worth a claim. ``size``: a share, distance or count that must lie inside (``low``, ``high``). ``test``: a test with its
+    own null, whose p value must not exceed ``bound``. ``exact``: an identity's or a grid's number against ``bound``.
+    ``systems`` are patterns of the systems it applies to.
+    """
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+    reading: ReadingName = "as_stated"
+    form: Literal["exact", "effect", "size", "test"] = "exact"
     statistic: Text
     unit: Text
-    direction: Literal["above", "below"]
-    bound: float
+    direction: Literal["above", "below"] | None = None
+    bound: float | None = None
+    low: float | None = None
+    high: float | None = None
     inclusive: bool = False
-    by: Literal["t", "p"] = "t"
+    effect: Effect | None = None
     systems: list[Text] = ["*"]
+
+    @pydantic.model_validator(mode="after")
+    def _formed(self) -> Threshold:
+        sided, interval = (self.direction, self.bound), (self.low, self.high)
+        if self.form == "size":
+            if any(x is not None for x in sided) or all(x is None for x in interval):
+                raise ValueError(f"{self.name}: a size has low:, high: or both, and neither direction: nor bound:")
+            if None not in interval and not self.low < self.high:
+                raise ValueError(f"{self.name}: low must be below high")
+        elif any(x is None for x in sided) or any(x is not None for x in interval):
+            raise ValueError(f"{self.name}: form {self.form} has direction: and bound:, and neither low: nor high:")
+        if (self.form == "effect") != (self.effect is not None):
+            raise ValueError(f"{self.name}: form effect, and no other, says its smallest effect (effect:)")
+        return self
 
     def applies_to(self, system: str) -> bool:
         """True where one of the patterns matches ``system``."""
         return any(fnmatch.fnmatchcase(system, pattern) for pattern in self.systems)
 
-    def text(self) -> str:
-        """The inequality in signs, e.g. ``< 0.1``."""
-        sign = (">" if self.direction == "above" else "<") + ("=" if self.inclusive else "")
-        return f"{sign} {self.bound:.10g}"
+    def text(self, smallest: float | None = None) -> str:
+        """The inequality in signs, e.g. ``< 0.1``, ``inside (10.9, 43.6)``, ``> 0 (smallest effect 0.25)``."""
+        equal = "=" if self.inclusive else ""
+        if self.form == "size":
+            if self.low is not None and self.high is not None:
+                ends = "[]" if self.inclusive else "()"
+                return f"inside {ends[0]}{self.low:.10g}, {self.high:.10g}{ends[1]}"
+            return f"<{equal} {self.high:.10g}" if self.low is None else f">{equal} {self.low:.10g}"
+        sign = (">" if self.direction == "above" else "<") + equal
+        return f"{sign} {self.bound:.10g}" + (f" (smallest effect {smallest:.4g})" if smallest is not None else "")
 
 
 class MinAccuracy(_Strict):
@@ -98,7 +161,11 @@ class MinAccuracy(_Strict):
 
 
 class Row(_Strict):
-    """One claim of one paper. ``status`` is what is shown where no verdict exists: ``not run`` or ``needs ...``."""
+    """One claim of one paper. ``status`` is what is shown where no verdict exists: ``not run`` or ``needs ...``.
+
+    joins: rows whose verdicts this line lists; it has none of its own. seen: its criterion was chosen after results had
+    been seen, and is marked so until the `reference` run has judged it on new networks and images.
+    """
 
     title: Text
     paper: Text
@@ -106,7 +173,6 @@ class Row(_Strict):
     claim: Text
     kind: Kind
     statistic: Text
-    direction: Literal["above", "below", "exact", "mixed"]
     thresholds: list[Threshold]
     nulls: list[Text]
     controls: list[Text]
@@ -115,23 +181,45 @@ class Row(_Strict):
     min_accuracy: dict[System, MinAccuracy]
     uses_split: bool
     order_based: bool
-    status: Annotated[str, Field(pattern=r"^(not run|needs .+)$")]
+    status: Annotated[str, Field(pattern=r"^(not run|needs .+|see .+)$")]
     expected_risk: Text
+    joins: list[RowId] = []
+    seen: bool = False
 
     def thresholds_for(self, system: str) -> dict[str, Threshold]:
         """The inequalities that decide the row for ``system``, by name."""
         return {t.name: t for t in self.thresholds if t.applies_to(system)}
 
+    def readings(self, system: str) -> list[ReadingName]:
+        """The readings that are decided for ``system``, *as stated* first."""
+        named = {t.reading for t in self.thresholds_for(system).values()}
+        return [name for name in ("as_stated", "specific") if name in named]
+
 
 class Change(_Strict):
-    """A criterion changed after a result was committed: why, and what the verdicts were before."""
+    """A criterion changed after a result was committed: why, and what the verdicts were before.
+
+    now: the rows that took its place, where it was taken apart; the row itself need not exist any more.
+    """
 
     row: RowId
     date: Annotated[str, Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
     claims_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     what: Text
     reason: Text
-    before: dict[System, Literal["REPRODUCED", "NOT REPRODUCED", "INCONCLUSIVE", "EXACT", "BROKEN"]]
+    before: dict[
+        System,
+        Literal[
+            "REPRODUCED",
+            "REPRODUCED, NOT SPECIFIC",
+            "REPRODUCED, SPECIFICITY OPEN",
+            "NOT REPRODUCED",
+            "INCONCLUSIVE",
+            "EXACT",
+            "BROKEN",
+        ],
+    ]
+    now: list[RowId] = []
 
 
 class Registry(_Strict):
@@ -147,7 +235,9 @@ class Registry(_Strict):
     @pydantic.model_validator(mode="after")
     def _consistent(self) -> Registry:
         problems = [p for name, row in self.rows.items() for p in self._row_problems(name, row)]
-        problems += [f"changed: row {c.row} does not exist" for c in self.changed if c.row not in self.rows]
+        problems += [
+            f"changed: row {row} does not exist" for c in self.changed for row in (c.now or [c.row]) if row not in self.rows
+        ]
         if problems:
             raise ValueError("; ".join(problems))
         return self
@@ -158,13 +248,14 @@ class Registry(_Strict):
             found.append(f"{name}.paper: {row.paper!r} is none of {sorted(self.papers)}")
         unknown = [null for null in row.nulls if null not in self.nulls]
         found += [f"{name}.nulls: {null!r} is none of {sorted(self.nulls)}" for null in unknown]
-        directions = {t.direction for t in row.thresholds}
-        expected = row.direction if not directions else "mixed" if len(directions) > 1 else directions.pop()
-        expected = "exact" if row.kind == "identity" else expected
-        if row.direction != expected:
-            found.append(f"{name}.direction: its thresholds make it {expected!r}, not {row.direction!r}")
-        if row.kind == "qualitative" and row.thresholds:
-            found.append(f"{name}.thresholds: a qualitative row is described and has none")
+        if row.kind in ("described", "demonstration") and row.thresholds:
+            found.append(f"{name}.thresholds: a row of kind {row.kind} has none")
+        for t in row.thresholds:
+            if (t.form == "exact") != (row.kind in ("identity", "numerical")):
+                found.append(f"{name}.thresholds.{t.name}: form {t.form} does not belong to a row of kind {row.kind}")
+        if row.kind == "empirical" and not any(t.reading == "as_stated" for t in row.thresholds):
+            found.append(f"{name}.thresholds: an empirical row has a reading as stated")
+        found += [f"{name}.joins: {other!r} is no row" for other in row.joins if other not in self.rows]
         if row.kind == "identity" and any(t.direction != "below" for t in row.thresholds):
             found.append(f"{name}.thresholds: an identity bounds its error from above (direction: below)")
         seen = [(t.name, pattern) for t in row.thresholds for pattern in t.systems]
@@ -178,11 +269,11 @@ class Registry(_Strict):
         return self.rows[name]
 
 
-def row_key(name: str) -> tuple[int, int]:
-    """Sort key of row ids: D, M, L, F, O, each by number."""
-    if not re.fullmatch(r"[DMLFO][1-9][0-9]?", name):
-        raise ValueError(f"{name!r} is no row id (D, M, L, F or O and a number)")
-    return _FAMILIES.index(name[0]), int(name[1:])
+def row_key(name: str) -> tuple[int, int, str]:
+    """Sort key of row ids: D, M, L, F, O, each by number, then by letter."""
+    if not re.fullmatch(_ROW, name):
+        raise ValueError(f"{name!r} is no row id (D, M, L, F or O, a number, perhaps a or b)")
+    return _FAMILIES.index(name[0]), int(name[1:].rstrip("ab")), name.lstrip("DMLFO0123456789")
 
 
 class _NoDuplicates(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):

@@ -1,7 +1,7 @@
-"""Where verdicts lie, Holm's correction over a run, the table of all rows, the guard against moved thresholds.
+"""Where verdicts lie, the correction over a run, the table of all rows, the guard against moved thresholds.
 
 Layout: ``<run folder>/<row>/<system, '/' written as '__'>/verdict.json``. A run folder is one profile's results: the
-correction is over the verdicts that lie in it.
+correction is over the systems of a row that lie in it.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ from typing import Any
 import pandas as pd
 import pydantic
 
-from .. import io, stats
+from .. import io
 from .judging import criterion, rejudge, unjudged
-from .registry import load, row_key, sha256
+from .registry import Row, load, row_key, sha256
 from .verdict import PartResult, Verdict
+from .weighing import correct
 
 __all__ = [
     "agrees",
@@ -33,8 +34,35 @@ __all__ = [
 
 VERDICT = "verdict.json"
 _COLUMNS = [
-    *("row", "title", "system", "verdict", "estimate", "low", "high", "unit", "threshold", "n", "p_value", "p_holm"),
-    *("statistic", "kind", "paper", "figure", "reason", "scope", "before", "current"),
+    *(
+        "row",
+        "title",
+        "system",
+        "verdict",
+        "as_stated",
+        "specific",
+        "estimate",
+        "low",
+        "high",
+        "unit",
+        "threshold",
+        "n",
+        "n_units",
+    ),
+    *(
+        "cause",
+        "to_settle",
+        "statistic",
+        "kind",
+        "status",
+        "paper",
+        "figure",
+        "reason",
+        "scope",
+        "before",
+        "current",
+        "seen",
+    ),
 ]
 
 
@@ -49,6 +77,10 @@ def record(verdict: Verdict, folder: Path | str) -> Path:
     """Write ``verdict.json`` (atomically; unchanged bytes are left alone) and return its path."""
     if verdict.system is None:
         raise ValueError(f"{verdict.row} was not judged ({verdict.status}): there is no verdict to record")
+    if verdict.schema_version == 1:
+        raise ValueError(
+            f"{verdict.row} on {verdict.system} was read from a file of the first schema, which is never written"
+        )
     path = verdict_path(folder, verdict.row, verdict.system)
     text = verdict.to_json()
     if not path.is_file() or path.read_text(encoding="utf-8") != text:
@@ -60,8 +92,8 @@ def read_verdict(path: Path | str) -> Verdict:
     """One ``verdict.json``; a file that is none, or lies under another row or system, is a ValueError naming it."""
     path = Path(path)
     try:
-        verdict = Verdict.model_validate(io.read_json(path))
-    except pydantic.ValidationError as error:
+        verdict = Verdict.read(io.read_json(path))
+    except (pydantic.ValidationError, KeyError, TypeError) as error:
         raise ValueError(f"{path} is not a verdict: {error}; remove it and run its notebook again") from error
     if path != verdict_path(path.parents[2], verdict.row, verdict.system or ""):
         raise ValueError(f"{path} holds the verdict of {verdict.row} on {verdict.system}: it was moved; remove it")
@@ -74,26 +106,37 @@ def read_all(folder: Path | str) -> list[Verdict]:
     return sorted(found, key=lambda v: (row_key(v.row), v.system or ""))
 
 
-def finalise(folder: Path | str) -> list[Verdict]:
-    """Holm over each paper's empirical (row, system) pairs in ``folder``; rewrites the files whose verdict it changes.
+def finalise(folder: Path | str, alone: bool = False) -> list[Verdict]:
+    """Correct each reading of each row over its systems in ``folder``; rewrites the files whose verdict it changes.
 
-    A verdict that a premise has made INCONCLUSIVE stays in the family with its p value: leaving tests out after seeing
-    the data would make the others easier. Repeating it changes no byte. Returns all verdicts.
+    alone: the systems are not those that a profile names, so none is part of a family. A reading that a premise has made
+    INCONCLUSIVE stays in the family with its p values: leaving tests out after seeing the data would make the others
+    easier. Repeating it changes no byte. Files of the first schema are read and left alone. Returns all verdicts.
     """
     verdicts = read_all(folder)
-    adjusted = _adjusted(verdicts)
-    final = [rejudge(v, *adjusted[v.row, v.system]) if (v.row, v.system) in adjusted else v for v in verdicts]
-    for verdict in final:
-        record(verdict, folder)
-    return final
-
-
-def _adjusted(verdicts: Iterable[Verdict]) -> dict[tuple[str, str | None], tuple[float, int]]:
-    families: dict[str, dict[tuple[str, str | None], float]] = {}
+    families: dict[tuple[str, str], dict[str, tuple[float, float]]] = {}
     for v in verdicts:
-        if v.kind == "empirical" and v.p_value is not None:
-            families.setdefault(v.paper, {})[v.row, v.system] = v.p_value
-    return {key: (p, len(family)) for family in families.values() for key, p in stats.holm(family).items()}
+        if v.kind == "empirical" and v.schema_version > 1:
+            for name, r in v.readings.items():
+                key = f"{v.row} {v.system}" if alone else v.row
+                families.setdefault((key, name), {})[v.system] = (r.p_claim, r.p_not)
+    decided = {key: correct(family) for key, family in families.items()}
+    strict = {key: correct(family, "holm") for key, family in families.items()}
+
+    def again(v: Verdict) -> Verdict:
+        keys = {name: (f"{v.row} {v.system}" if alone else v.row, name) for name in v.readings}
+        return rejudge(
+            v,
+            {n: decided[k][v.system] for n, k in keys.items()},
+            {n: strict[k][v.system] for n, k in keys.items()},
+            {n: len(families[k]) for n, k in keys.items()},
+        )
+
+    final = [again(v) if v.kind == "empirical" and v.schema_version > 1 and v.readings else v for v in verdicts]
+    for verdict in final:
+        if verdict.schema_version > 1:
+            record(verdict, folder)
+    return final
 
 
 def status_rows(judged: Iterable[str] = (), claims: Path | str | None = None) -> list[Verdict]:
@@ -112,15 +155,19 @@ def table(folder: Path | str, claims: Path | str | None = None) -> pd.DataFrame:
     judged = read_all(folder)
     lines = [*judged, *status_rows({v.row for v in judged}, claims)]
     lines.sort(key=lambda v: (row_key(v.row), v.system or ""))
-    before = {(c.row, system): old for c in registry.changed for system, old in c.before.items()}
-    return pd.DataFrame([_line(v, registry.row(v.row).title, before, now) for v in lines], columns=_COLUMNS)
+    before = {(row, system): old for c in registry.changed for row in (c.now or [c.row]) for system, old in c.before.items()}
+    return pd.DataFrame([_line(v, registry.rows.get(v.row), before, now) for v in lines], columns=_COLUMNS)
 
 
-def _line(v: Verdict, title: str, before: dict[tuple[str, str], str], now: str) -> dict[str, Any]:
+def _line(v: Verdict, entry: Row | None, before: dict[tuple[str, str], str], now: str) -> dict[str, Any]:
     low, high = v.interval or (None, None)
+    open_reading = next((r for r in v.readings.values() if r.outcome == "INCONCLUSIVE"), None)
     return {
         **{key: getattr(v, key) for key in _COLUMNS if key in Verdict.model_fields},
-        "title": title,
+        "title": entry.title if entry else "(no row of the registry any more)",
+        "seen": bool(entry and entry.seen),
+        "cause": open_reading.cause if open_reading else None,
+        "to_settle": open_reading.to_settle if open_reading else None,
         "verdict": v.verdict or v.status,
         "low": low,
         "high": high,
@@ -142,19 +189,27 @@ def summary(lines: pd.DataFrame) -> pd.DataFrame:
 
 
 def agrees(new: Verdict, old: Verdict) -> list[str]:
-    """What stands between two runs on different machines: the same verdict (or INCONCLUSIVE) and overlapping intervals.
+    """What stands between two runs on different machines: decided verdicts that contradict, intervals that do not overlap.
 
-    Compared part by part, since the deciding part may differ. Empty: they agree.
+    Reading by reading and part by part, since the deciding part may differ. An open verdict against a decided one is no
+    contradiction; :func:`utils.committed.check` counts those. Empty: they agree.
     """
-    problems = []
-    if new.verdict != old.verdict and "INCONCLUSIVE" not in (new.verdict, old.verdict):
-        problems.append(f"{new.row} on {new.system}: {new.verdict}, was {old.verdict}")
-    earlier = {p.name: p for p in old.parts}
-    for part in new.parts:
-        if part.name not in earlier:
-            problems.append(f"{new.row} on {new.system}: part {part.name} was not there")
-        elif not _overlap(part, earlier[part.name]):
-            problems.append(f"{new.row} on {new.system}: intervals of {part.name} do not overlap")
+    where, problems = f"{new.row} on {new.system}", []
+    if new.schema_version != old.schema_version:
+        return [f"{where}: was judged under the first protocol, whose verdict was {old.verdict}"]
+    if new.kind == "empirical":
+        for name in ("as_stated", "specific"):
+            a, b = getattr(new, name), getattr(old, name)
+            if a != b and "INCONCLUSIVE" not in (a, b):
+                problems.append(f"{where}: {name.replace('_', ' ')} {a}, was {b}")
+    elif (new.verdict, new.status) != (old.verdict, old.status):
+        problems.append(f"{where}: {new.verdict or new.status}, was {old.verdict or old.status}")
+    earlier = {(p.reading, p.name): p for p in old.every_part()}
+    for part in new.every_part():
+        if (part.reading, part.name) not in earlier:
+            problems.append(f"{where}: part {part.name} was not there")
+        elif not _overlap(part, earlier[part.reading, part.name]):
+            problems.append(f"{where}: intervals of {part.name} do not overlap")
     return problems
 
 
@@ -182,7 +237,9 @@ def check_changes(committed: Path | str, claims: Path | str | None = None) -> li
     for v in read_all(committed):
         if v.claims_sha256 == now:
             continue
-        if v.row in registry.rows and v.control["criterion"] == criterion(registry, v.row, v.system or ""):
+        if v.row in registry.rows and v.control.get("criterion") == criterion(registry, v.row, v.system or ""):
+            continue
+        if v.verdict is None:  # described: there is no verdict that a moved criterion could have changed
             continue
         entry = explained.get((v.row, v.claims_sha256))
         if entry is None or entry.before.get(v.system or "") != v.verdict:

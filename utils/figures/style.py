@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from .. import io
 
-__all__ = ["COLOURS", "grid", "palette", "save", "use_style"]
+__all__ = ["COLOURS", "grid", "palette", "save", "use_style", "write_table"]
 
 # Okabe and Ito's palette. The same thing has the same colour in every notebook.
 COLOURS: dict[str, str] = {
@@ -75,5 +75,10 @@ def save(figure: Figure, table: pd.DataFrame, folder: Path, name: str = "figure"
     folder.mkdir(parents=True, exist_ok=True)
     with io.atomic(folder / f"{name}.png") as path:
         figure.savefig(path, format="png", metadata={"Software": None})
-    io.write_text(folder / f"{name}.csv", table.to_csv(index=False, float_format="%.12g", lineterminator="\n"))
+    write_table(table, folder / f"{name}.csv")
     return folder / f"{name}.png"
+
+
+def write_table(table: pd.DataFrame, path: Path) -> None:
+    """``table`` as CSV, at 12 significant digits: the same numbers are the same bytes."""
+    io.write_text(path, table.to_csv(index=False, float_format="%.12g", lineterminator="\n"))

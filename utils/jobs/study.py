@@ -68,13 +68,16 @@ def accuracies(runs: list[train.Run]) -> list[float]:
     return [run.test_accuracy for run in runs]
 
 
+_SPLIT = {"train": "training", "test": "test"}
+
+
 def scope(p: Study, system: System) -> str:
     """For what a verdict on ``system`` speaks, in a sentence."""
     config = system.jobs[0].config
     seeds = ", ".join(map(str, p.seeds))
     return (f"{len(p.seeds)} networks {system.name} (seeds {seeds}) trained for {config.steps} steps of plain SGD (lr "
-            f"{config.lr:g}, batch {config.batch}) on {config.n_train} images of {p.dataset}; {p.images} training images, "
-            f"{p.n_players} patches each, baseline: mean image; kappa {p.kappa:g}")
+            f"{config.lr:g}, batch {config.batch}) on {config.n_train} images of {p.dataset}; {p.images} "
+            f"{_SPLIT[p.image_split]} images, {p.n_players} patches each, baseline: mean image; kappa {p.kappa:g}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -131,7 +134,8 @@ class Extracted:
 
 def games_jobs(p: Study, system: System, draw: int = 0) -> list[GamesJob]:
     """The job of each seed that scores the images of ``p`` with one draw of players."""
-    return [GamesJob.of(job, p.images, p.n_players, draw, str(runtime.device(p.device))) for job in system.jobs]
+    return [GamesJob.of(job, p.images, p.n_players, draw, str(runtime.device(p.device)), split=p.image_split)
+            for job in system.jobs]
 
 
 def extracted(

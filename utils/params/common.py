@@ -109,7 +109,9 @@ class Study(Common):
     seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], BeforeValidator(_seed_list)] = many(
         default=(0, 1, 2, 3, 4), min_length=1,
         description="independently trained networks, the unit of the intervals; a number k means 0 … k-1")
-    images: int = Field(20, ge=2, description="images explained per network; half of them choose, the other half judge")
+    images: int = Field(40, ge=2, description="images explained per network; half of them choose, the other half judge")
+    image_split: Literal["test", "train"] = Field("test", description="which images are explained: test images, or, as a "
+                                                                      "variant, those that the network was trained on")
     checkpoints: int = Field(13, ge=2, description="log-spaced training steps at which interactions are extracted, "
                                                    "initialisation included")
     order_weights: tuple[Annotated[float, Field(gt=-1, lt=1)], ...] = many(

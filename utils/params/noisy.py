@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -34,6 +34,8 @@ class NoisyLabels(Study):
         MEMORISING, description="training settings per network, long enough to memorise; a partial table keeps the other "
                                 "defaults")
     images: int = Field(30, ge=2, description="pairs of a mislabelled and a clean training image compared per network")
+    image_split: Literal["train"] = Field("train", description="which images are explained: mislabelled training images and "
+                                                               "clean ones")
     checkpoints: int = Field(6, ge=2, description="log-spaced training steps whose features the components of M13 are taken "
                                                   "from; interactions are extracted at the first and the last")
     bins: int = Field(5, ge=1, description="bins of |v(N)| within which, and within the class, an image finds its partner")

@@ -1,7 +1,7 @@
 """Intervals and tests: short pure functions of arrays, each with an explicit seed and an explicit treatment of NaN.
 
-The unit of replication is the *seed* (one trained network), so the interval of every verdict is a t interval across
-seeds. The cluster bootstrap resamples input samples and therefore speaks for the given networks only. A missing value
+Intervals over networks and units together, which decide verdicts, are in :mod:`utils.stats.crossed`. The cluster bootstrap
+resamples input samples and therefore speaks for the given networks only. A missing value
 (NaN) is dropped *and counted* where the answer carries ``dropped``; everywhere else it is a ``ValueError``. Infinities
 are always an error.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -28,7 +28,6 @@ __all__ = [
     "directed_pvalue",
     "event_shift_test",
     "gini",
-    "holm",
     "permutation_test",
     "seed_means",
     "spearman",
@@ -327,28 +326,12 @@ def event_shift_test(events: ArrayLike, references: ArrayLike, time: int) -> Tes
     found, fixed = _complete(events, "events"), _complete(references, "references")
     if found.shape != fixed.shape or time < 3:
         shapes = f"{found.shape}, {fixed.shape} and {time}"
-        raise ValueError(
-            f"one event and one reference per seed and a grid of 3 or more points are needed, got {shapes}"
-        )
+        raise ValueError(f"one event and one reference per seed and a grid of 3 or more points are needed, got {shapes}")
     rounding = 1e-9 * time  # positions come from logarithms; the ends of the grid belong to it
     if min(found.min(), fixed.min()) < -rounding or max(found.max(), fixed.max()) > time - 1 + rounding:
         raise ValueError(f"events and references must lie on the grid 0..{time - 1}")
     distance = np.abs((found + np.arange(time)[:, None]) % time - fixed).mean(axis=1)
     return TestResult(float(distance[0]), float(np.mean(distance <= distance[0] + 1e-12)), time, True)
-
-
-def holm(pvalues: Mapping[Any, float]) -> dict[Any, float]:
-    """Holm's step-down adjusted p values, same keys in the same order (Holm 1979); reject where they are <= alpha."""
-    for name, p in pvalues.items():
-        if not 0.0 <= p <= 1.0:
-            raise ValueError(f"p value of {name!r} is {p}, not a number in [0, 1]")
-    ranked = sorted(pvalues, key=lambda name: pvalues[name])
-    adjusted: dict[Any, float] = {}
-    running = 0.0
-    for rank, name in enumerate(ranked):
-        running = max(running, min(1.0, (len(ranked) - rank) * float(pvalues[name])))
-        adjusted[name] = running
-    return {name: adjusted[name] for name in pvalues}
 
 
 def gini(x: ArrayLike) -> Floats:
