@@ -380,6 +380,7 @@ def judge(
     control: Mapping[str, Any] | None = None,
     figure: str | None = None,
     given: bool = False,
+    changed: str | None = None,
     claims: Path | str | None = None,
 ) -> Verdict:
     """Judge one empirical row on one system (network/data), both readings.
@@ -391,6 +392,8 @@ def judge(
     under analyses whose spread is shown without gating (a second draw of players). premises: the row's own.
     control: what the claim was compared with (null estimates, settings), any plain data. scope: for what it speaks.
     given: the networks are not a sample of trainings (weights from others): the units alone are.
+    changed: a parameter that changes the registered statistic, in words ("mass 0.5 instead of 0.9"): the numbers are a
+    sensitivity then and get no verdict.
 
     The correction here is over this system alone; :func:`utils.claims.finalise` corrects over a whole run. A reading whose
     criterion was not simulated, or failed its simulation, is not judged. Raises ValueError for a missing or unknown part,
@@ -408,6 +411,12 @@ def judge(
         "premises": [*_premises(case, every, accuracy, uncertified, given), *premises],
         "seeds": [int(seed) for seed in seeds],
     }
+    if changed:
+        numbers = {p.name: {"estimate": p.estimate, "interval": p.interval, "unit": p.unit} for p in every}
+        found = case.shown(f"A sensitivity, not the row's verdict: {changed}.", len(seeds), "criterion: changed")
+        return found.model_copy(
+            update={"control": plain({**found.control, **extra, "numbers": numbers, "changed": changed})}
+        )
     unfit = {name: why for name, (ok, why) in ((n, criteria.fit(row, n, claims)) for n in main) if not ok}
     if unfit:
         extra["not judged"] = unfit
