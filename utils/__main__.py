@@ -168,17 +168,19 @@ def _execute(profile: str, notebooks: Mapping[str, Mapping[str, Any]] | None) ->
 
 
 def _check(chosen: argparse.Namespace) -> int:
-    compared = committed.check(chosen.profile)
-    for mode in sorted({one.mode for one in compared}):
-        print(f"{mode}: {sum(one.mode == mode for one in compared)} verdicts")
-    differing = [one for one in compared if one.problems]
+    report = committed.check(chosen.profile)
+    for mode in sorted({one.mode for one in report.compared}):
+        print(f"{mode}: {sum(one.mode == mode for one in report.compared)} verdicts")
+    differing = [one for one in report.compared if one.problems]
     for one in differing:
         print(f"  {one.row} on {one.system}: " + "; ".join(one.problems))
-    unexplained = claims.check_changes(committed.folder(chosen.profile))
-    for line in unexplained:
+    for line in report.problems:
         print(f"  {line}")
-    print(f"{len(compared) - len(differing)} of {len(compared)} agree with the committed results")
-    return 1 if differing or unexplained else 0
+    for line in report.notes:
+        print(f"  (open in one run) {line}")
+    print(f"{len(report.compared) - len(differing)} of {len(report.compared)} agree with the committed results"
+          + (f"; {len(report.problems)} further problem(s)" if report.problems else ""))
+    return 0 if report.agrees else 1
 
 
 def _keep(chosen: argparse.Namespace) -> int:

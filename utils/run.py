@@ -226,12 +226,14 @@ def _remember(profile: str, outcome: Outcome, given: Mapping[str, Any]) -> None:
 
 
 def verdict_lines(profile: str) -> list[str]:
-    """The verdict table for a terminal: judged rows, then how many rows were not."""
+    """The verdict table for a terminal: judged rows, a column per reading, then how many rows were not judged."""
     table = claims.table(paths.results(profile))
     judged = table[table.system.notna()]
-    lines = [f"{'row':<4} {'system':<22} {'verdict':<15} {'estimate':>9}  {'interval':<19}  threshold"]
+    lines = [f"{'row':<5} {'system':<26} {'as stated':<15} {'specific':<15} {'estimate':>9}  {'interval':<19}  needs"]
     for _, row in judged.iterrows():
-        lines.append(f"{row['row']:<4} {row.system:<22} {row.verdict:<15} {number(row.estimate):>9}  "
+        stated = row.as_stated if isinstance(row.as_stated, str) else row.verdict
+        specific = row.specific if isinstance(row.specific, str) else "–"
+        lines.append(f"{row['row']:<5} {row.system:<26} {stated:<15} {specific:<15} {number(row.estimate):>9}  "
                      f"{interval(row.low, row.high):<19}  {row.threshold if isinstance(row.threshold, str) else ''}")
     lines.append(f"{len(table) - len(judged)} further rows are not judged here; each has its status in index.html")
     return lines
