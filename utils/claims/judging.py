@@ -92,7 +92,9 @@ class _Case:
             found[threshold.reading].append(weigh(named[name], threshold, self.protocol, len(seeds), given))
         return found
 
-    def verdict(self, parts: list[PartResult], outcome: str, reason: str, extra: Mapping[str, Any], **rest: Any) -> Verdict:
+    def verdict(
+        self, deciding: list[PartResult], outcome: str, reason: str, extra: Mapping[str, Any], **rest: Any
+    ) -> Verdict:
         """Registry fields, the deciding part's numbers, and everything it was compared with."""
         return Verdict(
             row=self.row,
@@ -107,7 +109,7 @@ class _Case:
             reason=reason,
             scope=self.scope,
             claims_sha256=sha256(self.claims),
-            **_shown(parts),
+            **_shown(deciding),
             **rest,
         )
 
