@@ -150,9 +150,11 @@ def _damage(home: Path) -> list[str]:
     if not path.is_file():
         return [f"{_short(path)} is missing: `git checkout -- {_short(home)}` restores it"]
     try:
-        said = dict(io.read_json(path))
-    except (io.DamagedFileError, ValueError, TypeError) as error:
+        said = io.read_json(path)
+    except ValueError as error:  # DamagedFileError is one
         return [f"{_short(path)} cannot be read: {str(error).splitlines()[0]}"]
+    if not isinstance(said, dict) or not all(isinstance(sha, str) and len(sha) == 64 for sha in said.values()):
+        return [f"{_short(path)} is no list of checksums: `git checkout -- {_short(path)}` restores it"]
     there = _checksums(home)
     lines = [f"{_short(home / name)} is missing" for name in said if name not in there]
     lines += [f"{_short(home / name)} is not the file that was committed (its checksum differs)"
@@ -254,7 +256,10 @@ def _compare(key: tuple[str, str], old: _Kept, new: _Kept | None) -> Comparison:
 
 
 def _fingerprint(place: Path) -> Mapping[str, object]:
-    return provenance.fingerprint(io.read_json(place / "provenance.json"))
+    record = io.read_json(place / "provenance.json")
+    if not isinstance(record, dict):
+        raise ValueError("provenance.json is no record of a run")
+    return provenance.fingerprint(record)
 
 
 def _close(a: float | None, b: float | None) -> bool:
