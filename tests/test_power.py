@@ -19,9 +19,9 @@ REPEATED, RUNS = 5, 200
 
 
 def drawn(scenario: str, sizes: power.Sizes, rng: np.random.Generator) -> list[Part]:
-    """An effect of 1, .5 or 0 with noise of networks (.05) and of images (1, shared by the networks)."""
+    """An effect of 1, .5 or 0 with noise of networks (.05) and of images (3, shared by the networks)."""
     truth = {"paper": 1.0, "half": 0.5, "none": 0.0, "none: negative": -1.0}[scenario]
-    y = truth + 0.05 * rng.normal(size=(sizes.networks, 1)) + rng.normal(size=sizes.units)
+    y = truth + 0.05 * rng.normal(size=(sizes.networks, 1)) + 3 * rng.normal(size=sizes.units)
     return [Part.of("excess", y), Part.of("beyond", y)]
 
 
@@ -56,9 +56,9 @@ def test_a_sound_criterion_passes_and_a_careless_one_is_found_out(small: Path) -
 
 def test_power_grows_with_networks_and_images_and_the_same_seed_gives_the_same_counts(small: Path) -> None:
     one = simulation(drawn)
-    small_study, large = (power.simulate(one, "paper", power.Sizes(5, units, systems=1), 150) for units in (10, 60))
+    small_study, large = (power.simulate(one, "paper", power.Sizes(5, units, systems=1), 150) for units in (20, 400))
     assert small_study["as_stated"]["alone"]["REPRODUCED"] < large["as_stated"]["alone"]["REPRODUCED"]
-    assert power.simulate(one, "paper", power.Sizes(5, 10, systems=1), 150) == small_study
+    assert power.simulate(one, "paper", power.Sizes(5, 20, systems=1), 150) == small_study
     for counts in small_study.values():
         assert all(sum(outcomes.values()) == 150 for outcomes in counts.values())
 
