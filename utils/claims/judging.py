@@ -149,19 +149,22 @@ def _shown(parts: Sequence[PartResult]) -> dict[str, Any]:
 
 
 def criterion(registry: Registry, row: str, system: str) -> dict[str, Any]:
-    """Everything in claims.yaml that can change this verdict: thresholds, accuracy, protocol. Kept in each verdict."""
+    """Everything in claims.yaml that can change this verdict, kept in each: thresholds and, where intervals decide, the
+    accuracy below which nothing is concluded and the protocol."""
     entry = registry.row(row)
-    accuracy = entry.min_accuracy.get(system)
-    return plain(
-        {
-            "thresholds": [t.model_dump(exclude={"systems"}) for t in entry.thresholds_for(system).values()],
+    found: dict[str, Any] = {
+        "thresholds": [t.model_dump(exclude={"systems"}) for t in entry.thresholds_for(system).values()]
+    }
+    if entry.kind == "empirical":
+        accuracy = entry.min_accuracy.get(system)
+        found |= {
             "min_accuracy": accuracy.value if accuracy else None,
             "protocol": registry.protocol.model_dump(exclude={"note"}),
             "uses_split": entry.uses_split,
             "order_based": entry.order_based,
             "seen": entry.seen,
         }
-    )
+    return plain(found)
 
 
 def _citation(registry: Registry, entry: Row) -> str:
