@@ -145,6 +145,29 @@ def test_open_against_decided_is_listed_and_fails_above_a_tenth(results: Path) -
     assert any("2 verdicts of 12 are open in one run" in line for line in committed.check("default").problems)
 
 
+def test_only_what_was_run_with_the_profiles_parameters_is_kept(results: Path) -> None:
+    for system in SYSTEMS:
+        place = claims.verdict_path(results, "D1", system).parent
+        io.write_json(place / "provenance.json", provenance.collect(parameters={"images": 3}))
+    committed.require_parameters("default", {"01_sparsity": {"images": 3}})
+    with pytest.raises(committed.ResultsError, match=r"D1 on lenet/mnist_part \(01_sparsity\): images, seeds"):
+        committed.require_parameters("default", {"01_sparsity": {"images": 40, "seeds": 5}})
+
+
+def test_a_damaged_notebook_or_record_costs_the_others_nothing(results: Path) -> None:
+    books = results / "notebooks"
+    books.mkdir()
+    nbformat.write(new_notebook(cells=[new_markdown_cell("# Whole")]), books / "00_start_here.ipynb")
+    for k, content in enumerate((b"", b"{", b"[]", b'{"cells": 3}', b"\xff")):
+        (books / f"0{k + 1}_broken.ipynb").write_bytes(content)
+    (results / "run.json").write_text("{")
+    with pytest.warns(io.DamagedFileWarning, match="no record of a run"):
+        page = site.build("default")
+    text = page.read_text()
+    assert text.count("cannot be read") == 5 and (books / "00_start_here.html").is_file()
+    assert not (results / "run.json").exists(), "set aside"
+
+
 def test_a_verdict_that_the_run_no_longer_gives_leaves_the_kept_ones(results: Path) -> None:
     committed.keep("default")
     shutil.rmtree(results / "D1" / "lenet__mnist_part")

@@ -12,6 +12,7 @@ from importlib import metadata
 from typing import Any
 
 import torch
+import yaml
 
 from . import claims, committed, datasets, io, jobs, params, paths, provenance, runtime
 
@@ -120,7 +121,10 @@ def _given(pairs: Sequence[Sequence[str]]) -> dict[str, Any]:
             table = table.setdefault(part, {})
             if not isinstance(table, dict):
                 raise params.ParameterError(f"{name!r} sets a part of a value that -p also sets as a whole")
-        table[last] = params.parse(text)
+        try:
+            table[last] = params.parse(text)
+        except yaml.YAMLError as error:
+            raise params.ParameterError(f"-p {name}: {text!r} is no value ({' '.join(str(error).split())})") from None
     return found
 
 
@@ -133,6 +137,10 @@ def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any
 
 def _run(chosen: argparse.Namespace) -> int:
     notebook, given = params.notebook_stem(chosen.notebook), _given(chosen.given)
+    reserved = [*params.profiles(), "committed"]
+    if given.get("profile") in reserved:
+        raise params.ParameterError(f"profile={given['profile']} names a profile's own results ({', '.join(reserved)}):"
+                                    " name this run otherwise, or give --profile without -p")
     settings: Mapping[str, Any] = {}
     if chosen.profile:
         plan = params.load_profile(chosen.profile)
@@ -184,7 +192,10 @@ def _check(chosen: argparse.Namespace) -> int:
 
 
 def _keep(chosen: argparse.Namespace) -> int:
-    params.load_profile(chosen.profile)
+    plan = params.load_profile(chosen.profile)
+    expected = {name: params.validate(name, profile=chosen.profile, **plan.given(name)).model_dump(mode="json")
+                for name in plan.notebooks}
+    committed.require_parameters(chosen.profile, expected)
     for folder in committed.keep(chosen.profile, chosen.cold):
         print(folder.relative_to(paths.ROOT))
     if chosen.profile == "default":

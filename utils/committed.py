@@ -28,6 +28,7 @@ __all__ = [
     "folder",
     "keep",
     "readme_block",
+    "require_parameters",
     "update_readme",
 ]
 
@@ -136,6 +137,25 @@ def keep(profile: str, cold: bool = False) -> list[Path]:
     io.write_text(home / INDEX, overview.markdown(home, f"Verdicts of profile `{profile}`"))
     io.write_json(home / MANIFEST, _checksums(home))
     return targets
+
+
+def require_parameters(profile: str, expected: Mapping[str, Mapping[str, object]]) -> None:
+    """ResultsError unless every verdict of the last run was made with its notebook's parameters in the profile.
+
+    expected: notebook → its parameters. What was run with others would be kept under the profile's name.
+    """
+    registry = claims.load()
+    wrong = []
+    for (row, system), kept in _read(paths.results(profile))[0].items():
+        notebook = registry.rows[row].notebook if row in registry.rows else None
+        given = io.read_json(kept.folder / "provenance.json").get("parameters") or {}
+        meant = expected.get(notebook or "", {})
+        differ = sorted(name for name in {*given, *meant} if given.get(name) != meant.get(name))
+        if differ:
+            wrong.append(f"{row} on {system} ({notebook}): {', '.join(differ)}")
+    if wrong:
+        raise ResultsError(f"nothing was kept, since these were not run with the parameters of profile {profile!r}:\n  "
+                           + "\n  ".join(wrong))
 
 
 def _checksums(home: Path) -> dict[str, str]:

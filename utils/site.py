@@ -26,6 +26,8 @@ __all__ = ["build", "notebook_page"]
 _COMPANIONS = (("figure", "figure.png"), ("numbers (CSV)", "figure.csv"),
                ("network × unit values (CSV)", "units.csv"), ("verdict.json", "verdict.json"),
                ("provenance.json", "provenance.json"))
+# nbformat meets damaged files with whatever Python raises on the way.
+_NO_NOTEBOOK = (nbformat.ValidationError, ValueError, AttributeError, TypeError, KeyError)
 # latex2mathml's errors have no common ancestor of their own.
 _TEX_ERRORS = tuple(one for one in vars(tex_exceptions).values() if isinstance(one, type) and issubclass(one, Exception))
 
@@ -89,8 +91,8 @@ def notebook_page(path: Path) -> Path:
 def build(profile: str) -> Path:
     """Write ``index.html`` and the notebook pages of ``results/<profile>/`` and return the index's path."""
     folder = paths.results(profile)
-    pages = {path.stem: notebook_page(path) for path in sorted((folder / "notebooks").glob("*.ipynb"))}
-    record = io.read_json(folder / run.RUN) if (folder / run.RUN).is_file() else {"notebooks": {}, "provenance": {}}
+    pages, damaged = _notebook_pages(folder / "notebooks")
+    record = {"notebooks": {}, "provenance": {}, **run.record(profile)}
     table = claims.table(folder)
     lines = {(line.row, line.system): line for line in table[table.system.notna()].itertuples()}
     text = _environment().get_template("index.html").render(
@@ -98,7 +100,7 @@ def build(profile: str) -> Path:
         about=params.load_profile(profile).about if profile in params.profiles() else "",
         letters=overview.LETTERS,
         seen=overview.SEEN,
-        warnings=_warnings(record),
+        warnings=[*_warnings(record), *damaged],
         papers=[_paper(paper, folder, lines, pages) for paper in overview.by_paper(folder)],
         changed=_changes(),
         criteria="criteria.html" if claims.criteria.entries() else "",
@@ -110,6 +112,17 @@ def build(profile: str) -> Path:
     if claims.criteria.entries():
         _criteria_page(folder / "criteria.html")
     return target
+
+
+def _notebook_pages(folder: Path) -> tuple[dict[str, Path], list[str]]:
+    """The page of each executed notebook, and a line for each that cannot be read: one must not cost the others theirs."""
+    pages, damaged = {}, []
+    for path in sorted(folder.glob("[!.]*.ipynb")):
+        try:
+            pages[path.stem] = notebook_page(path)
+        except _NO_NOTEBOOK as error:
+            damaged.append(f"{path.name} cannot be read ({str(error).splitlines()[0][:80]}): run it again for its page.")
+    return pages, damaged
 
 
 def _criteria_page(target: Path) -> None:
