@@ -661,52 +661,6 @@ def test_a_family_without_effect(rules: Path) -> None:
     assert np.mean(some) <= 0.05 + band(runs)
 
 
-def two_halves(chosen: np.ndarray, judged: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Fall to and rise from the minimum: found on one half of the images, measured on the other, and vice versa.
-
-    chosen, judged ``(seeds, checkpoints)`` mean orders of the halves."""
-    seeds, last = np.arange(len(chosen)), chosen.shape[1] - 1
-    fall, rise, interior = np.zeros(len(chosen)), np.zeros(len(chosen)), np.ones(len(chosen))
-    for a, b in ((chosen, judged), (judged, chosen)):
-        t = a.argmin(axis=1)
-        fall += (b[:, 0] - b[seeds, t]) / 2
-        rise += (b[:, -1] - b[seeds, t]) / 2
-        interior *= (t >= 2) & (t <= last - 2)
-    return fall, rise, interior
-
-
-@pytest.mark.parametrize("kind", ["noise", "walk", "noisy walk"])
-def test_two_phases_say_no_to_noise_and_random_walks(kind: str) -> None:
-    rng, runs, shape = np.random.default_rng(3), 300, (5, 12)
-    hits = []
-    for _ in range(runs):
-        walk, noise = np.cumsum(rng.normal(size=shape), axis=1), rng.normal(size=(2, *shape))
-        first, second = {"noise": noise, "walk": [walk, walk], "noisy walk": walk + noise}[kind]
-        hits.append(two_phases(*two_halves(first, second)))
-    assert says_yes(hits) <= 0.05 + band(runs)
-
-
-def test_choosing_and_judging_on_the_same_images_says_yes_to_noise() -> None:
-    rng = np.random.default_rng(3)
-    same = [two_phases(*two_halves(noise, noise)) for noise in rng.normal(size=(100, 5, 20))]
-    assert says_yes(same) > 0.05 + band(100)
-
-
-def two_phases(fall: np.ndarray, rise: np.ndarray, interior: np.ndarray) -> claims.Verdict:
-    parts = [Part("phase1", fall), Part("phase2", rise), Part("interior", interior)]
-    common = {"seeds": range(5), "scope": "a test", "accuracy": [0.97] * 5, "uncertified": 0.0}
-    return claims.judge("D3", SYSTEM, parts, **common, variants={OTHER_END: parts})
-
-
-def test_two_phases_are_found_where_they_are() -> None:
-    rng = np.random.default_rng(4)
-    course = 3 + 2 * np.abs(np.linspace(-1, 1, 12))
-    hits = [two_phases(*two_halves(*(course + 0.2 * rng.normal(size=(2, 5, 12))))) for _ in range(20)]
-    assert says_yes(hits) == 1.0
-    phases_swapped = [two_phases(*two_halves(*(-course + 0.2 * rng.normal(size=(2, 5, 12))))) for _ in range(20)]
-    assert says_yes(phases_swapped) == 0.0
-
-
 def test_the_null_subtracted_or_dropped(rules: Path) -> None:
     """Everything is sparse after an L1 split. Only the excess over the null says something about training."""
     rng, runs = np.random.default_rng(5), 300

@@ -63,7 +63,7 @@ def _at_points(x: tuple[float, ...]) -> tuple[NDArray[np.float64], NDArray[np.fl
 
 
 def _lines(x: NDArray[np.float64], y: NDArray[np.float64]) -> list[tuple[NDArray[np.float64], ...]]:
-    """Intercepts, slopes and squared errors (B, I) of the lines through the first i and through the other points of ``y``."""
+    """Intercepts, slopes and squared errors (B, I) of lines through the first i and the other points of ``y``."""
     sums = [np.cumsum(np.broadcast_to(z, y.shape), 1) for z in (np.ones_like(x), x, x**2, y, x * y, y**2)]
     inner = slice(EDGE - 1, -EDGE)
     sides = []

@@ -404,4 +404,4 @@ def phase_table(name: str, analyses: Mapping[str, Extracted]) -> pd.DataFrame:
 def gap_table(name: str, e: Extracted, runs: Sequence[Run]) -> pd.DataFrame:
     """The normalised loss gap, averaged over networks."""
     grid, gaps = loss_gaps(e.steps, runs)
-    return pd.DataFrame({"panel": name, "curve": "normalised loss gap", "step": np.exp(grid), "value": gaps.mean(0)})
+    return pd.DataFrame({"panel": name, "curve": "loss gap", "step": np.exp(grid), "value": gaps.mean(0)})
