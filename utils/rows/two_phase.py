@@ -136,11 +136,11 @@ def phase_verdict(row: str, p: TwoPhase, system: str, main: Extracted, others: O
                         control=phase_controls(p, main, noise), **common)
 
 
-def gap_verdict(system: str, main: Extracted, others: Others, runs: Sequence[Run], **common: Any) -> Verdict:
+def gap_verdict(row: str, system: str, main: Extracted, others: Others, runs: Sequence[Run], **common: Any) -> Verdict:
     """D4 of one system, gates and other analyses as in :func:`phase_verdict`."""
     gates, shown = _sorted({key: gap_parts(e, runs) for key, (e, _) in others.items()})
     gates["uncertified games dropped"] = gap_parts(main, runs, certified_only=True)
-    return claims.judge("D4", system, gap_parts(main, runs), variants=gates, reported=shown,
+    return claims.judge(row, system, gap_parts(main, runs), variants=gates, reported=shown,
                         control=gap_controls(main, runs), **common)
 
 
