@@ -31,7 +31,7 @@ def test_list_names_every_claim_notebook_parameter_and_profile(capsys: pytest.Ca
 
 def test_list_of_one_notebook(capsys: pytest.CaptureFixture[str]) -> None:
     text = said(capsys, "list", "02")
-    assert text.startswith("02_two_phase_dynamics: D3, D4, D11") and "01_sparsity" not in text
+    assert text.startswith("02_two_phase_dynamics: D3a, D3b, D4, D11a, D11b") and "01_sparsity" not in text
 
 
 @pytest.mark.parametrize(("arguments", "expected"), [
