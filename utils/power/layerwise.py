@@ -6,6 +6,8 @@ and as much between image and network; layers vary on their own by half of it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from ..claims import Part
@@ -50,7 +52,7 @@ def _redundancy(scenario: str, sizes: Sizes, rng: np.random.Generator) -> list[P
     return statistics.redundancy_parts(forget(_size(scenario, 0.05)), target, forget(0.0))
 
 
-def _slopes(name: str, smallest: float, networks: float, images: float):
+def _slopes(name: str, smallest: float, networks: float, images: float) -> Callable[..., list[Part]]:
     def draw(scenario: str, sizes: Sizes, rng: np.random.Generator) -> list[Part]:
         course = _DEPTH[None, :, None]
         return statistics.slope_parts(name, 0.3 + _size(scenario, smallest) * course + _noise(sizes, rng, networks, images),

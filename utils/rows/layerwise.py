@@ -1,4 +1,4 @@
-"""L3, L4, L8a, L8b, L11, L13, L15-L18: which interactions a layer shares with the final layer, will forget, has yet to learn."""
+"""L3, L4, L8a, L8b, L11, L13, L15-L18: what a layer shares with the final layer, forgets, has yet to learn."""
 
 from __future__ import annotations
 
@@ -231,7 +231,7 @@ def row_parts(row: str, a: Trio, rule: salience.Rule, *, kind: Kind | None = Non
 
 
 def _completeness(x: Orders) -> np.ndarray:
-    """overlap / target of every image and probed layer, (S, P, X); the largest term of an output is salient, so it has one."""
+    """overlap / target of every image and probed layer, (S, P, X); an output's largest term is salient, so it has one."""
     target = x.target.sum(-1)[:, None]
     return np.divide(x.overlap.sum(-1), target, out=np.full(x.overlap.shape[:-1], np.nan), where=target > 0)
 

@@ -52,7 +52,7 @@ def _most(values: Floats) -> int:
 
 
 def low_minus_high_parts(ours: Floats, null: Floats) -> list[Part]:
-    """balance (S, P, X) of the network and of the untrained one → least over the probed layers, and that minus the null's."""
+    """balance (S, P, X) of the network and the untrained one → least over probed layers, and that minus the null's."""
     mine, theirs = (stats.chosen(b, stats.cross_chosen(b, _least)) for b in (ours, null))
     return [Part.of("low_minus_high", mine), Part.of("low_minus_high_beyond_untrained", mine - theirs)]
 
