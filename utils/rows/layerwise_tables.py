@@ -82,7 +82,7 @@ def _mean_similarity(x: Layered, rule: salience.Rule) -> np.ndarray:
 
 
 def high_share_table(a: Analyses, rule: salience.Rule) -> pd.DataFrame:
-    """L16: share of the orders above n/2 in the strength of all AND interactions, by layer; shuffled-label probes likewise."""
+    """L16: share of the orders above n/2 in the strength of all AND interactions, by layer; shuffled-label probes too."""
     rows = []
     for name, x in (("trained", a.main), ("shuffled labels", a.shuffled)):
         share = np.nanmean(high_share(by_orders(x, "and", rule).strength), axis=2)
