@@ -14,8 +14,8 @@ from ..metrics import layers, salience
 from .layerwise import FIRST, Kind, by_orders, changes, pair_similarities, similarities, totals
 from .layerwise_statistics import high_share
 
-__all__ = ["bar_table", "behaviour", "behaviour_control", "behaviour_table", "course_table", "high_share_table", "pair_tables",
-           "pooled_table", "sharing_tables"]
+__all__ = ["bar_table", "behaviour", "behaviour_control", "behaviour_table", "course_table", "high_share_table",
+           "pair_tables", "pooled_table", "sharing_tables"]
 
 
 def bar_table(x: Layered, kind: Kind, rule: salience.Rule) -> pd.DataFrame:
