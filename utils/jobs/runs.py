@@ -127,7 +127,7 @@ class Games:
 
 
 class GamesJob(Job):
-    """v(x_T) of some images on all masks, at all checkpoints of one trained network (or at ``steps`` of them)."""
+    """v(x_T) of some images on all masks, at all checkpoints of one trained network (or at ``steps``, which it kept)."""
 
     kind: ClassVar[str] = "games"
     version: ClassVar[int] = 1
@@ -139,6 +139,7 @@ class GamesJob(Job):
     how: Draw
     baseline: Literal["mean", "zero"] = "mean"
     score: extract.Score = "logodds"
+    steps: tuple[int, ...] | None = None
     rows: int | None = None
     device: str = "cpu"
 
@@ -162,14 +163,15 @@ class GamesJob(Job):
         players, labels, ids = self.players()
         device = runtime.device(self.device)
         games, floors = [], []
-        for step in runtime.progress(run.steps, desc=f"scoring {self.train.config.model} seed {self.train.config.seed}",
+        steps = run.steps if self.steps is None else self.steps
+        for step in runtime.progress(steps, desc=f"scoring {self.train.config.model} seed {self.train.config.seed}",
                                      unit="checkpoint"):
             model = run.model(step).to(device)
             games.append(extract.scores(model, players, labels, score=self.score, rows=self.rows, device=device).cpu())
             floors.append(extract.noise_floor(model, players[0].to(device), int(labels[0]), score=self.score))
         v = torch.stack(games)
         io.save_arrays(folder / "games.safetensors", {
-            "v": v, "steps": torch.tensor(run.steps), "labels": labels, "ids": ids,
+            "v": v, "steps": torch.tensor(steps), "labels": labels, "ids": ids,
             "saturated": (v.abs() > extract.SATURATED).double().mean((1, 2)),
             "noise_floor": torch.tensor(floors, dtype=torch.float64)})
 

@@ -132,28 +132,37 @@ class Extracted:
             "saturated share": self.saturated.mean(0).tolist(), "noise floor": self.noise_floor.amax(0).tolist()})
 
 
-def games_jobs(p: Study, system: System, draw: int = 0) -> list[GamesJob]:
-    """The job of each seed that scores the images of ``p`` with one draw of players."""
-    return [GamesJob.of(job, p.images, p.n_players, draw, str(runtime.device(p.device)), split=p.image_split)
-            for job in system.jobs]
+def games_jobs(p: Study, system: System, draw: int = 0, *, images: int | None = None, n: int | None = None,
+               steps: tuple[int, ...] | None = None, split: str | None = None) -> list[GamesJob]:
+    """The job of each seed that scores the images of ``p`` with one draw of players.
+
+    images, n, split: another number of images or players, other images; steps: only these checkpoints, default all.
+    """
+    return [GamesJob.of(job, images or p.images, n or p.n_players, draw, str(runtime.device(p.device)),
+                        split=split or p.image_split, steps=steps) for job in system.jobs]
 
 
 def extracted(
     p: Study, system: System, *, kappa: float | None = None, order_weight: float | None = None, draw: int = 0,
     null: Null | None = None, checkpoints: tuple[int, ...] | None = None, solver: str = "certified",
+    tol: float | None = None, images: int | None = None, n: int | None = None, steps: tuple[int, ...] | None = None,
+    split: str | None = None,
 ) -> Extracted:
     """Train, score and split what ``p`` asks for (or load it), stacked over seeds.
 
-    kappa, order_weight: default p.kappa and the first of p.order_weights. draw: which draw of players. null: split null
-    games matched to the network's instead. checkpoints: indices, default all.
+    kappa, order_weight, tol: default p.kappa, the first of p.order_weights, p.tol. draw: which draw of players. null: split
+    null games matched to the network's instead. checkpoints: indices, default all. images, n, steps, split: see
+    :func:`games_jobs`.
     """
-    return split_games(p, system.name, games_jobs(p, system, draw), kappa=kappa, order_weight=order_weight,
-                       null=null, checkpoints=checkpoints, solver=solver)
+    jobs = games_jobs(p, system, draw, images=images, n=n, steps=steps, split=split)
+    return split_games(p, system.name, jobs, kappa=kappa, order_weight=order_weight, null=null, checkpoints=checkpoints,
+                       solver=solver, tol=tol)
 
 
 def split_games(
     p: Study, name: str, jobs: Sequence[Job], *, kappa: float | None = None, order_weight: float | None = None,
     null: Null | None = None, checkpoints: tuple[int, ...] | None = None, solver: str = "certified",
+    tol: float | None = None,
 ) -> Extracted:
     """Score and split the games of ``jobs``, one per seed, and stack them; the other parameters as :func:`extracted`.
 
@@ -163,7 +172,8 @@ def split_games(
     kappa = p.kappa if kappa is None else kappa
     jobs = all_fitting(jobs, f"scores of {name}")
     split_jobs = [
-        SplitJob(games=job, checkpoints=checkpoints, null=null, null_seed=seed, kappa=kappa, tol=p.tol, solver=solver,
+        SplitJob(games=job, checkpoints=checkpoints, null=null, null_seed=seed, kappa=kappa, tol=tol or p.tol,
+                 solver=solver,
                  order_weight=p.order_weights[0] if order_weight is None else order_weight)
         for seed, job in zip(p.seeds, jobs, strict=True)]
     games = [ensure(job) for job in jobs]

@@ -34,19 +34,33 @@ class StartHere(Common):
 
 
 class Sparsity(Study):
-    """01_sparsity: D1, D2, L1, L2, L12."""
+    """01_sparsity: D1, D2, L1, L2, L7, L12, F4, M15."""
 
     kappas: tuple[Annotated[float, Field(ge=0, lt=1)], ...] = many(
         default=(0.03, 0.04, 0.05), min_length=2,
         description="values of kappa whose interactions L12 compares (Cheng et al. 2024, App. J)")
-    mass: float = Field(0.9, gt=0, lt=1, description="D2, L2: share of Σ|I| that the strongest interactions must hold")
+    mass: float = Field(0.9, gt=0, lt=1, description="D2: share of Σ|I| that the strongest interactions must hold; another "
+                                                     "share is a sensitivity without verdict")
     salience: Salience = Field("max_over_samples", description="L2: when an interaction counts as salient (names and "
-                                                               "thresholds: utils.metrics.salience)")
+                                                               "thresholds: utils.metrics.salience); another rule is a "
+                                                               "sensitivity without verdict")
+    count_images: int | None = Field(None, ge=2, description="L2: images that its count is taken over, None = the paper's "
+                                                             "100 (CIFAR-10: 30); the threshold is a maximum over them, so "
+                                                             "another number is a sensitivity without verdict")
+    probe_steps: int = Field(1000, ge=4, description="L12: SGD steps of the probes that read two inner layers, as in "
+                                                     "05_layerwise_change")
+    size_players: tuple[Annotated[int, Field(ge=2, le=16)], ...] = many(
+        default=(), description="M15: numbers of players over which the growth of the salient count is fitted; none = "
+                                "M15 is not run")
+
+    _distinct_sizes = field_validator("size_players", "kappas")(distinct)
 
     @model_validator(mode="after")
     def _kappa_among(self) -> Sparsity:
         if self.kappa not in self.kappas:
             raise ValueError(f"kappas must contain kappa ({self.kappa}), to which the others are compared")
+        if len(self.size_players) in (1, 2):
+            raise ValueError("size_players needs at least 3 numbers of players, or none")
         return self
 
 

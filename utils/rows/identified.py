@@ -17,9 +17,9 @@ from ..jobs.study import Extracted, System, scope
 from ..metrics import identification, orders, salience, sparsity
 from ..params import Identified
 
-__all__ = ["STATEMENTS", "convergence", "described", "excess_parts", "excess_table", "exchange", "exchange_table",
+__all__ = ["STATEMENTS", "apart_parts", "changed_rule", "convergence", "described", "excess_parts", "excess_table", "exchange", "exchange_table",
            "face_controls", "face_parts", "face_table", "jaccard_parts", "jaccard_table", "loop_scope", "other_rules",
-           "published", "share_table", "statements", "uncertified"]
+           "published", "ratio_parts", "share_table", "statements", "uncertified"]
 
 CONVERGED = 0.01
 """Excess over the certified optimum below which an answer of the published optimiser is called converged, as in O2."""
@@ -90,7 +90,15 @@ def excess_parts(p: Identified, ways: Mapping[str, Compared], certified_only: bo
     optimum = ways[optimum_name(p, p.kappa)]
     best = torch.stack([way.strength for way in _judged(p, ways).values()]).amin(0)
     keep = optimum.converged if certified_only else torch.ones_like(optimum.converged)
-    return [Part("excess", ((best * keep).sum((1, 2)) / (optimum.strength * keep).sum((1, 2)) - 1).numpy())]
+    return ratio_parts(*((x * keep).sum(1).numpy() for x in (best, optimum.strength)))
+
+
+def ratio_parts(best: np.ndarray, optimum: np.ndarray) -> list[Part]:
+    """O2 from arrays (S, X), strengths summed over checkpoints: the ratio of their sums over images, minus 1."""
+    def excess(keep: np.ndarray) -> np.ndarray:
+        return best[:, keep].sum(1) / optimum[:, keep].sum(1) - 1
+
+    return [Part.jackknifed("excess", excess, best.shape[1])]
 
 
 def _references(p: Identified, ways: Mapping[str, Compared]) -> list[Compared]:
@@ -180,12 +188,20 @@ def _mean_orders(e: Extracted, keep: torch.Tensor | None = None) -> torch.Tensor
 
 
 def face_parts(both: Both, certified_only: bool = False) -> list[Part]:
-    """O3, per seed: how far the mean order moves between the ends of the face, and how far the strength does."""
+    """O3: how far each image's mean order moves between the ends of the face after initialisation, and the strength."""
     keep = _kept(both, certified_only)
-    low, high = (_mean_orders(e, keep) for e in both)
-    one, other = ((e.l1 * keep).sum((1, 2)) for e in both)
-    return [Part("mean_order", (high - low).nanmean(1).numpy()),
-            Part("equal_strength", ((one - other).abs() / torch.minimum(one, other)).numpy())]
+    low, high = (weighted / strength for weighted, strength in (e.moments() for e in both))
+    moved = torch.where(keep, high - low, torch.nan).nanmean(1).numpy()
+    return apart_parts(moved, *((e.l1 * keep).sum(1).numpy() for e in both))
+
+
+def apart_parts(moved: np.ndarray, one: np.ndarray, other: np.ndarray) -> list[Part]:
+    """O3 from arrays (S, X): mean order at the high minus the low end, and both ends' strengths summed over checkpoints."""
+    def unequal(keep: np.ndarray) -> np.ndarray:
+        a, b = one[:, keep].sum(1), other[:, keep].sum(1)
+        return np.abs(a - b) / np.minimum(a, b)
+
+    return [Part.of("mean_order", moved), Part.jackknifed("equal_strength", unequal, one.shape[1])]
 
 
 def _jaccard(both: Both, rule: salience.Rule) -> torch.Tensor:
@@ -196,9 +212,14 @@ def _jaccard(both: Both, rule: salience.Rule) -> torch.Tensor:
 
 
 def jaccard_parts(both: Both, rule: salience.Rule, certified_only: bool = False) -> list[Part]:
-    """O4, per seed: mean over images and checkpoints after initialisation; pairs of empty sets do not count."""
+    """O4: each image's mean over the checkpoints after initialisation; pairs of empty sets do not count."""
     keep = _kept(both, certified_only)
-    return [Part("jaccard", torch.where(keep, _jaccard(both, rule), torch.nan).nanmean((1, 2)).numpy())]
+    return [Part.of("jaccard", torch.where(keep, _jaccard(both, rule), torch.nan).nanmean(1).numpy())]
+
+
+def changed_rule(p: Identified) -> str | None:
+    """What makes a run's O4 another statistic than the registered one, in words; None: nothing."""
+    return None if p.salience == "mean_output" else f"salience {p.salience} instead of mean_output"
 
 
 def face_controls(both: Both) -> dict[str, object]:
@@ -270,21 +291,21 @@ class Statement:
     bounds: Callable[[str], tuple[float | None, float | None]]
 
 
-def _count_bounds(system: str) -> tuple[float, float]:
-    found = {t.name.removesuffix("_cifar"): t.bound for t in claims.load().row("L2").thresholds_for(system).values()}
-    return found["count_not_fewer"], found["count_not_more"]
+def _bounds(row: str, name: str) -> Callable[[str], tuple[float | None, float | None]]:
+    """The registered size of a row's threshold for a system, whichever of its names (``count``, ``count_cifar``) applies."""
+    def found(system: str) -> tuple[float | None, float | None]:
+        t = next(t for k, t in claims.load().row(row).thresholds_for(system).items() if k.startswith(name))
+        return t.low, t.high
 
-
-def _mass_bounds(system: str) -> tuple[None, float]:
-    return None, claims.load().row("D2").thresholds_for(system)["mass90"].bound
+    return found
 
 
 STATEMENTS = (
     Statement("D3: mean order falls", lambda way: _fall_and_rise(way)[0], lambda _: (0.0, None)),
     Statement("D3: mean order rises again", lambda way: _fall_and_rise(way)[1], lambda _: (0.0, None)),
     Statement("L3: low minus high orders, output", _low_minus_high, lambda _: (0.0, None)),
-    Statement("L2: salient interactions", _salient_count, _count_bounds),
-    Statement("D2: share that holds 90 %", _mass, _mass_bounds),
+    Statement("L2: salient interactions", _salient_count, _bounds("L2", "count")),
+    Statement("D2: share that holds 90 %", _mass, _bounds("D2", "mass90")),
 )
 """What is asked of every way of splitting; D3 with the turning point chosen on the other seeds, as few images are split."""
 

@@ -1,8 +1,8 @@
-"""D1, D2, L1, L2, L7, L12, F4: exactness and sparsity of the AND-OR model."""
+"""D1, D2, L1, L2, L7, L12, F4, M15: exactness and sparsity of the AND-OR model."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -11,17 +11,30 @@ import torch
 from .. import extract, lattice, sparsify, stats
 from ..claims import Part
 from ..interactions import Interactions
+from ..jobs.layered import Layered, layered
 from ..jobs.runs import GamesJob
-from ..jobs.study import Extracted
-from ..metrics import attribution, salience, sparsity
-from ..params import Sparsity
+from ..jobs.study import Extracted, System, extracted
+from ..metrics import attribution, identification, salience, sparsity
+from ..params import Layerwise, Sparsity
 from ..train import Run
 
-__all__ = ["FIRST", "LAST", "attribution_table", "controls", "count_parts", "identity_errors", "kappa_controls",
-           "kappa_parts", "kappa_table", "match_table", "profiles", "shapley_errors", "sparsity_parts"]
+__all__ = ["FIRST", "LAST", "agreement_controls", "attribution_table", "changed_count", "changed_kappas",
+           "changed_mass", "controls", "count_images", "count_parts", "count_sample", "exponents", "growth",
+           "growth_table", "identity_errors", "kappa_layers", "kappa_parts", "kappa_table", "match_table",
+           "number_parts", "profiles", "shapley_errors", "similarity_parts", "sparse_parts", "sparsity_parts", "spread"]
 
 FIRST, LAST = 0, 1
 """Checkpoints of the arrays judged here: before training, after training."""
+
+COUNT_IMAGES = {"cifar10": 30}
+"""Images of L2 by data set, as in Cheng et al. 2024, App. M.4; 100 where nothing is said. Its threshold is a maximum over
+samples, so that the count falls with their number: the number belongs to the statistic."""
+
+MASS, COUNT_RULE, KAPPAS = 0.9, "max_over_samples", (0.03, 0.04, 0.05)
+"""What the registered statistics of D2, L2 and L12 are made with."""
+
+LEAST_PLAYERS = 10
+"""The bound of D2 is for ten players or more: with fewer, any game fills a larger share of its interactions."""
 
 
 def identity_errors(exact: Extracted, bounded: Extracted) -> dict[str, torch.Tensor]:
@@ -38,34 +51,75 @@ def identity_errors(exact: Extracted, bounded: Extracted) -> dict[str, torch.Ten
     return {"matching": exact.error / scale, "within_kappa": within, "duality": sparsity.duality_error(v)}
 
 
-def _trained(e: Extracted, values: torch.Tensor, certified_only: bool, at: int = LAST) -> np.ndarray:
-    """Mean over images of ``values`` (R, C, X) at one checkpoint: one number per seed (R,)."""
-    keep = e.converged[:, at].double() if certified_only else torch.ones_like(values[:, at])
-    return ((values[:, at] * keep).nansum(-1) / keep.sum(-1)).numpy()
+def _kept(values: torch.Tensor, e: Extracted, at: int, certified_only: bool) -> np.ndarray:
+    """Values (R, C, X) at one checkpoint; NaN where a game is uncertified and only certified ones count."""
+    found = values[:, at].numpy().astype(float)
+    return np.where(e.converged[:, at].numpy(), found, np.nan) if certified_only else found
+
+
+def sparse_parts(mass: np.ndarray, gini: np.ndarray, rivals: np.ndarray) -> list[Part]:
+    """D2 from arrays: mass, gini (S, X) of the trained networks, rivals (S, K, X) Gini coefficients of the K nulls.
+
+    As stated: the mean share of interactions that holds 90 % of the strength. Specific: the Gini coefficient minus that of
+    the stronger null, which other networks choose on other images.
+    """
+    choice = stats.cross_chosen(rivals, lambda means: int(np.nanargmax(means)))
+    return [Part.of("mass90", mass), Part.of("gini_above_null", gini - stats.chosen(rivals, choice), spread(gini))]
+
+
+def spread(units: np.ndarray) -> float:
+    """Standard deviation across images (S, X), averaged over networks: the unit of smallest effects of our own."""
+    return float(np.nanmean(np.nanstd(units, axis=1, ddof=1)))
 
 
 def sparsity_parts(p: Sparsity, e: Extracted, smooth: Extracted, certified_only: bool = False) -> list[Part]:
-    """D2: share of interactions that carry p.mass, and Gini above the untrained network (N0) and smooth games (N3).
+    """D2. e: checkpoints (first, last); smooth: null games matched to e's, of which the last checkpoint counts."""
+    gini, theirs = sparsity.gini(e.merged), sparsity.gini(smooth.merged)
+    rivals = np.stack([_kept(gini, e, FIRST, certified_only), _kept(theirs, smooth, LAST, certified_only)], axis=1)
+    mass = sparsity.mass_fraction(e.merged, p.mass)
+    return sparse_parts(_kept(mass, e, LAST, certified_only), _kept(gini, e, LAST, certified_only), rivals)
 
-    e: checkpoints (first, last); smooth: null games matched to e's, of which the last checkpoint counts.
-    """
-    gini = sparsity.gini(e.merged)
-    nulls = np.maximum(_trained(e, gini, certified_only, FIRST),
-                       _trained(smooth, sparsity.gini(smooth.merged), certified_only))
-    return [Part("mass90", _trained(e, sparsity.mass_fraction(e.merged, p.mass), certified_only)),
-            Part("gini_above_null", _trained(e, gini, certified_only) - nulls)]
+
+def changed_mass(p: Sparsity) -> str | None:
+    """What makes a run's D2 another statistic than the registered one, in words; None: nothing."""
+    found = [f"mass {p.mass:g} instead of {MASS:g}"] * (p.mass != MASS)
+    found += [f"{p.n_players} players, the bound is for {LEAST_PLAYERS} or more"] * (p.n_players < LEAST_PLAYERS)
+    return "; ".join(found) or None
+
+
+def count_images(p: Sparsity) -> int:
+    """How many images L2 counts over: the paper's number, unless the run asks for another."""
+    return p.count_images or COUNT_IMAGES.get(p.dataset, 100)
+
+
+def count_sample(p: Sparsity, system: System) -> Extracted:
+    """L2's own games: its number of images, before and after training; the images of the other rows do not enter."""
+    ends = (0, system.jobs[0].config.steps)
+    return extracted(p, system, images=count_images(p), steps=ends)
 
 
 def _counts(e: Extracted, rule: salience.Rule) -> torch.Tensor:
     return salience.salient_counts(e.merged, salience.threshold(e.merged, e.v, rule)).double()
 
 
-def count_parts(p: Sparsity, e: Extracted, smooth: Extracted, certified_only: bool = False) -> list[Part]:
-    """L2: :func:`sparsity_parts` and the mean number of salient interactions per image, against the paper's count."""
-    number = _trained(e, _counts(e, p.salience), certified_only)
-    suffix = "_cifar" if p.dataset == "cifar10" else ""
-    return [*sparsity_parts(p, e, smooth, certified_only),
-            Part(f"count_not_fewer{suffix}", number), Part(f"count_not_more{suffix}", number)]
+def number_parts(count: np.ndarray, untrained: np.ndarray, suffix: str = "") -> list[Part]:
+    """L2 from arrays (S, X): salient interactions per image of the trained and of the untrained networks (N0)."""
+    return [Part.of(f"count{suffix}", count), Part.of("count_minus_null", count - untrained, spread(count))]
+
+
+def count_parts(p: Sparsity, e: Extracted, certified_only: bool = False, rule: salience.Rule | None = None) -> list[Part]:
+    """L2, from :func:`count_sample`; thresholds are those of all its images, whatever is left out."""
+    count = _counts(e, rule or p.salience)
+    return number_parts(_kept(count, e, LAST, certified_only), _kept(count, e, FIRST, certified_only),
+                        "_cifar" if p.dataset == "cifar10" else "")
+
+
+def changed_count(p: Sparsity) -> str | None:
+    """As :func:`changed_mass`, for L2."""
+    usual = COUNT_IMAGES.get(p.dataset, 100)
+    found = [f"{count_images(p)} images instead of {usual}"] * (count_images(p) != usual)
+    found += [f"salience {p.salience} instead of {COUNT_RULE}"] * (p.salience != COUNT_RULE)
+    return "; ".join(found) or None
 
 
 def controls(p: Sparsity, e: Extracted, smooth: Extracted, noise: Extracted) -> dict[str, dict[str, float]]:
@@ -81,40 +135,99 @@ def controls(p: Sparsity, e: Extracted, smooth: Extracted, noise: Extracted) -> 
     return found
 
 
-def _similarities(a: Extracted, b: Extracted, top: int = 50) -> dict[str, torch.Tensor]:
-    """Cosine, Spearman correlation and overlap of the ``top`` strongest interactions of each game: (R, C, X) each."""
-    one, two = (torch.cat([e.merged.and_[..., 1:], e.merged.or_[..., 1:]], -1) for e in (a, b))
-    strongest = [x.abs().topk(min(top, x.shape[-1]), -1).indices for x in (one, two)]
-    marks = [torch.zeros_like(one, dtype=torch.bool).scatter(-1, index, True) for index in strongest]
-    ranks = [stats.spearman(x, y) for x, y in zip(one.flatten(0, -2).numpy(), two.flatten(0, -2).numpy(), strict=True)]
-    return {"cosine": torch.nn.functional.cosine_similarity(one, two, dim=-1),
-            "rank_correlation": torch.tensor(ranks, dtype=torch.float64).view(one.shape[:-1]),
-            "top50_overlap": (marks[0] & marks[1]).sum(-1) / (marks[0] | marks[1]).sum(-1).double()}
+# L12 -----------------------------------------------------------------------------------------------------------------
+
+def kappa_layers(p: Sparsity, system: System) -> dict[float, Layered]:
+    """The layers of 05_layerwise_change, split with each kappa; probes as there."""
+    shared = {name: getattr(p, name) for name in Layerwise.model_fields if name in type(p).model_fields}
+    return {kappa: layered(Layerwise(**{**shared, "kappa": kappa, "second_draw": False}), system) for kappa in p.kappas}
 
 
-def kappa_parts(main: Extracted, others: Mapping[float, Extracted], certified_only: bool = False) -> list[Part]:
-    """L12: the least similar of the other kappas to the main one, per seed (Cheng et al. 2024, Appendix J)."""
-    pairs = [{name: _trained(main, value, certified_only) for name, value in _similarities(main, other).items()}
-             for other in others.values()]
-    return [Part(name, np.min([pair[name] for pair in pairs], axis=0)) for name in pairs[0]]
+def _two_inner(names: Sequence[str]) -> list[int]:
+    """Two probed layers, at a third and at two thirds of the depth; the output layer, which is last, is none."""
+    probed = len(names) - 1
+    return sorted({round((probed - 1) / 3), round(2 * (probed - 1) / 3)})
 
 
-def kappa_controls(main: Extracted, others: Mapping[float, Extracted]) -> dict[str, float]:
-    """Rank correlation with each other kappa over the interactions salient in either, mean over seeds and images."""
-    found = {}
+def _likeness(a: Extracted, b: Extracted, at: int) -> tuple[np.ndarray, np.ndarray]:
+    """Cosine of all interactions and Jaccard similarity of the salient sets, (R, X) each, at one checkpoint or layer."""
+    one, two = (e.merged[:, at] for e in (a, b))
+    cosine = torch.nn.functional.cosine_similarity(*(torch.cat([x.and_[..., 1:], x.or_[..., 1:]], -1) for x in (one, two)),
+                                                   dim=-1)
+    taus = [salience.threshold(x, e.v[:, at], "max_per_sample") for x, e in ((one, a), (two, b))]
+    return cosine.numpy(), identification.salient_jaccard(one, two, *taus).numpy()
+
+
+def similarity_parts(cosine: np.ndarray, overlap: np.ndarray) -> list[Part]:
+    """L12 from arrays (S, K, X): K comparisons (other kappas, places in the network), the least similar of each image."""
+    return [Part.of("cosine", _least(cosine)), Part.of("salient_overlap", _least(overlap))]
+
+
+def _least(x: np.ndarray) -> np.ndarray:
+    filled = np.where(np.isnan(x), np.inf, x).min(axis=1)
+    return np.where(np.isinf(filled), np.nan, filled)
+
+
+def kappa_parts(main: Extracted, others: Mapping[float, Extracted], inner: Mapping[float, Layered],
+                certified_only: bool = False) -> list[Part]:
+    """L12: every other kappa against the main one, at the output and at two layers (Cheng et al. 2024, App. J)."""
+    found = []
     for kappa, other in others.items():
-        pairs = []
-        for games in (main, other):
-            merged = games.merged[:, LAST]
-            tau = salience.threshold(merged, games.v[:, LAST], "max_per_sample")
-            pairs.append((torch.cat([merged.and_, merged.or_], -1), torch.cat(merged.salient(tau), -1)))
-        (one, here), (two, there) = pairs
-        either = (here | there).flatten(0, -2)
-        ranks = [stats.spearman(x[k].numpy(), y[k].numpy())
-                 for x, y, k in zip(one.flatten(0, -2), two.flatten(0, -2), either, strict=True) if int(k.sum()) > 2]
-        found[f"rank correlation of salient interactions with kappa = {kappa:g}"] = float(np.nanmean(ranks))
-    return found
+        pairs = [(main, other, LAST)]
+        pairs += [(inner[main.kappa].e, inner[kappa].e, layer) for layer in _two_inner(inner[kappa].layers)]
+        for a, b, at in pairs:
+            keep = (a.converged[:, at] & b.converged[:, at]).numpy() if certified_only else True
+            found.append([np.where(keep, values, np.nan) for values in _likeness(a, b, at)])
+    cosine, overlap = (np.stack(values, axis=1) for values in zip(*found, strict=True))
+    return similarity_parts(cosine, overlap)
 
+
+def changed_kappas(p: Sparsity) -> str | None:
+    """As :func:`changed_mass`, for L12."""
+    return None if p.kappas == KAPPAS and p.kappa == KAPPAS[1] else \
+        f"kappas {', '.join(f'{k:g}' for k in p.kappas)} instead of {', '.join(f'{k:g}' for k in KAPPAS)}"
+
+
+def agreement_controls(main: Extracted, others: Mapping[float, Extracted], inner: Mapping[float, Layered],
+                       again: Mapping[str, Extracted]) -> dict[str, object]:
+    """Mean cosine and overlap by kappa and place, and of ``again``: the same games at equal kappa, solved another way."""
+    found: dict[str, object] = {}
+    for kappa, other in others.items():
+        places = {"output": (main, other, LAST)}
+        names = inner[kappa].layers
+        places |= {names[k]: (inner[main.kappa].e, inner[kappa].e, k) for k in _two_inner(names)}
+        for place, pair in places.items():
+            found[f"kappa {kappa:g}, {place}"] = [float(np.nanmean(x)) for x in _likeness(*pair)]
+    for name, other in again.items():
+        found[f"equal kappa, {name}"] = [float(np.nanmean(x)) for x in _likeness(main, other, LAST)]
+    return {"cosine and overlap of salient sets": found}
+
+
+# M15 -----------------------------------------------------------------------------------------------------------------
+
+def growth(p: Sparsity, system: System) -> pd.DataFrame:
+    """M15: salient interactions per image (mean over images) of each seed's trained network, for p.size_players players."""
+    rows = []
+    for n in p.size_players:
+        e = extracted(p, system, n=n, steps=(system.jobs[0].config.steps,))
+        counts = _counts(e, "mean_output")[:, 0].mean(-1)
+        rows += [{"players": n, "seed": seed, "count": float(x)} for seed, x in zip(p.seeds, counts, strict=True)]
+    return pd.DataFrame(rows)
+
+
+def exponents(table: pd.DataFrame) -> np.ndarray:
+    """Least-squares slope of log count over log n, a number per seed."""
+    return np.array([np.polyfit(np.log(part["players"]), np.log(part["count"]), 1)[0]
+                     for _, part in table.groupby("seed")])
+
+
+def growth_table(table: pd.DataFrame, name: str) -> pd.DataFrame:
+    """M15's curve: mean over seeds with the lowest and highest seed."""
+    found = table.groupby("players")["count"].agg(["mean", "min", "max"]).reset_index()
+    return found.rename(columns={"mean": "count", "min": "low", "max": "high"}).assign(panel=name, games="trained")
+
+
+# Tables --------------------------------------------------------------------------------------------------------------
 
 def profiles(cases: Mapping[str, Extracted], points: int = 120) -> pd.DataFrame:
     """Mean strength (of a game's largest) at each rank, averaged over images; lowest and highest seed as a band.
