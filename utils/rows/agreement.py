@@ -20,8 +20,8 @@ from ..metrics import agreement, salience
 from ..params import Agreement
 from ..train import Run
 
-__all__ = ["LEAST_IMAGES", "Kind", "Overlap", "analyses", "changed", "controls", "curve", "enough_images", "overlap", "pair_accuracies",
-           "pair_id", "pair_scope", "pairs", "parts", "table", "uncertified"]
+__all__ = ["LEAST_IMAGES", "Kind", "Overlap", "analyses", "case", "changed", "controls", "curve", "enough_images", "overlap",
+           "pair_accuracies", "pair_id", "pair_scope", "pairs", "parts", "table", "uncertified"]
 
 Kind = Literal["AND", "OR"]
 Pair = tuple[Extracted, Extracted]
@@ -130,7 +130,8 @@ def curve(panel: str, label: str, values: np.ndarray, first: int = 1) -> pd.Data
             span = stats.t_interval(column)
             low, high = (span.low, span.high) if span.n > 1 else (span.estimate, span.estimate)
             rows.append((panel, label, order, span.estimate, low, high))
-    return pd.DataFrame(rows, columns=["panel", "curve", "order", "value", "low", "high"])
+    found = pd.DataFrame(rows, columns=["panel", "curve", "order", "value", "low", "high"])
+    return found.astype({"order": int, "value": float, "low": float, "high": float})  # an empty one, too
 
 
 def table(main: Pair, others: Mapping[str, Pair], kind: Kind, rule: salience.Rule, weight: float) -> pd.DataFrame:
@@ -162,6 +163,14 @@ def analyses(pair: Pair, others: Mapping[str, Pair], kind: Kind, rule: salience.
     reported["the output layer"] = judged(pair, at=-1)
     reported["supports shuffled within each order (N1)"] = judged(pair, null_seed=0)
     return {"variants": variants, "reported": reported}
+
+
+def case(pair: Pair, others: Mapping[str, Pair], kind: Kind, p: Agreement) -> dict[str, object]:
+    """What the verdict rests on, as the keywords of :func:`utils.claims.judge`."""
+    sizes = overlap(pair, kind, p.salience).sizes
+    return {"parts": parts(kind, sizes), "premises": [enough_images(kind, sizes)], "uncertified": uncertified(pair, others),
+            **analyses(pair, others, kind, p.salience), "control": controls(pair, kind, p.salience),
+            "changed": changed(p, "salience", "image_split")}
 
 
 def uncertified(pair: Pair, others: Mapping[str, Pair]) -> float:

@@ -160,7 +160,8 @@ def controls(found: Sequence[ClassMeans], per_class: int) -> dict[str, object]:
     return {"order": list(range(1, every.shape[-1] + 1)), "images per class and group": per_class,
             "raw Jaccard of training and test images": test.mean(0).tolist(),
             "raw Jaccard of two halves of training images": train.mean(0).tolist(),
-            "ratio P / Q, all networks together": (every[0].sum((0, 1)) / every[1].sum((0, 1))).tolist(),
+            "P, mean over networks": every[0].sum(1).mean(0).tolist(),
+            "Q, mean over networks": every[1].sum(1).mean(0).tolist(),
             "Q in standard errors over the other networks, least": _clarity(every[1]).min(0).tolist(),
             "networks that count the order as established": use.sum(0).tolist()}
 
@@ -223,7 +224,7 @@ def table_in_time(found: Times, others: Mapping[str, Times], steps: Sequence[int
             values = ratios(pooled, established(pooled[1]))[:, 0]
             if np.isfinite(values).any():
                 rows.append(("orders 3 and above", name, int(step), float(np.nanmean(values))))
-    return pd.DataFrame(rows, columns=["panel", "curve", "step", "value"])
+    return pd.DataFrame(rows, columns=["panel", "curve", "step", "value"]).astype({"step": int, "value": float})
 
 
 def scope(p: Agreement, system: System) -> str:

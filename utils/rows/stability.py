@@ -17,9 +17,9 @@ from ..jobs.agreement import Noisy, layer_names
 from ..jobs.study import System
 from ..metrics import agreement, salience
 from ..params import Agreement
-from .agreement import Kind
+from .agreement import Kind, changed
 
-__all__ = ["Sets", "analyses", "controls", "curves", "enough_orders", "first_order", "frozen", "parts", "resplit", "scope",
+__all__ = ["Sets", "analyses", "case", "controls", "curves", "enough_orders", "first_order", "frozen", "parts", "resplit", "scope",
            "shown", "table", "uncertified"]
 
 RESAMPLES = 200
@@ -185,6 +185,15 @@ def analyses(kind: Kind, noisy: Noisy, others: Mapping[str, Noisy],
     variants = {name: judged(resplit(kind, one, p.salience)) for name, one in others.items()}
     variants["uncertified games dropped"] = judged(resplit(kind, noisy, p.salience, certified_only=True))
     return {"variants": variants, "reported": {"the split of the clean image kept": judged(frozen(kind, noisy, p.salience))}}
+
+
+def case(kind: Kind, noisy: Noisy, others: Mapping[str, Noisy], shown: Mapping[str, Mapping[str, Sequence[Sets]]],
+         p: Agreement) -> dict[str, object]:
+    """What the verdict rests on, as the keywords of :func:`utils.claims.judge`."""
+    found = resplit(kind, noisy, p.salience)
+    return {"parts": parts(found, p.n_players, p.min_sets, p.noise_images), "uncertified": uncertified(noisy, others),
+            "premises": [enough_orders(found, p.n_players, p.min_sets)], **analyses(kind, noisy, others, p),
+            "control": controls(found, shown, p), "changed": changed(p, "salience", "noise", "min_sets")}
 
 
 def uncertified(noisy: Noisy, others: Mapping[str, Noisy]) -> float:
