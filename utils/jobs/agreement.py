@@ -16,7 +16,7 @@ from .runs import GamesJob, TrainJob
 from .side_by_side import ensure_all
 from .study import Extracted, System, split_games
 
-__all__ = ["Noisy", "at_layers", "class_checkpoints", "class_means", "layer_names", "noisy"]
+__all__ = ["Noisy", "at_layers", "class_checkpoints", "class_means", "class_means_in_time", "layer_names", "noisy"]
 
 NULL_DRAWS = 10
 
@@ -91,6 +91,11 @@ def class_means(p: Agreement, system: System, *, order_weight: float | None = No
                            order_weight=p.order_weights[0] if order_weight is None else order_weight) for job in games]
     ensure_all(games, f"scores of images of each class, {system.name}")
     return ensure_all(means, f"class means of {system.name}")
+
+
+def class_means_in_time(p: Agreement, system: System, *, order_weight: float | None = None) -> list[list[ClassMeans]]:
+    """:func:`class_means` at each of :func:`class_checkpoints`."""
+    return [class_means(p, system, order_weight=order_weight, checkpoint=c) for c in class_checkpoints(p)]
 
 
 def class_checkpoints(p: Agreement) -> list[int]:

@@ -21,8 +21,10 @@ from .agreement import curve
 __all__ = [
     "CLEAR",
     "LEAST_ORDERS",
+    "Times",
+    "case",
+    "case_in_time",
     "certificates",
-    "controls",
     "drop",
     "enough_orders",
     "established",
@@ -34,7 +36,7 @@ __all__ = [
     "require_identities",
     "scope",
     "table",
-    "uncertified",
+    "table_in_time",
 ]
 
 Times = Sequence[Sequence[ClassMeans]]
@@ -225,6 +227,19 @@ def table_in_time(found: Times, others: Mapping[str, Times], steps: Sequence[int
             if np.isfinite(values).any():
                 rows.append(("orders 3 and above", name, int(step), float(np.nanmean(values))))
     return pd.DataFrame(rows, columns=["panel", "curve", "step", "value"]).astype({"step": int, "value": float})
+
+
+def case(found: Sequence[ClassMeans], others: Mapping[str, Sequence[ClassMeans]], p: Agreement) -> dict[str, object]:
+    """What the verdict on D12 rests on, as the keywords of :func:`utils.claims.judge`."""
+    every = products(found)
+    return {"parts": parts(every), "premises": [enough_orders(every, p.class_images)], "variants": variants(found, others),
+            "uncertified": uncertified(found, others), "control": controls(found, p.class_images)}
+
+
+def case_in_time(found: Times, others: Mapping[str, Times], steps: Sequence[int]) -> dict[str, object]:
+    """The same for D16."""
+    return {"parts": drop(found), "variants": variants_in_time(found, others),
+            "uncertified": uncertified_in_time(found, others), "control": {"steps": [int(step) for step in steps]}}
 
 
 def scope(p: Agreement, system: System) -> str:

@@ -19,8 +19,8 @@ from ..metrics import agreement, salience
 from ..params import Agreement
 from .agreement import Kind, changed
 
-__all__ = ["Sets", "analyses", "case", "controls", "curves", "enough_orders", "first_order", "frozen", "parts", "resplit", "scope",
-           "shown", "table", "uncertified"]
+__all__ = ["Sets", "analyses", "case", "controls", "curves", "enough_orders", "first_order", "frozen", "parts", "resplit",
+           "scope", "shown", "table", "uncertified"]
 
 RESAMPLES = 200
 _TINY = 1e-12  # an interaction that the split of every draw sets to 0 has a mean of 0: its log must stay finite
