@@ -33,7 +33,7 @@ class Agreement(Study):
                                                              "utils.metrics.salience; Cheng et al. 2024, footnote 7)")
     noise: float = Field(0.02, gt=0, description="L6, L10, L14: standard deviation of the Gaussian noise (pixels: 0 to 1)")
     noise_draws: int = Field(30, ge=2, description="L6, L10: draws of the noise per image, each split again")
-    noise_images: int = Field(10, ge=1, description="L6, L10: training images that carry noise")
+    noise_images: int = Field(20, ge=1, description="L6, L10: training images that carry noise")
     min_sets: int = Field(5, ge=1, description="L6, L10: salient sets (of all images) without which an order is left out")
     class_images: int = Field(30, ge=2, description="D12: images per class in each of the two halves of training images and "
                                                     "in the test images; the verdict says how many would do")
