@@ -218,14 +218,14 @@ def uncertified_in_time(found: Times, others: Mapping[str, Times]) -> float:
 
 
 def table_in_time(found: Times, others: Mapping[str, Times], steps: Sequence[int], weight: float) -> pd.DataFrame:
-    """P / Q of orders 3 and above at each checkpoint where the pooled Q is established; mean over networks."""
+    """P / Q of orders 3 and above at each checkpoint (NaN where the pooled Q is not established); mean over networks."""
     rows = []
     for name, times in {f"order weight {weight:+g}": found, **others}.items():
         for step, one in zip(steps, times, strict=True):
             pooled = products(one)[..., 2:].sum(-1, keepdims=True)
             values = ratios(pooled, established(pooled[1]))[:, 0]
-            if np.isfinite(values).any():
-                rows.append(("orders 3 and above", name, int(step), float(np.nanmean(values))))
+            value = float(np.nanmean(values)) if np.isfinite(values).any() else math.nan
+            rows.append(("orders 3 and above", name, int(step), value))
     return pd.DataFrame(rows, columns=["panel", "curve", "step", "value"]).astype({"step": int, "value": float})
 
 
