@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 
+import numpy as np
 import pytest
 import torch
 
@@ -48,26 +49,27 @@ def test_iou_by_hand() -> None:
     assert same(agreement.iou(support(3, 0), support(3, 0)), [NAN, NAN, NAN])  # the empty set is no interaction
 
 
-def test_chance_is_the_mean_over_all_placements() -> None:
-    """n = 4, order 2: 6 sets; every pair of supports of sizes 2 and 3, counted."""
-    sets = [s for s in range(16) if bin(s).count("1") == 2]
-    every = [len(set(a) & set(b)) / len(set(a) | set(b))
-             for a in itertools.combinations(sets, 2) for b in itertools.combinations(sets, 3)]
-    chance = agreement.chance_iou(support(4, *sets[:2]), support(4, *sets[3:]))
-    assert same(chance, [NAN, sum(every) / len(every), NAN, NAN])
-
-
-def test_chance_at_its_ends() -> None:
+def test_chance_against_all_placements_and_at_its_ends() -> None:
+    """n = 4, orders 2 and 3 pooled: every pair of supports with 2 and 3, and 1 and 2, sets; second order is within .01."""
+    two, three = ([s for s in range(16) if bin(s).count("1") == k] for k in (2, 3))
+    one, other = ([set(a) | set(b) for a in itertools.combinations(two, i) for b in itertools.combinations(three, j)]
+                  for i, j in ((2, 1), (3, 2)))
+    every = [len(a & b) / len(a | b) for a in one for b in other]
+    sizes = agreement.counts(support(4, *two[:2], three[0]), support(4, *two[3:], *three[2:]))
+    assert agreement.expected_iou(sizes, np.array([False, True, True, False])) == pytest.approx(np.mean(every), abs=0.01)
     full = support(3, *range(1, 8))
-    assert same(agreement.chance_iou(full, full), [1.0, 1.0, 1.0])
-    assert same(agreement.chance_iou(full, support(3, 1)), [1 / 3, 0.0, 0.0])
+    assert agreement.expected_iou(agreement.counts(full, full), np.ones(3, dtype=bool)) == 1
+    sizes = agreement.counts(full, support(3, 1))
+    assert agreement.expected_iou(sizes, np.array([True, False, False])) == pytest.approx(1 / 3)
+    assert np.isnan(agreement.expected_iou(0 * sizes, np.ones(3, dtype=bool)))
 
 
-def test_correction_by_hand() -> None:
-    raw = torch.tensor([[[0.5, 1.0, NAN], [0.7, 1.0, 1.0]]], dtype=torch.float64)
-    chance = torch.tensor([[[0.2, 1.0, NAN], [0.4, 1.0, 0.25]]], dtype=torch.float64)
-    wanted = [(0.3 + 0.3) / (0.8 + 0.6), NAN, 1.0]  # all salient in both: nothing to learn; the empty union is left out
-    assert same(agreement.corrected_iou(raw, chance)[0], wanted)
+def test_pooled_iou_and_its_correction_by_hand() -> None:
+    sizes = agreement.counts(support(3, 1, 2, 3, 7), support(3, 1, 4, 3, 5))
+    assert agreement.pooled_iou(sizes, np.array([True, True, False])) == pytest.approx(2 / 5)
+    assert np.isnan(agreement.pooled_iou(agreement.counts(support(3, 1), support(3, 1)), np.array([False, True, True])))
+    found = agreement.corrected_iou(np.array([0.5, 1.0, np.nan]), np.array([0.2, 1.0, np.nan]))
+    assert found == pytest.approx([0.375, np.nan, np.nan], nan_ok=True)
 
 
 def test_shuffling_keeps_sizes_within_orders_and_agrees_with_chance() -> None:
@@ -77,34 +79,26 @@ def test_shuffling_keeps_sizes_within_orders_and_agrees_with_chance() -> None:
     assert torch.equal(orders.by_order(a), orders.by_order(b))
     assert torch.equal(b, agreement.shuffled(a, 0))
     assert not torch.equal(b, agreement.shuffled(a, 1))
-    known = ~agreement.iou(a, b)[0].isnan()
-    found, expected = agreement.iou(a, b).mean(0)[known], agreement.chance_iou(a[:1], b[:1])[0][known]
-    assert torch.allclose(found, expected, atol=0.02)
-    assert agreement.corrected_iou(agreement.iou(a, b), agreement.chance_iou(a, b))[:4].abs().max() < 0.02
-
-
-def test_mirrors_and_trends() -> None:
-    curve = torch.tensor([5.0, 3.0, 2.0, 1.0, 0.5, NAN])
-    assert float(agreement.mirror_difference(curve, 1)) == 4.5
-    assert float(agreement.mirror_difference(curve, 2)) == 2.0
-    with pytest.raises(ValueError, match="no mirror"):
-        agreement.mirror_difference(curve, 6)
-    assert agreement.trend(curve) == pytest.approx(-1)
-    assert agreement.trend(-curve) == pytest.approx(1)
-    assert agreement.trend(torch.ones(5)) == 0.0  # a flat curve has no trend, which is a finding
-    assert math.isnan(agreement.trend(curve, first=3))  # three values are too few
+    every = np.ones(5, dtype=bool)
+    found = agreement.pooled_iou(agreement.counts(a, b), every).mean()
+    expected = agreement.expected_iou(agreement.counts(a[:1], b[:1]), every)[0]
+    assert found == pytest.approx(expected, abs=0.01)
 
 
 # Stability ---------------------------------------------------------------------------------------------------------
 
 def test_stability_by_hand() -> None:
-    draws = torch.tensor([[1.0, 4.0, 2.0], [3.0, -4.0, 2.0]], dtype=torch.float64)
-    std = math.sqrt(2)
-    assert same(agreement.stability(draws, 1e-3), [2 / std, 0.0, 2 / 1e-3])  # no spread: the floor stands in
+    draws = torch.tensor([[[1.0, 4.0, 2.0]], [[3.0, -4.0, 2.0]], [[9.0, 9.0, 9.0]]], dtype=torch.float64)
+    floor, std = torch.tensor([1e-3], dtype=torch.float64), math.sqrt(2)
+    assert same(agreement.stability(draws[:2], floor)[0], [2 / std, 0.0, 2 / 1e-3])  # no spread: the floor stands in
+    keep = torch.tensor([[True], [True], [False]])
+    assert same(agreement.stability(draws, floor, keep)[0], [2 / std, 0.0, 2 / 1e-3])  # an uncertified draw is left out
+    keep[0] = False
+    assert bool(agreement.stability(draws, floor, keep).isnan().all())
     with pytest.raises(ValueError, match="at least 2"):
-        agreement.stability(draws[:1], 1e-3)
+        agreement.stability(draws[:1], floor)
     with pytest.raises(ValueError, match="positive"):
-        agreement.stability(draws, 0.0)
+        agreement.stability(draws, 0 * floor)
 
 
 def test_medians_over_the_support() -> None:
@@ -116,9 +110,9 @@ def test_medians_over_the_support() -> None:
     assert same(agreement.median_by_order(values, chosen, least=2)[0], [2.0, NAN, NAN])
 
 
-def test_slope_by_hand() -> None:
-    assert agreement.slope(torch.tensor([9.0, 2.0, NAN, 6.0, 8.0]), first=2) == pytest.approx(2.0)
-    assert math.isnan(agreement.slope(torch.tensor([1.0, NAN, 3.0])))
+def test_slopes_by_hand() -> None:
+    found = agreement.slopes(np.array([[NAN, 2.0, NAN, 6.0, 8.0], [1.0, NAN, 3.0, NAN, NAN]]))
+    assert found == pytest.approx([2.0, NAN], nan_ok=True)
 
 
 def test_frozen_draws_are_the_split_with_gamma_and_delta_kept() -> None:
@@ -139,16 +133,27 @@ def test_output_noise_gives_interactions_the_variance_of_the_closed_form() -> No
     n, sigma = 4, 0.3
     clean = rand(1, 1, 1 << n).expand(1, 200, -1)
     noisy = torch.cat([clean, clean + sigma * rand(40, 200, 1 << n, seed=1)])
-    null = output_noise(noisy, seed=2)
+    null = output_noise(noisy, "independent", seed=2)
     assert torch.equal(null[0], noisy[0])
     assert float((null[1:] - null[:1]).std()) == pytest.approx(sigma, rel=0.02)
-    assert not torch.equal(null, output_noise(noisy, seed=3))
+    assert not torch.equal(null, output_noise(noisy, "independent", seed=3))
     found = stability._frozen_draws(Interactions(lattice.and_interactions(clean[0]), torch.zeros_like(clean[0])), null)
     order = lattice.order(n)
     for m, variance in ((1, 1.0), (2, 1.0), (3, 2.0), (4, 4.0)):
         assert float(found.and_[..., order == m].var(0).mean()) == pytest.approx(variance * sigma**2, rel=0.1)
     with pytest.raises(ValueError, match="at least 2 noisy copies"):
-        output_noise(noisy[:2], seed=0)
+        output_noise(noisy[:2], "independent", seed=0)
+
+
+def test_permuted_noise_has_the_same_interactions_on_other_sets_of_the_same_order() -> None:
+    noisy = torch.cat([rand(1, 2, 16), rand(3, 2, 16, seed=1)])
+    null = output_noise(noisy, "permuted", seed=0)
+    assert torch.equal(null[0], noisy[0])
+    one, other = (lattice.and_interactions(x[1:] - x[:1]) for x in (noisy, null))
+    for k in range(5):
+        a, b = (x[..., lattice.order(4) == k].sort(-1).values for x in (one, other))
+        assert torch.allclose(a, b, atol=1e-12)
+    assert not torch.allclose(one, other)
 
 
 # Jaccard and noise ratio -------------------------------------------------------------------------------------------
@@ -217,10 +222,8 @@ def test_noisy_games_start_with_the_clean_ones_at_every_layer() -> None:
     changes = (found.v[1:5] - found.v[0]).std(0).mean()
     calmer = jobs.ensure(job.model_copy(update={"noise": 0.005}))
     assert 0.05 < float((calmer.v[1:5] - calmer.v[0]).std(0).mean() / changes) < 0.2  # a tenth of the noise
-    null = jobs.ensure(OutputNoiseJob(games=job, seed=1))
-    assert torch.equal(null.v[[0, 5]], found.v[[0, 5]])
-    size = found.v[1:5].var(0).mean(-1)
-    assert torch.allclose(null.v[1:5].var(0).mean(-1), size, rtol=0.7)
+    null = jobs.ensure(OutputNoiseJob(games=job, how="permuted", draws=3, seed=1))
+    assert torch.equal(null.v, output_noise(found.v[:5], "permuted", 1)[:4])
     run, (players, labels, _) = jobs.ensure(train_job()), games.players()
     first = noisy_players(players, 0.05, torch.Generator().manual_seed(1))
     direct = extract.scores(run.model(run.steps[-1]), first, labels)
@@ -271,6 +274,7 @@ def test_class_means_are_the_means_of_the_split_games() -> None:
     assert torch.allclose(means.means[0, 0, 0, 1:], merged.and_[0, :3, 1:].mean(0), atol=1e-12)
     assert bool(means.converged.all()) and torch.equal(means.means, means.certified)
     assert float(means.duality) < 1e-9 and float(means.excess) < 1e-9
-    tau = 0.05 * torch.maximum(merged.and_[1, 6:9, 1:].abs().amax(-1), merged.or_[1, 6:9, 1:].abs().amax(-1))[:, None]
-    order1 = (merged.and_[1, 6:9].abs() >= tau)[:, lattice.order(5) == 1].sum()
-    assert float(means.salient[1, 2, 0]) == float(order1)
+    weighted, strength = orders.order_moments(merged)
+    assert float(means.order[2, 4]) == pytest.approx(float((weighted / strength)[2, 12:15].mean()))
+    early = jobs.ensure(games_job.model_copy(update={"checkpoint": 0}))
+    assert not torch.allclose(early.v, games.v) and torch.equal(early.labels, games.labels)

@@ -10,13 +10,15 @@ from .. import runtime
 from ..params import Agreement
 from .base import Job
 from .class_means import ClassGamesJob, ClassMeans, ClassMeansJob
-from .noisy_inputs import NoisyInputsJob, OutputNoiseJob
+from .noisy_inputs import Kind, NoisyInputsJob, OutputNoiseJob
 from .probed import OUTPUT, LayerGamesJob, ProbesJob, layers_of
 from .runs import GamesJob, TrainJob
 from .side_by_side import ensure_all
 from .study import Extracted, System, split_games
 
-__all__ = ["Noisy", "at_layers", "class_means", "layer_names", "noisy", "resplit"]
+__all__ = ["Noisy", "at_layers", "class_checkpoints", "class_means", "class_means_in_time", "layer_names", "noisy"]
+
+NULL_DRAWS = 10
 
 
 def layer_names(p: Agreement, system: System) -> list[str]:
@@ -35,65 +37,68 @@ def _probes(p: Agreement, system: System, job: TrainJob) -> ProbesJob | None:
 
 
 def at_layers(p: Agreement, system: System, *, order_weight: float | None = None, draw: int = 0) -> Extracted:
-    """The interactions of p.pair_images images at :func:`layer_names`, after training: (R, L, X, 2^n)."""
+    """The interactions of p.pair_images images of p.image_split at :func:`layer_names`, after training: (R, L, X, 2^n)."""
     device = str(runtime.device(p.device))
     jobs: list[Job] = []
     for job in system.jobs:
         probes = _probes(p, system, job)
-        jobs.append(LayerGamesJob.of(probes, p.pair_images, p.n_players, draw, device) if probes
-                    else GamesJob.of(job, p.pair_images, p.n_players, draw, device))
+        jobs.append(LayerGamesJob.of(probes, p.pair_images, p.n_players, draw, device, split=p.image_split) if probes
+                    else GamesJob.of(job, p.pair_images, p.n_players, draw, device, split=p.image_split))
     last = None if layer_names(p, system)[0] != OUTPUT else (system.jobs[0].config.checkpoints - 1,)
     return split_games(p, system.name, jobs, order_weight=order_weight, checkpoints=last)
 
 
 @dataclasses.dataclass(frozen=True)
 class Noisy:
-    """Games at one layer under input noise: R seeds, E draws, X images.
+    """Games at one layer under noise, split again for every draw: R seeds, E draws, X images.
 
-    clean: the split of the clean games (R, 1, X, 2^n); v, null (R, 1 + E, X, 2^n): scores of the clean image (index 0)
-    and of its noisy copies, and clean scores plus independent output noise of the variance measured; floor (R,): size
-    below which an interaction may be rounding.
+    split: the clean games (index 0 of the second axis) and their noisy copies, (R, 1 + E, X, 2^n); tol: of the split.
     """
 
-    clean: Extracted
-    v: torch.Tensor
-    null: torch.Tensor
-    floor: torch.Tensor
+    split: Extracted
+    tol: float
 
 
-def _noisy_jobs(p: Agreement, system: System, draw: int) -> tuple[list[NoisyInputsJob], list[OutputNoiseJob]]:
-    device = str(runtime.device(p.device))
-    noisy_jobs = [NoisyInputsJob(games=GamesJob.of(job, p.noise_images, p.n_players, draw, device),
-                                 probes=_probes(p, system, job), noise=p.noise, draws=p.noise_draws, seed=seed)
-                  for job, seed in zip(system.jobs, p.seeds, strict=True)]
-    return noisy_jobs, [OutputNoiseJob(games=job, seed=job.seed) for job in noisy_jobs]
+def _noisy_job(p: Agreement, system: System, job: TrainJob, seed: int) -> NoisyInputsJob:
+    games = GamesJob.of(job, p.noise_images, p.n_players, 0, str(runtime.device(p.device)), split="train")
+    return NoisyInputsJob(games=games, probes=_probes(p, system, job), noise=p.noise, draws=p.noise_draws, seed=seed)
 
 
-def noisy(p: Agreement, system: System, *, layer: int = 0, order_weight: float | None = None, draw: int = 0) -> Noisy:
-    """The noisy games of every seed at one of :func:`layer_names`, and the split of the clean ones."""
-    rows = slice(layer * (1 + p.noise_draws), (layer + 1) * (1 + p.noise_draws))
-    jobs, null_jobs = _noisy_jobs(p, system, draw)
-    games = ensure_all(jobs, f"scores of noisy images of {system.name}")
-    null = ensure_all(null_jobs, f"output noise for {system.name}")
-    return Noisy(split_games(p, system.name, jobs, order_weight=order_weight, checkpoints=(rows.start,)),
-                 torch.stack([g.v[rows] for g in games]), torch.stack([g.v[rows] for g in null]),
-                 torch.stack([g.noise_floor[rows.start] for g in games]))
+def noisy(p: Agreement, system: System, *, layer: int = 0, order_weight: float | None = None,
+          null: Kind | None = None) -> Noisy:
+    """Every noisy game of every seed at one of :func:`layer_names`, split on its own.
+
+    null: the clean games with independent or permuted noise of the same size in place of the noise on the image, at the
+    judged layer; for a curve, so at most 10 draws.
+    """
+    jobs: list[Job] = [_noisy_job(p, system, job, seed) for job, seed in zip(system.jobs, p.seeds, strict=True)]
+    ensure_all(jobs, f"scores of noisy images of {system.name}")
+    draws = min(p.noise_draws, NULL_DRAWS) if null else p.noise_draws
+    if null:
+        jobs = [OutputNoiseJob(games=job, how=null, draws=draws, seed=seed) for job, seed in zip(jobs, p.seeds, strict=True)]
+    rows = tuple(range(layer * (1 + draws), (layer + 1) * (1 + draws)))
+    return Noisy(split_games(p, f"{system.name}, {f'{null} noise' if null else 'noisy images'}", jobs, checkpoints=rows,
+                             order_weight=order_weight), p.tol)
 
 
-def resplit(p: Agreement, system: System) -> tuple[Extracted, Extracted]:
-    """Every noisy game of the judged layer, and every game with output noise, split on its own: (R, 1 + E, X, 2^n) each."""
-    rows = tuple(range(1 + p.noise_draws))
-    jobs, null_jobs = _noisy_jobs(p, system, 0)
-    return (split_games(p, f"{system.name}, noisy images", jobs, checkpoints=rows),
-            split_games(p, f"{system.name}, output noise", null_jobs, checkpoints=rows))
-
-
-def class_means(p: Agreement, system: System, *, order_weight: float | None = None, draw: int = 0) -> list[ClassMeans]:
+def class_means(p: Agreement, system: System, *, order_weight: float | None = None,
+                checkpoint: int = -1) -> list[ClassMeans]:
     """Class means of training and test images, one per seed, with p.mean_tol as the tolerance of the split."""
     device = str(runtime.device(p.device))
-    games = [ClassGamesJob(train=job, per_class=p.class_images, n=p.class_players, draw=draw, seed=seed, device=device)
-             for job, seed in zip(system.jobs, p.seeds, strict=True)]
-    means = [ClassMeansJob(games=job, kappa=p.kappa, tol=p.mean_tol, rule=p.salience,
+    games = [ClassGamesJob(train=job, per_class=p.class_images, n=p.class_players, seed=seed, checkpoint=checkpoint,
+                           device=device) for job, seed in zip(system.jobs, p.seeds, strict=True)]
+    means = [ClassMeansJob(games=job, kappa=p.kappa, tol=p.mean_tol,
                            order_weight=p.order_weights[0] if order_weight is None else order_weight) for job in games]
     ensure_all(games, f"scores of images of each class, {system.name}")
     return ensure_all(means, f"class means of {system.name}")
+
+
+def class_means_in_time(p: Agreement, system: System, *, order_weight: float | None = None) -> list[list[ClassMeans]]:
+    """:func:`class_means` at each of :func:`class_checkpoints`."""
+    return [class_means(p, system, order_weight=order_weight, checkpoint=c) for c in class_checkpoints(p)]
+
+
+def class_checkpoints(p: Agreement) -> list[int]:
+    """Indices of the checkpoints of D16: p.class_checkpoints of them, evenly spaced from the first quarter to the last."""
+    last = p.checkpoints - 1
+    return list(dict.fromkeys(torch.linspace(last / 4, last, p.class_checkpoints).round().long().tolist()))

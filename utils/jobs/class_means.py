@@ -11,7 +11,7 @@ from pydantic import Field
 
 from .. import datasets, extract, io, lattice, runtime, sparsify
 from ..interactions import Interactions
-from ..metrics import orders, salience, sparsity
+from ..metrics import orders, sparsity
 from ..players import GridDraw, ImagePatches, grid_players
 from .base import Job, ensure
 from .runs import Games, TrainJob
@@ -24,8 +24,8 @@ GROUPS = ("train half", "other train half", "test")
 class ClassGamesJob(Job):
     """v (3, K per_class, 2^n) of images of each of K classes: two disjoint halves of training images, and test images.
 
-    Scored by the network's last checkpoint. The training images are among those the network was trained on; which images
-    are taken is drawn with ``seed``, so that networks of different seeds also speak for different images.
+    Scored by the network at ``checkpoint``, an index. The training images are among those the network was trained on; which
+    images are taken is drawn with ``seed``, so that networks of different seeds also speak for different images.
     """
 
     kind: ClassVar[str] = "class_games"
@@ -39,6 +39,7 @@ class ClassGamesJob(Job):
     seed: int = 0
     score: extract.Score = "logodds"
     rows: int | None = None
+    checkpoint: int = -1
     device: str = "cpu"
 
     def images(self) -> tuple[list[list[ImagePatches]], torch.Tensor, torch.Tensor]:
@@ -61,7 +62,7 @@ class ClassGamesJob(Job):
         run = ensure(self.train)
         groups, labels, ids = self.images()
         device = runtime.device(self.device)
-        model = run.model(run.steps[-1]).to(device)
+        model = run.model(run.steps[self.checkpoint]).to(device)
         shown = runtime.progress(groups, desc=f"scoring images of each class, {run.config.model}", unit="group")
         games = [extract.scores(model, players, labels, score=self.score, rows=self.rows, device=device).cpu()
                  for players in shown]
@@ -89,13 +90,13 @@ class ClassMeans:
     """Class means after the first-order merge; G groups (:data:`GROUPS`), K classes, AND and OR.
 
     means, certified (G, K, 2, 2^n): over all images, over those whose split is certified (NaN where there is none);
-    salient (G, K, n): salient interactions per order, summed over the images; gap, converged, saturated (G, X): of every
-    game; duality, excess: largest relative errors of the AND-OR duality and of the model beyond kappa (identities).
+    order (G, K): mean over images of each image's mean order; gap, converged, saturated (G, X): of every game;
+    duality, excess: largest relative errors of the AND-OR duality and of the model beyond kappa (identities).
     """
 
     means: torch.Tensor
     certified: torch.Tensor
-    salient: torch.Tensor
+    order: torch.Tensor
     gap: torch.Tensor
     converged: torch.Tensor
     saturated: torch.Tensor
@@ -107,14 +108,13 @@ class ClassMeansJob(Job):
     """The class means of the split games: the splits themselves are not kept."""
 
     kind: ClassVar[str] = "class_means"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     code: ClassVar[tuple[str, ...]] = ("utils.lattice", "utils.sparsify", "utils.interactions", "utils.metrics.orders",
-                                       "utils.metrics.salience", "utils.metrics.sparsity", "utils.jobs.class_means")
+                                       "utils.metrics.sparsity", "utils.jobs.class_means")
     games: ClassGamesJob
     kappa: float
     order_weight: float
     tol: float
-    rule: salience.Rule = "max_per_sample"
 
     def compute(self, folder: Path) -> None:
         games = ensure(self.games)
@@ -123,12 +123,12 @@ class ClassMeansJob(Job):
         off = (v - lattice.reconstruct(got.i_and, got.i_or)).abs() - self.kappa * (v[..., -1:] - v[..., :1]).abs()
         found = Interactions(got.sparse_and, got.sparse_or).merge_first_order()
         both = torch.stack([found.and_, found.or_], 2)
-        marked = found.salient(salience.threshold(found, v, self.rule))
-        salient = orders.by_order(marked[0]) + orders.by_order(marked[1])
+        weighted, strength = orders.order_moments(found)
+        middle = weighted / strength
         each = torch.ones_like(got.converged)
         io.save_arrays(folder / "means.safetensors", {
             "means": _class_means(both, labels, each), "certified": _class_means(both, labels, got.converged),
-            "salient": torch.stack([salient[:, labels == k].sum(1) for k in labels.unique()], 1),
+            "order": torch.stack([middle[:, labels == k].nanmean(1) for k in labels.unique()], 1),
             "gap": got.gap, "converged": got.converged, "saturated": (v.abs() > extract.SATURATED).double().mean(-1),
             "duality": sparsity.duality_error(v).max(), "excess": off.max() / v.abs().max()})
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
 from pydantic import Field
 from torch import nn
 
-from .. import extract, io, runtime
+from .. import extract, io, lattice, runtime
 from ..players import ImagePatches, Players
 from ..probes import LayerClassifier
 from .base import Job, ensure
 from .probed import OUTPUT, ProbesJob
 from .runs import Games, GamesJob
+
+Kind = Literal["independent", "permuted"]
 
 __all__ = ["NoisyInputsJob", "OutputNoiseJob", "noisy_players", "output_noise"]
 
@@ -71,35 +73,44 @@ class NoisyInputsJob(Job):
         return Games(**io.load_arrays(folder / "games.safetensors"))
 
 
-def output_noise(v: torch.Tensor, seed: int) -> torch.Tensor:
-    """The null of a stability test: v (1 + E, X, 2^n) of clean and noisy images → clean scores plus independent noise.
+def output_noise(v: torch.Tensor, how: Kind, seed: int) -> torch.Tensor:
+    """Clean scores with other noise of the same size: v (1 + E, X, 2^n) of clean and noisy images → the same shape.
 
-    Each game keeps its clean scores (index 0) and gets, in place of every noisy copy, independent Gaussian noise on each
-    mask whose variance is the mean over masks of what the E copies show. ValueError for fewer than 2 copies.
+    Each game keeps its clean scores (index 0). ``independent``: Gaussian noise on each mask, of the variance that the E
+    copies show, averaged over masks. ``permuted``: the change of each copy with its players renamed at random: as much noise
+    at every order, on other sets. ValueError for fewer than 2 copies.
     """
     if len(v) < 3:
         raise ValueError(f"the variance of the scores needs at least 2 noisy copies, got {len(v) - 1}")
-    size = v[1:].var(0).mean(-1, keepdim=True).sqrt()
     generator = torch.Generator().manual_seed(seed)
-    result = v[:1] + size * torch.randn(v.shape, generator=generator, dtype=torch.float64)
+    if how == "independent":
+        size = v[1:].var(0).mean(-1, keepdim=True).sqrt()
+        result = v[:1] + size * torch.randn(v.shape, generator=generator, dtype=torch.float64)
+    else:
+        n = lattice.players_of(v.shape[-1])
+        members = torch.arange(1 << n)[:, None] >> torch.arange(n) & 1
+        change = v[1:] - v[:1]
+        renamed = [one[members @ (1 << torch.randperm(n, generator=generator))] for one in change.flatten(0, 1)]
+        result = torch.cat([v[:1], v[:1] + torch.stack(renamed).view_as(change)])
     result[0] = v[0]
     return result
 
 
 class OutputNoiseJob(Job):
-    """:func:`output_noise` of every layer of ``games``: the same shape, to be split as the noisy games are."""
+    """:func:`output_noise` of the first layer of ``games``, ``draws`` copies: (1 + draws, X, 2^n), to be split as those."""
 
     kind: ClassVar[str] = "output_noise"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     code: ClassVar[tuple[str, ...]] = ("utils.jobs.noisy_inputs",)
     games: NoisyInputsJob
+    how: Kind
+    draws: int = Field(ge=2)
     seed: int = 0
 
     def compute(self, folder: Path) -> None:
         found = ensure(self.games)
-        layers = found.v.split(1 + self.games.draws)
-        v = torch.cat([output_noise(v, 1000 * self.seed + layer) for layer, v in enumerate(layers)])
-        _save(folder, v, found.labels, found.ids, found.noise_floor)
+        v = output_noise(found.v[:1 + self.games.draws], self.how, self.seed)[:1 + self.draws]
+        _save(folder, v, found.labels, found.ids, found.noise_floor[:1 + self.draws])
 
     def load(self, folder: Path) -> Games:
         return Games(**io.load_arrays(folder / "games.safetensors"))

@@ -5,18 +5,16 @@ All per order: the last axis 2^n of subsets becomes the last axis n of orders 1.
 
 from __future__ import annotations
 
-import functools
 import math
 
 import numpy as np
 import torch
-from scipy import stats as sps
 
 from .. import lattice
 from .orders import by_order
 
-__all__ = ["chance_iou", "corrected_iou", "iou", "median_by_order", "mirror_difference", "noise_ratio",
-           "shuffled", "slope", "stability", "trend", "weighted_jaccard"]
+__all__ = ["corrected_iou", "counts", "expected_iou", "iou", "median_by_order", "noise_ratio", "pooled_iou", "shuffled",
+           "slopes", "stability", "weighted_jaccard"]
 
 
 def iou(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
@@ -27,37 +25,43 @@ def iou(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     return by_order(a & b) / by_order(a | b)  # 0 / 0 is NaN
 
 
-@functools.lru_cache(maxsize=1 << 16)
-def _expected_iou(sets: int, a: int, b: int) -> float:
-    """E[k / (a + b - k)] for k elements in common of two uniformly random subsets of sizes a and b among ``sets``."""
-    if a + b == 0:
-        return math.nan
-    k = np.arange(max(0, a + b - sets), min(a, b) + 1)
-    return float((sps.hypergeom.pmf(k, sets, a, b) * k / (a + b - k)).sum())
+def counts(a: torch.Tensor, b: torch.Tensor) -> np.ndarray:
+    """Sets of each order in both supports, in the first, in the second: bool (..., 2^n) twice → (3, ..., n)."""
+    return torch.stack([by_order(a & b), by_order(a), by_order(b)]).numpy()
 
 
-def chance_iou(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-    """Expected IoU of two random supports with as many sets of each order as ``a`` and ``b`` have: (..., n), exact.
+def pooled_iou(sizes: np.ndarray, orders: np.ndarray) -> np.ndarray:
+    """IoU over all sets of ``orders`` (bool, n) together from :func:`counts`: (3, ..., n) → (...); empty union: NaN."""
+    both, one, other = (np.where(orders, x, 0.0).sum(-1) for x in sizes)
+    union = one + other - both
+    return np.where(union > 0, both / np.maximum(union, 1), np.nan)
+
+
+def expected_iou(sizes: np.ndarray, orders: np.ndarray) -> np.ndarray:
+    """Expected pooled IoU of two supports placed at random within each order, sizes kept: (3, ..., n) → (...).
 
     Two random choices overlap more the more sets they hold, which is why orders where nearly every set is salient look
-    alike in any two networks. NaN for an empty union. Ours; hypergeometric.
+    alike in any two networks. K sets in common, a sum of hypergeometric numbers, give K / (A - K) with A the sum of both
+    sizes; its mean is taken to second order in K - E[K] (within .01 of the exact mean, and exact where K cannot vary or
+    chance is 0; Ours). NaN for an empty union.
     """
-    n = lattice.players_of(a.shape[-1])
-    sizes = torch.stack([by_order(a), by_order(b)], -1).long()
-    flat = [_expected_iou(math.comb(n, 1 + i % n), *pair) for i, pair in enumerate(sizes.view(-1, 2).tolist())]
-    return torch.tensor(flat, dtype=torch.float64).view(sizes.shape[:-1])
+    n = sizes.shape[-1]
+    room = np.array([math.comb(n, k) for k in range(1, n + 1)], dtype=np.float64)
+    one, other = np.where(orders, sizes[1], 0.0), np.where(orders, sizes[2], 0.0)
+    mean = (one * other / room).sum(-1)
+    spread = (one * other * (room - one) * (room - other) / (room**2 * np.maximum(room - 1, 1))).sum(-1)
+    total = (one + other).sum(-1)
+    left = np.where(total > 0, total - mean, 1.0)
+    return np.where(total > 0, mean / left + total / left**3 * spread, np.nan)
 
 
-def corrected_iou(raw: torch.Tensor, chance: torch.Tensor) -> torch.Tensor:
-    """(IoU - chance) / (1 - chance) of the means over samples: (..., X, n) twice → (..., n).
+def corrected_iou(raw: np.ndarray, chance: np.ndarray) -> np.ndarray:
+    """(IoU - chance) / (1 - chance) of each image: 1 for equal supports, 0 for what random ones of those sizes give.
 
-    1 for equal supports, 0 for what random supports of those sizes give. Samples with an empty union are left out; NaN
-    where nothing is left or chance alone gives 1 (every set salient in both, or the single set of order n).
+    NaN for an empty union and where chance alone gives 1 (every set salient in both: nothing to learn).
     """
-    left = ~raw.isnan()
-    room = torch.where(left, 1 - chance, 0.0).sum(-2)
-    gain = torch.where(left, raw - chance, 0.0).sum(-2)
-    return torch.where(room > 1e-12, gain / room, torch.nan)
+    room = 1 - chance
+    return np.where(room > 1e-9, (raw - chance) / np.where(room > 1e-9, room, 1.0), np.nan)
 
 
 def shuffled(support: torch.Tensor, seed: int) -> torch.Tensor:
@@ -71,50 +75,34 @@ def shuffled(support: torch.Tensor, seed: int) -> torch.Tensor:
     return result
 
 
-def mirror_difference(values: torch.Tensor, m: int) -> torch.Tensor:
-    """values at order m minus at order n - m, which has as many possible sets: (..., n) → (...)."""
-    n = values.shape[-1]
-    if not 1 <= m < n:
-        raise ValueError(f"order {m} has no mirror among the orders 1..{n - 1}")
-    return values[..., m - 1] - values[..., n - m - 1]
-
-
-def trend(values: torch.Tensor, first: int = 1, least: int = 4) -> float:
-    """Spearman correlation of a curve (n,) over orders ``first``.. with the order; NaN values are left out.
-
-    NaN with fewer than ``least`` values. A curve without any variation has no trend: 0.
-    """
-    order = torch.arange(1, len(values) + 1)
-    use = ~values.isnan() & (order >= first)
-    if int(use.sum()) < least:
-        return math.nan
-    kept = values[use].numpy()
-    return 0.0 if np.ptp(kept) == 0 else float(sps.spearmanr(order[use].numpy(), kept).statistic)
-
-
-def slope(values: torch.Tensor, first: int = 1, least: int = 3) -> float:
-    """Least-squares slope per order of a curve (n,) over orders ``first``..; NaN values are left out.
+def slopes(curves: np.ndarray, least: int = 3) -> np.ndarray:
+    """Least-squares slope per order of curves (..., n) over orders 1..n; NaN values are left out.
 
     NaN with fewer than ``least`` values.
     """
-    order = torch.arange(1, len(values) + 1, dtype=torch.float64)
-    use = ~values.isnan() & (order >= first)
-    if int(use.sum()) < least:
-        return math.nan
-    return float(np.polyfit(order[use].numpy(), values[use].numpy(), 1)[0])
+    order, use = np.arange(1.0, curves.shape[-1] + 1), np.isfinite(curves)
+    count = use.sum(-1, keepdims=True)
+    x = np.where(use, order - (use * order).sum(-1, keepdims=True) / np.maximum(count, 1), 0.0)
+    found = (x * np.where(use, curves, 0.0)).sum(-1) / np.maximum((x**2).sum(-1), 1e-300)
+    return np.where(count[..., 0] >= least, found, np.nan)
 
 
-def stability(draws: torch.Tensor, floor: float) -> torch.Tensor:
-    """|mean| / standard deviation over noise draws on the first axis: (E, ..., 2^n) → (..., 2^n).
+def stability(draws: torch.Tensor, floor: torch.Tensor, keep: torch.Tensor | None = None) -> torch.Tensor:
+    """|mean| / standard deviation over noise draws on the first axis: (E, X, 2^n) → (X, 2^n).
 
-    floor > 0: the least standard deviation believed (rounding of the network is no stability). ValueError for fewer
+    floor (X,) > 0: the least standard deviation believed (what the split or the network does not determine is no
+    stability). keep (E, X): draws that count, default all; an image with fewer than two is NaN. ValueError for fewer
     than two draws. Source: Cheng et al. 2024, Eq. 10.
     """
     if len(draws) < 2:
         raise ValueError(f"a standard deviation needs at least 2 noise draws, got {len(draws)}")
-    if not floor > 0:
-        raise ValueError(f"the floor of the standard deviation must be positive, got {floor}")
-    return draws.mean(0).abs() / draws.std(0).clamp(min=floor)
+    if not bool((floor > 0).all()):
+        raise ValueError(f"the floor of the standard deviation must be positive, got {floor.tolist()}")
+    weight = torch.ones(draws.shape[:2], dtype=draws.dtype) if keep is None else keep.to(draws)
+    count = weight.sum(0)[:, None]
+    mean = (draws * weight[..., None]).sum(0) / count
+    variance = ((draws - mean).square() * weight[..., None]).sum(0) / (count - 1)
+    return torch.where(count >= 2, mean.abs() / torch.maximum(variance.sqrt(), floor[:, None]), torch.nan)
 
 
 def median_by_order(values: torch.Tensor, support: torch.Tensor, least: int = 1) -> tuple[torch.Tensor, torch.Tensor]:

@@ -1,4 +1,4 @@
-"""L5, L9: do differently built networks share interactions of low order more than chance and their mirror orders say?"""
+"""L5, L9: do differently built networks share interactions of low order more than those of high order, and than chance?"""
 
 from __future__ import annotations
 
@@ -12,143 +12,178 @@ import pandas as pd
 import torch
 
 from .. import stats
-from ..claims import Part
+from ..claims import Part, Premise
 from ..interactions import Interactions
 from ..jobs.agreement import layer_names
-from ..jobs.study import Extracted, System, accuracies
+from ..jobs.study import _SPLIT, Extracted, System, accuracies
 from ..metrics import agreement, salience
 from ..params import Agreement
 from ..train import Run
 
-__all__ = ["Kind", "Overlap", "analyses", "controls", "curve", "overlap", "pair_accuracies", "pair_id", "pair_scope",
-           "pairs", "parts", "table", "uncertified"]
+__all__ = ["LEAST_IMAGES", "Kind", "Overlap", "analyses", "case", "changed", "controls", "curve", "enough_images", "overlap",
+           "pair_accuracies", "pair_id", "pair_scope", "pairs", "parts", "table", "uncertified"]
 
 Kind = Literal["AND", "OR"]
 Pair = tuple[Extracted, Extracted]
+LEAST_IMAGES = 10
+"""Images with a value below which a pair of networks says too little (registered with the rows)."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Overlap:
-    """IoU of two networks' salient sets: raw and chance (R, X, n), NaN where the union is empty; corrected (R, n)."""
+    """Salient sets of two networks of every seed on the same images, and what they share.
 
-    raw: torch.Tensor
-    chance: torch.Tensor
+    sizes (3, R, X, n): sets of each order in both supports, in the first, in the second; raw and chance (R, X, n): IoU per
+    order and what random supports of those sizes give, NaN where the union is empty.
+    """
 
-    @property
-    def corrected(self) -> torch.Tensor:
-        """(IoU - chance) / (1 - chance) of the means over images."""
-        return agreement.corrected_iou(self.raw, self.chance)
+    sizes: np.ndarray
 
-    @property
-    def corrected_per_image(self) -> torch.Tensor:
-        """The same correction image by image, then the mean: where chance is near 1 it divides by almost nothing."""
-        room = 1 - self.chance
-        return torch.where(room > 1e-12, (self.raw - self.chance) / room, torch.nan).nanmean(-2)
+    def _per_order(self, statistic: object) -> np.ndarray:
+        return np.stack([statistic(self.sizes, one) for one in np.eye(self.sizes.shape[-1], dtype=bool)], -1)
 
     @property
-    def empty(self) -> torch.Tensor:
-        """Number of images whose union is empty, (R, n): they are left out."""
-        return self.raw.isnan().sum(-2)
+    def raw(self) -> np.ndarray:
+        return self._per_order(agreement.pooled_iou)
+
+    @property
+    def chance(self) -> np.ndarray:
+        return self._per_order(agreement.expected_iou)
 
 
-def _supports(e: Extracted, kind: Kind, at: int, rule: salience.Rule, merged: bool = True) -> torch.Tensor:
-    found: Interactions = e.found[:, at]
-    after = found.merge_first_order()
-    # The threshold is that of the merged interactions in either case: the same sets count, order 1 apart.
-    marked = (after if merged else found).salient(salience.threshold(after, e.v[:, at], rule))
-    return marked[("AND", "OR").index(kind)]
+def _supports(e: Extracted, kind: Kind, at: int, rule: salience.Rule) -> torch.Tensor:
+    found: Interactions = e.found[:, at].merge_first_order()
+    return found.salient(salience.threshold(found, e.v[:, at], rule))[("AND", "OR").index(kind)]
 
 
-def overlap(pair: Pair, kind: Kind, rule: salience.Rule, *, at: int = 0, merged: bool = True, certified_only: bool = False,
+def overlap(pair: Pair, kind: Kind, rule: salience.Rule, *, at: int = 0, certified_only: bool = False,
             null_seed: int | None = None) -> Overlap:
-    """IoU per order between the salient interactions of two networks with the same seeds, images and players.
+    """What two networks with the same seeds, images and players share.
 
     at: index of the layer (-1: the output). null_seed: place the second network's sets at random within each order (N1).
+    certified_only: games above the split's tolerance count as images without a salient set.
     """
-    one, other = (_supports(e, kind, at, rule, merged) for e in pair)
+    one, other = (_supports(e, kind, at, rule) for e in pair)
     if null_seed is not None:
         other = agreement.shuffled(other, null_seed)
-    raw, chance = agreement.iou(one, other), agreement.chance_iou(one, other)
+    sizes = agreement.counts(one, other)
     if certified_only:
-        keep = (pair[0].converged[:, at] & pair[1].converged[:, at])[..., None]
-        raw, chance = torch.where(keep, raw, torch.nan), torch.where(keep, chance, torch.nan)
-    return Overlap(raw, chance)
+        sizes = np.where((pair[0].converged[:, at] & pair[1].converged[:, at])[..., None].numpy(), sizes, 0.0)
+    return Overlap(sizes)
 
 
-def parts(kind: Kind, corrected: torch.Tensor) -> list[Part]:
-    """L5 (AND), L9 (OR), per seed, from the corrected IoU (R, n): differences to the mirror orders, and the trend.
+def _low_minus_high(sizes: np.ndarray, kind: Kind) -> tuple[np.ndarray, np.ndarray]:
+    """Per seed and image (R, X): pooled IoU of the low orders minus that of the orders above n/2, raw and corrected."""
+    order = np.arange(1, sizes.shape[-1] + 1)
+    raw, corrected = [], []
+    # First-order OR terms are merged into the AND terms, so OR has order 2 alone.
+    for pool in ((order <= 2) & (order >= (1 if kind == "AND" else 2)), order > sizes.shape[-1] / 2):
+        raw.append(agreement.pooled_iou(sizes, pool))
+        corrected.append(agreement.corrected_iou(raw[-1], agreement.expected_iou(sizes, pool)))
+    return raw[0] - raw[1], corrected[0] - corrected[1]
 
-    Order n takes no part: its single set gives 0 or nothing whatever the networks share. First-order OR terms are merged
-    into the AND terms, so OR starts at order 2.
+
+def parts(kind: Kind, sizes: np.ndarray) -> list[Part]:
+    """L5 (AND), L9 (OR) from the numbers of sets (3, R, X, n): both readings, means over images.
+
+    An image where either union is empty has no value.
     """
-    first = 1 if kind == "AND" else 2
-    found = [Part(f"order{m}_minus_mirror", agreement.mirror_difference(corrected, m).tolist())
-             for m in range(first, 3)]
-    return [*found, Part("trend", [agreement.trend(curve[:-1], first) for curve in corrected])]
+    raw, corrected = _low_minus_high(sizes, kind)
+    return [Part.of("low_minus_high", raw), Part.of("low_minus_high_corrected", corrected)]
+
+
+def enough_images(kind: Kind, sizes: np.ndarray) -> Premise:
+    """Every pair of networks needs at least 10 images on which both unions hold a set."""
+    fewest = int((~np.isnan(_low_minus_high(sizes, kind)[0])).sum(-1).min())
+    return Premise("images with salient sets of low and of high order", fewest >= LEAST_IMAGES,
+                   f"{LEAST_IMAGES} images with a salient set both of low and of high order are needed, a pair of networks "
+                   f"has {fewest} of {sizes.shape[2]}: more pair_images")
 
 
 def controls(pair: Pair, kind: Kind, rule: salience.Rule) -> dict[str, object]:
-    """Raw IoU, chance, empty unions and N1 per order (means over seeds); for OR also order 1 before the merge."""
+    """Raw IoU, chance, empty unions and N1 per order (means over seeds and images)."""
     main, random = overlap(pair, kind, rule), overlap(pair, kind, rule, null_seed=0)
-    found = {"order": list(range(1, main.raw.shape[-1] + 1)), "salience": rule,
-             "raw IoU": main.raw.nanmean((0, 1)).tolist(), "chance": main.chance.nanmean((0, 1)).tolist(),
-             "corrected IoU": main.corrected.nanmean(0).tolist(),
-             "corrected IoU of supports shuffled within each order (N1)": random.corrected.nanmean(0).tolist(),
-             "images with an empty union, summed over seeds": main.empty.sum(0).tolist(),
-             "image-seed pairs": main.raw.shape[0] * main.raw.shape[1]}
-    if kind == "OR":
-        before = overlap(pair, kind, rule, merged=False).corrected
-        found["order 1 minus order n - 1 before the merge, per seed"] = agreement.mirror_difference(before, 1).tolist()
-    return found
+    values = _low_minus_high(main.sizes, kind)
+    return {"order": list(range(1, main.raw.shape[-1] + 1)), "salience": rule,
+            "raw IoU": _mean(main.raw, (0, 1)).tolist(), "chance": _mean(main.chance, (0, 1)).tolist(),
+            "corrected IoU": _mean(agreement.corrected_iou(main.raw, main.chance), (0, 1)).tolist(),
+            "supports shuffled within each order (N1), low minus high, raw and corrected":
+                [float(np.nanmean(x)) for x in _low_minus_high(random.sizes, kind)],
+            "images with an empty union, summed over seeds": np.isnan(main.raw).sum((0, 1)).tolist(),
+            "images left out, per seed": np.isnan(values[0]).sum(1).tolist(),
+            "images left out of the corrected difference, per seed": np.isnan(values[1]).sum(1).tolist(),
+            "images": main.raw.shape[1]}
 
 
-def curve(panel: str, label: str, values: torch.Tensor, first: int = 1) -> pd.DataFrame:
+def _mean(values: np.ndarray, axis: int | tuple[int, ...]) -> np.ndarray:
+    """Mean of what is there; NaN, without a warning, where nothing is."""
+    kept = np.isfinite(values)
+    count = kept.sum(axis)
+    return np.where(count > 0, np.where(kept, values, 0.0).sum(axis) / np.maximum(count, 1), np.nan)
+
+
+def curve(panel: str, label: str, values: np.ndarray, first: int = 1) -> pd.DataFrame:
     """Mean over seeds of (R, n) with its 95 % t interval; orders without a value are left out."""
     rows = []
-    for order, column in enumerate(values.T.numpy(), 1):
+    for order, column in enumerate(np.asarray(values).T, 1):
         if order >= first and np.isfinite(column).any():
             span = stats.t_interval(column)
             low, high = (span.low, span.high) if span.n > 1 else (span.estimate, span.estimate)
             rows.append((panel, label, order, span.estimate, low, high))
-    return pd.DataFrame(rows, columns=["panel", "curve", "order", "value", "low", "high"])
+    found = pd.DataFrame(rows, columns=["panel", "curve", "order", "value", "low", "high"])
+    return found.astype({"order": int, "value": float, "low": float, "high": float})  # an empty one, too
 
 
 def table(main: Pair, others: Mapping[str, Pair], kind: Kind, rule: salience.Rule, weight: float) -> pd.DataFrame:
-    """Curves of the figure: raw IoU with its chance value, and corrected IoU with its null and the other analyses.
+    """Curves of the figure: raw IoU per order with its chance value, and the corrected IoU with its null.
 
     Bands: 95 % t interval across seeds (a single seed has none).
     """
-    first, found = (1 if kind == "AND" else 2), overlap(main, kind, rule)
-    tables = [curve("raw IoU", f"order weight {weight:+g}", found.raw.nanmean(1), first),
-              curve("raw IoU", "chance", found.chance.nanmean(1), first),
-              curve("corrected for chance", f"order weight {weight:+g}", found.corrected[:, :-1], first)]
-    tables += [curve("corrected for chance", name, overlap(pair, kind, rule).corrected[:, :-1], first)
-               for name, pair in others.items() if name.startswith("order")]
-    for name, one in (("output layer", overlap(main, kind, rule, at=-1)),
-                      ("shuffled (N1)", overlap(main, kind, rule, null_seed=0))):
-        tables.append(curve("corrected for chance", name, one.corrected[:, :-1], first))
+    first, tables = (1 if kind == "AND" else 2), []
+    shown = {f"order weight {weight:+g}": overlap(main, kind, rule)}
+    shown |= {name: overlap(pair, kind, rule) for name, pair in others.items() if name.startswith("order")}
+    shown |= {"output layer": overlap(main, kind, rule, at=-1), "shuffled (N1)": overlap(main, kind, rule, null_seed=0)}
+    for name, one in shown.items():
+        tables.append(curve("IoU", name, _mean(one.raw, 1), first))
+    tables.append(curve("IoU", "chance", _mean(shown[f"order weight {weight:+g}"].chance, 1), first))
+    for name, one in shown.items():
+        corrected = agreement.corrected_iou(one.raw, one.chance)[..., :-1]  # order n: one set, no chance to correct for
+        tables.append(curve("corrected for chance", name, _mean(corrected, 1), first))
     return pd.concat(tables, ignore_index=True)
 
 
 def analyses(pair: Pair, others: Mapping[str, Pair], kind: Kind, rule: salience.Rule) -> dict[str, dict[str, list[Part]]]:
     """The analyses that must agree with the main one (``variants``) and those shown beside it (``reported``)."""
     def judged(one: Pair, **rest: object) -> list[Part]:
-        return parts(kind, overlap(one, kind, rule, **rest).corrected)
+        return parts(kind, overlap(one, kind, rule, **rest).sizes)
 
     variants = {name: judged(one) for name, one in others.items() if name.startswith("order")}
     variants["uncertified games dropped"] = judged(pair, certified_only=True)
     reported = {name: judged(one) for name, one in others.items() if name not in variants}
     reported["the output layer"] = judged(pair, at=-1)
-    reported["chance corrected image by image"] = parts(kind, overlap(pair, kind, rule).corrected_per_image)
     reported["supports shuffled within each order (N1)"] = judged(pair, null_seed=0)
-    reported["an order without any salient set counted as chance (0)"] = parts(
-        kind, overlap(pair, kind, rule).corrected.nan_to_num(0.0))
     return {"variants": variants, "reported": reported}
+
+
+def case(pair: Pair, others: Mapping[str, Pair], kind: Kind, p: Agreement) -> dict[str, object]:
+    """What the verdict rests on, as the keywords of :func:`utils.claims.judge`."""
+    sizes = overlap(pair, kind, p.salience).sizes
+    return {"parts": parts(kind, sizes), "premises": [enough_images(kind, sizes)], "uncertified": uncertified(pair, others),
+            **analyses(pair, others, kind, p.salience), "control": controls(pair, kind, p.salience),
+            "changed": changed(p, "salience", "image_split")}
 
 
 def uncertified(pair: Pair, others: Mapping[str, Pair]) -> float:
     """Largest share of games above the split's tolerance, over both networks and all analyses."""
     return max(e.uncertified for one in (pair, *others.values()) for e in one)
+
+
+def changed(p: Agreement, *names: str) -> str | None:
+    """Which of the parameters ``names``, parts of a registered statistic, differ from the registered values."""
+    fields = type(p).model_fields
+    found = [f"{name} {getattr(p, name)} instead of {fields[name].default}" for name in names
+             if getattr(p, name) != fields[name].default]
+    return "; ".join(found) or None
 
 
 def pairs(systems: Sequence[System]) -> list[tuple[System, System]]:
@@ -171,4 +206,5 @@ def pair_scope(p: Agreement, a: System, b: System) -> str:
     """For what a verdict on a pair speaks, in a sentence."""
     layers = " and ".join(f"{layer_names(p, s)[0]} of {s.name}" for s in (a, b))
     return (f"{len(p.seeds)} pairs of networks {pair_id(a, b)} (seeds {', '.join(map(str, p.seeds))}), read at {layers}; "
-            f"{p.pair_images} training images, {p.n_players} patches each, baseline: mean image; kappa {p.kappa:g}")
+            f"{p.pair_images} {_SPLIT[p.image_split]} images, {p.n_players} patches each, baseline: mean image; "
+            f"kappa {p.kappa:g}")

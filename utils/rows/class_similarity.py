@@ -1,94 +1,180 @@
-"""D12: are the interactions of training and of test images alike at low orders only?"""
+"""D12, D16: are the interactions of training and of test images alike at low orders only, and less and less so?"""
 
 from __future__ import annotations
 
-import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import pandas as pd
 import torch
+from scipy import stats as sps
 
+from .. import stats
 from ..claims import Part, Premise
 from ..jobs.class_means import GROUPS, ClassMeans
 from ..jobs.study import System
-from ..metrics import agreement
+from ..metrics import agreement, orders
 from ..params import Agreement
 from .agreement import curve
 
-__all__ = ["NEEDED_PER_CLASS", "Curves", "analyses", "certificates", "controls", "curves", "enough_images", "enough_orders",
-           "parts", "require_identities", "scope", "table", "uncertified"]
+__all__ = [
+    "CLEAR",
+    "LEAST_ORDERS",
+    "Times",
+    "case",
+    "case_in_time",
+    "certificates",
+    "drop",
+    "enough_orders",
+    "established",
+    "jaccard",
+    "over_time",
+    "parts",
+    "products",
+    "ratios",
+    "require_identities",
+    "scope",
+    "table",
+    "table_in_time",
+]
 
-NEEDED_PER_CLASS = 30
-"""Images per class and split below which a class mean says too little (registered with the row)."""
+Times = Sequence[Sequence[ClassMeans]]
+"""Class means per checkpoint and network."""
+CLEAR = 5
+"""Standard errors by which the product of the halves must exceed 0 for an order to be established (registered)."""
+LEAST_ORDERS = 4
+"""Established orders that a slope needs, one of them at least n/2 (registered with the row)."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Curves:
-    """Weighted Jaccard of class means per order, means over classes (R, n): with test images, and between train halves.
+def products(found: Sequence[ClassMeans], certified_only: bool = False) -> np.ndarray:
+    """Inner products of class means over the sets of each order, AND and OR together: (2, R, K, n).
 
-    sets (R, n): salient interactions per class in the group that has fewest. ratio: the first over the second, NaN at orders
-    where some seed has fewer than needed, so that all seeds speak of the same orders.
+    First P: of a train half and the test images, averaged over both halves; then Q: of the two halves. Sampling errors of
+    disjoint groups of images are independent, so neither has a bias, however few the images: a ratio of sums over classes
+    is 1 where test images are what other training images are. A class without any certified image counts as 0.
     """
-
-    test: torch.Tensor
-    train: torch.Tensor
-    sets: torch.Tensor
-    ratio: torch.Tensor
-
-
-def curves(found: Sequence[ClassMeans], least: int, certified_only: bool = False) -> Curves:
-    """Similarity of train and test per seed, at equal numbers of images: each half with the test images, and both halves."""
-    test, train, sets = [], [], []
+    pairs = []
     for one in found:
         half, other, unseen = one.certified if certified_only else one.means
+        across = (half * unseen + other * unseen) / 2
+        pairs.append(torch.stack([orders.by_order(x).sum(-2) for x in (across, half * other)]))
+    both = torch.stack(pairs, 1).numpy()
+    return np.where(np.isnan(both).any(0), 0.0, both)
+
+
+def _clarity(q: np.ndarray) -> np.ndarray:
+    """Mean over the *other* networks of Σ_classes Q in standard errors: (R, K, n) → (R, n)."""
+    total = q.sum(1)
+    found = np.zeros_like(total)
+    for r in range(len(total)):
+        rest = np.delete(total, r, axis=0)
+        if len(rest) < 2:
+            continue
+        error = rest.std(0, ddof=1) / math.sqrt(len(rest))
+        clear = np.where(error > 0, rest.mean(0) / np.where(error > 0, error, 1.0), np.where(rest.mean(0) > 0, np.inf, 0.0))
+        found[r] = clear
+    return found
+
+
+def established(q: np.ndarray) -> np.ndarray:
+    """Orders at which two halves of the training images agree clearly in the other networks: (R, K, n) → bool (R, n).
+
+    Chosen on other networks, so that a network's own luck with Q does not decide whether it enters its ratio.
+    """
+    interval = sps.t.ppf(0.975, max(len(q) - 2, 1))  # above 5 only with three networks or fewer
+    return _clarity(q) > max(CLEAR, interval)
+
+
+def ratios(products: np.ndarray, use: np.ndarray, keep: np.ndarray | None = None) -> np.ndarray:
+    """R_k = Σ_classes P_k / Σ_classes Q_k over the classes of ``keep``: (R, n), NaN outside ``use`` (R, n)."""
+    p, q = (x if keep is None else x[:, keep] for x in products)
+    bottom = q.sum(1)
+    use = use & (bottom > 0)
+    return np.where(use, p.sum(1) / np.where(use, bottom, 1.0), np.nan)
+
+
+def _enough(use: np.ndarray) -> np.ndarray:
+    n = use.shape[-1]
+    return (use.sum(-1) >= LEAST_ORDERS) & use[:, math.ceil(n / 2) - 1:].any(-1)
+
+
+def parts(products: np.ndarray) -> list[Part]:
+    """D12 from (2, R, K, n), per network: slope of R_k over its established orders; none where too few are."""
+    use = established(products[1])
+    use = use & _enough(use)[:, None]
+    return [Part.jackknifed("slope", lambda keep: agreement.slopes(ratios(products, use, keep), LEAST_ORDERS),
+                            products.shape[2])]
+
+
+def enough_orders(products: np.ndarray, per_class: int) -> Premise:
+    """In every network 4 orders must be established, one of them at least n/2; else how many images would do.
+
+    Where an order is not established the sampling error of Q is that of a product of two errors: it falls as 1 / images.
+    """
+    n, clear = products.shape[-1], np.maximum(_clarity(products[1]), 1e-9)
+    high = np.sort(clear[:, math.ceil(n / 2) - 1:], 1)[:, -1]
+    short = min(float(np.sort(clear, 1)[:, -LEAST_ORDERS].min()), float(high.min()))
+    images = math.ceil(per_class * CLEAR / short)
+    much = f"about {images}" if images <= 100 * per_class else f"more than {100 * per_class}"
+    return Premise("established orders", bool(_enough(established(products[1])).all()),
+                   f"{LEAST_ORDERS} orders, one of at least {math.ceil(n / 2)}, must be established (two halves of the "
+                   f"training images agree by {CLEAR} standard errors in the other networks); a network has "
+                   f"{int(established(products[1]).sum(-1).min())}: {much} images per class and half would do "
+                   f"(class_images), there are {per_class}")
+
+
+def over_time(products: np.ndarray, order: np.ndarray) -> list[Part]:
+    """D16 from (2, R, C, K, n) at C checkpoints and the mean order (R, C, K), per network: R of orders ≥ 3 at t* minus last.
+
+    t*: the checkpoint of least mean order of the test images, chosen on other networks and the other half of the classes.
+    A network has no value where the pooled Q is not established at both.
+    """
+    p, q = products[..., 2:].sum(-1)
+    choice = stats.cross_chosen(order, np.argmin)
+    early, late = (np.stack([stats.chosen(x, choice) for x in (p, q)]), np.stack([p[:, -1], q[:, -1]]))
+    early, late = early[..., None], late[..., None]
+    use = established(early[1]) & established(late[1])
+    return [Part.jackknifed("drop", lambda keep: (ratios(early, use, keep) - ratios(late, use, keep))[:, 0], p.shape[2])]
+
+
+def drop(found: Times, certified_only: bool = False) -> list[Part]:
+    """D16 of class means per checkpoint and network (see :func:`over_time`)."""
+    every = np.stack([products(one, certified_only) for one in found], 2)
+    return over_time(every, np.stack([[m.order[2].numpy() for m in one] for one in found], 1))
+
+
+def jaccard(found: Sequence[ClassMeans]) -> tuple[np.ndarray, np.ndarray]:
+    """The papers' similarity, mean over classes: train half with test (mean of both), half with half; (R, n) each."""
+    rows = []
+    for one in found:
+        half, other, unseen = one.means
         across = (agreement.weighted_jaccard(half, unseen) + agreement.weighted_jaccard(other, unseen)) / 2
-        within = agreement.weighted_jaccard(half, other)
-        known = ~(across.isnan() | within.isnan())
-        test.append(torch.where(known, across, torch.nan).nanmean(0))
-        train.append(torch.where(known, within, torch.nan).nanmean(0))
-        sets.append(one.salient.mean(1).amin(0))
-    tests, trains, counts = torch.stack(test), torch.stack(train), torch.stack(sets)
-    enough = ((counts >= least) & (trains > 0)).all(0)
-    ratio = torch.where(enough, tests / trains, torch.nan)
-    return Curves(tests, trains, counts, ratio)
+        rows.append(torch.stack([across, agreement.weighted_jaccard(half, other)]).nanmean(1))
+    test, train = torch.stack(rows, 1).numpy()
+    return test, train
 
 
-def parts(found: Curves) -> list[Part]:
-    """D12, per seed: Spearman correlation of the order with the similarity to test images relative to that of halves."""
-    return [Part("trend", [agreement.trend(ratio) for ratio in found.ratio])]
+def controls(found: Sequence[ClassMeans], per_class: int) -> dict[str, object]:
+    """The papers' raw curves, which fall for sampling reasons alone, and how clearly each order is established."""
+    every, (test, train) = products(found), jaccard(found)
+    use = established(every[1])
+    return {"order": list(range(1, every.shape[-1] + 1)), "images per class and group": per_class,
+            "raw Jaccard of training and test images": test.mean(0).tolist(),
+            "raw Jaccard of two halves of training images": train.mean(0).tolist(),
+            "P, mean over networks": every[0].sum(1).mean(0).tolist(),
+            "Q, mean over networks": every[1].sum(1).mean(0).tolist(),
+            "Q in standard errors over the other networks, least": _clarity(every[1]).min(0).tolist(),
+            "networks that count the order as established": use.sum(0).tolist()}
 
 
-def enough_images(per_class: int) -> Premise:
-    """The row's own size: at least 30 images per class and split."""
-    return Premise("images per class", per_class >= NEEDED_PER_CLASS,
-                   f"{NEEDED_PER_CLASS} images per class and split are needed, there are {per_class} (class_images)")
-
-
-def enough_orders(found: Curves, least: int, needed: int = 4) -> Premise:
-    """A trend needs orders: at least 4 with enough salient interactions, in every seed."""
-    fewest = int((~found.ratio.isnan()).sum(-1).min())
-    return Premise("orders with enough salient interactions", fewest >= needed,
-                   f"{needed} orders with at least {least} salient interactions per class are needed, a seed has {fewest}; "
-                   f"per order there are {[round(x, 1) for x in found.sets.amin(0).tolist()]}")
-
-
-def controls(found: Curves, per_class: int) -> dict[str, object]:
-    """The raw curves, which fall for sampling reasons alone, and what each order rests on."""
-    return {"order": list(range(1, found.test.shape[-1] + 1)),
-            "raw Jaccard of training and test images": found.test.mean(0).tolist(),
-            "raw Jaccard of two halves of training images": found.train.mean(0).tolist(),
-            "ratio": found.ratio.nanmean(0).tolist(), "images per class and group": per_class,
-            "salient interactions per class, fewest": found.sets.amin(0).tolist(),
-            "trend of the raw Jaccard, per seed": [agreement.trend(c) for c in found.test],
-            "trend of the halves' Jaccard, per seed": [agreement.trend(c) for c in found.train]}
-
-
-def table(main: Curves, others: Mapping[str, Curves], weight: float) -> pd.DataFrame:
-    """Curves of the figure: raw Jaccard (train with test, half with half), and their ratio in all analyses."""
-    tables = [curve("weighted Jaccard", "train and test", main.test),
-              curve("weighted Jaccard", "two train halves", main.train),
-              curve("ratio", f"order weight {weight:+g}", main.ratio)]
-    tables += [curve("ratio", name, one.ratio) for name, one in others.items()]
+def table(found: Sequence[ClassMeans], others: Mapping[str, Sequence[ClassMeans]], weight: float) -> pd.DataFrame:
+    """Curves of the figure: the papers' Jaccard (train with test, half with half), and R at its established orders."""
+    test, train = jaccard(found)
+    tables = [curve("weighted Jaccard", "train and test", test), curve("weighted Jaccard", "two train halves", train)]
+    for name, one in {f"order weight {weight:+g}": found, **others}.items():
+        every = products(one)
+        tables.append(curve("P / Q, established orders", name, ratios(every, established(every[1]))))
     return pd.concat(tables, ignore_index=True)
 
 
@@ -109,17 +195,51 @@ def certificates(found: Sequence[ClassMeans]) -> pd.DataFrame:
                          "saturated share": flat.mean(1).tolist()})
 
 
-def analyses(found: Sequence[ClassMeans], others: Mapping[str, Curves], least: int) -> dict[str, dict[str, list[Part]]]:
-    """The analyses that must agree with the main one (``variants``) and those shown beside it (``reported``)."""
-    variants = {name: parts(one) for name, one in others.items() if name.startswith("order")}
-    variants["uncertified games dropped"] = parts(curves(found, least, certified_only=True))
-    return {"variants": variants, "reported": {name: parts(one) for name, one in others.items() if name not in variants}}
+def variants(found: Sequence[ClassMeans], others: Mapping[str, Sequence[ClassMeans]]) -> dict[str, list[Part]]:
+    """D12 under the analyses that must agree."""
+    return ({name: parts(products(one)) for name, one in others.items()}
+            | {"uncertified games dropped": parts(products(found, certified_only=True))})
 
 
 def uncertified(found: Sequence[ClassMeans], others: Mapping[str, Sequence[ClassMeans]]) -> float:
     """Largest share of games above the split's tolerance among all analyses."""
     return max(float((~torch.stack([one.converged for one in group])).double().mean())
                for group in (found, *others.values()))
+
+
+def variants_in_time(found: Times, others: Mapping[str, Times]) -> dict[str, list[Part]]:
+    """D16 under the analyses that must agree."""
+    return {name: drop(one) for name, one in others.items()} | {"uncertified games dropped": drop(found, True)}
+
+
+def uncertified_in_time(found: Times, others: Mapping[str, Times]) -> float:
+    """As :func:`uncertified`, over all checkpoints."""
+    return max(uncertified(one, {}) for group in (found, *others.values()) for one in group)
+
+
+def table_in_time(found: Times, others: Mapping[str, Times], steps: Sequence[int], weight: float) -> pd.DataFrame:
+    """P / Q of orders 3 and above at each checkpoint (NaN where the pooled Q is not established); mean over networks."""
+    rows = []
+    for name, times in {f"order weight {weight:+g}": found, **others}.items():
+        for step, one in zip(steps, times, strict=True):
+            pooled = products(one)[..., 2:].sum(-1, keepdims=True)
+            values = ratios(pooled, established(pooled[1]))[:, 0]
+            value = float(np.nanmean(values)) if np.isfinite(values).any() else math.nan
+            rows.append(("orders 3 and above", name, int(step), value))
+    return pd.DataFrame(rows, columns=["panel", "curve", "step", "value"]).astype({"step": int, "value": float})
+
+
+def case(found: Sequence[ClassMeans], others: Mapping[str, Sequence[ClassMeans]], p: Agreement) -> dict[str, object]:
+    """What the verdict on D12 rests on, as the keywords of :func:`utils.claims.judge`."""
+    every = products(found)
+    return {"parts": parts(every), "premises": [enough_orders(every, p.class_images)], "variants": variants(found, others),
+            "uncertified": uncertified(found, others), "control": controls(found, p.class_images)}
+
+
+def case_in_time(found: Times, others: Mapping[str, Times], steps: Sequence[int]) -> dict[str, object]:
+    """The same for D16."""
+    return {"parts": drop(found), "variants": variants_in_time(found, others),
+            "uncertified": uncertified_in_time(found, others), "control": {"steps": [int(step) for step in steps]}}
 
 
 def scope(p: Agreement, system: System) -> str:

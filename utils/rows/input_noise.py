@@ -9,14 +9,13 @@ import pandas as pd
 import torch
 
 from .. import datasets, lattice
-from ..claims import Part
 from ..jobs.noisy_inputs import noisy_players
 from ..jobs.runs import choose_images
 from ..metrics import agreement
 from ..params import Agreement
 from ..players import PatchDraw, patch_players
 
-__all__ = ["Ratios", "controls", "parts", "ratios", "reported", "scope", "table"]
+__all__ = ["Ratios", "controls", "ratios", "scope", "spread", "statement", "table"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,18 +66,29 @@ def _medians(values: torch.Tensor) -> torch.Tensor:
     return torch.stack([agreement.median_by_order(one, ~one.isnan())[0] for one in values])
 
 
-def parts(values: torch.Tensor) -> list[Part]:
-    """L14, per seed: (largest - smallest median over orders) / median over all nonempty coalitions."""
+def spread(values: torch.Tensor) -> list[float]:
+    """Per seed: (largest - smallest median over orders) / median over all nonempty coalitions; (R, X, 2^n) → R."""
     medians = _medians(values)
     middle = values[..., 1:].flatten(1).nanmedian(1).values
-    return [Part("spread", ((medians.amax(1) - medians.amin(1)) / middle).tolist())]
+    return ((medians.amax(1) - medians.amin(1)) / middle).tolist()
+
+
+def statement(found: Ratios) -> str:
+    """L14 in a sentence."""
+    cells, whole = (spread(x) for x in (found.cells, found.whole))
+    return (f"Relative noise of masked inputs: the medians of the orders differ by {100 * np.mean(cells):.1f} % of the "
+            f"overall median over the selected cells and by {100 * np.mean(whole):.1f} % over the whole masked image (means "
+            f"of {len(cells)} draws). Cells are disjoint, so their energies add up: that the medians are about equal is "
+            "arithmetic wherever the cells' energies are.")
 
 
 def controls(found: Ratios) -> dict[str, object]:
     """Medians per order (means over seeds) over the selected cells and over the whole masked image."""
     return {"order": list(range(1, lattice.players_of(found.cells.shape[-1]) + 1)),
             "median over the selected cells": _medians(found.cells).mean(0).tolist(),
-            "median over the whole masked image": _medians(found.whole).mean(0).tolist()}
+            "median over the whole masked image": _medians(found.whole).mean(0).tolist(),
+            "(largest - smallest) / overall median, selected cells, per draw": spread(found.cells),
+            "(largest - smallest) / overall median, whole masked image, per draw": spread(found.whole)}
 
 
 def table(found: Ratios) -> pd.DataFrame:
@@ -95,13 +105,7 @@ def table(found: Ratios) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["panel", "order", "low", "q1", "median", "q3", "high"])
 
 
-def reported(p: Agreement, found: Ratios) -> dict[str, list[Part]]:
-    """The whole masked image, and the second draw of players."""
-    shown = {"the whole masked image": parts(found.whole)}
-    return shown | ({"second draw of players": parts(ratios(p, draw=1).cells)} if p.second_draw else {})
-
-
 def scope(p: Agreement) -> str:
-    """For what the verdict speaks, in a sentence."""
+    """For what the description speaks, in a sentence."""
     return (f"{p.dataset}, no network: {len(p.seeds)} draws of noise of standard deviation {p.noise:g} and of {p.images} "
             f"training images each, all coalitions of {p.n_players} patches, baseline: mean image")

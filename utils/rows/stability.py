@@ -1,8 +1,9 @@
-"""L6, L10: are interactions of low order more stable under noise on the input than under noise on the output?"""
+"""L6, L10: do interactions of low order vary less, relative to their size, when the input carries a little noise?"""
 
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -13,27 +14,73 @@ from .. import lattice, stats
 from ..claims import Part, Premise
 from ..interactions import Interactions
 from ..jobs.agreement import Noisy, layer_names
-from ..jobs.study import Extracted, System
+from ..jobs.study import System
 from ..metrics import agreement, salience
 from ..params import Agreement
-from .agreement import Kind
+from .agreement import Kind, changed
 
-__all__ = ["Stability", "analyses", "controls", "enough_orders", "frozen", "parts", "resplit", "scope", "table",
-           "uncertified"]
+__all__ = ["Sets", "analyses", "case", "controls", "curves", "enough_orders", "first_order", "frozen", "parts", "resplit",
+           "scope", "shown", "table", "uncertified"]
+
+RESAMPLES = 200
+_TINY = 1e-12  # an interaction that the split of every draw sets to 0 has a mean of 0: its log must stay finite
 
 
 @dataclasses.dataclass(frozen=True)
-class Stability:
-    """log of the median stability per order (R, n) of one kind of interaction, NaN below the needed number of sets.
+class Sets:
+    """The salient sets of one network, all images together: log stability, order and number of the image, each (V,)."""
 
-    network: under noise on the image; null: under independent noise of the same size on the score; sets (R, n): salient sets
-    of the clean image, over which the median is taken; first: least order that this kind has.
+    value: np.ndarray
+    order: np.ndarray
+    image: np.ndarray
+    floored: float = 0.0
+
+
+def first_order(kind: Kind) -> int:
+    """The least order that this kind has: first-order OR terms are merged into the AND terms."""
+    return 1 if kind == "AND" else 2
+
+
+def _sets(draws: torch.Tensor, marked: torch.Tensor, floor: torch.Tensor, keep: torch.Tensor) -> Sets:
+    """draws (E, X, 2^n), keep (E, X): the interactions under noise; marked (X, 2^n): salient sets of the clean images."""
+    steady = agreement.stability(draws, floor, keep)
+    marked = marked & ~steady.isnan()
+    order = lattice.order(lattice.players_of(marked.shape[-1])).expand(marked.shape)[marked]
+    image = torch.arange(len(marked))[:, None].expand(marked.shape)[marked]
+    low = (draws.std(0) <= floor[:, None])[marked]
+    return Sets(steady[marked].clamp(min=_TINY).log().numpy(), order.numpy(), image.numpy(),
+                float(low.double().mean()) if len(low) else 0.0)
+
+
+def _of(found: Interactions, kind: Kind) -> torch.Tensor:
+    return found.and_ if kind == "AND" else found.or_
+
+
+def _marked(kind: Kind, noisy: Noisy, rule: salience.Rule) -> torch.Tensor:
+    clean = noisy.split.merged[:, 0]
+    return clean.salient(salience.threshold(clean, noisy.split.v[:, 0], rule))[("AND", "OR").index(kind)]
+
+
+def _floor(noisy: Noisy) -> torch.Tensor:
+    """(R, X): what the split leaves open, its tolerance times the least L1 norm, or the network's rounding if larger."""
+    return torch.maximum(noisy.tol * noisy.split.l1[:, 0], noisy.split.noise_floor[:, :1])
+
+
+def resplit(kind: Kind, noisy: Noisy, rule: salience.Rule, certified_only: bool = False) -> list[Sets]:
+    """Stability with γ and δ optimised again for every draw, salient sets of the clean image; one entry per network.
+
+    certified_only: draws above the split's tolerance are left out, and images whose clean game is.
     """
+    found, marked, floor, e = _of(noisy.split.merged, kind), _marked(kind, noisy, rule), _floor(noisy), noisy.split
+    keep = e.converged if certified_only else torch.ones_like(e.converged)
+    return [_sets(found[r, 1:], marked[r] & keep[r, 0, :, None], floor[r], keep[r, 1:]) for r in range(len(e.v))]
 
-    network: torch.Tensor
-    null: torch.Tensor
-    sets: torch.Tensor
-    first: int
+
+def frozen(kind: Kind, noisy: Noisy, rule: salience.Rule) -> list[Sets]:
+    """The same with γ and δ of the clean split kept for every draw: the noise on γ's share of the order moves to others."""
+    marked, floor, e = _marked(kind, noisy, rule), _floor(noisy), noisy.split
+    return [_sets(_of(_frozen_draws(e.found[r, 0], e.v[r]), kind), marked[r], floor[r], torch.ones_like(e.converged[r, 1:]))
+            for r in range(len(e.v))]
 
 
 def _frozen_draws(clean: Interactions, v: torch.Tensor) -> Interactions:
@@ -47,76 +94,74 @@ def _frozen_draws(clean: Interactions, v: torch.Tensor) -> Interactions:
     return changed.merge_first_order()
 
 
-def _of(found: Interactions, kind: Kind) -> torch.Tensor:
-    return found.and_ if kind == "AND" else found.or_
+def curves(found: Sequence[Sets], n: int, least: int) -> np.ndarray:
+    """Median of the log stability of each order, all images together: (R, n); NaN below ``least`` sets."""
+    result = np.full((len(found), n), np.nan)
+    for r, sets in enumerate(found):
+        for k in range(1, n + 1):
+            chosen = sets.value[sets.order == k]
+            if len(chosen) >= least:
+                result[r, k - 1] = np.median(chosen)
+    return result
 
 
-def _curves(kind: Kind, clean: Extracted, draws: Sequence[tuple[Interactions, Interactions]], floor: torch.Tensor,
-            rule: salience.Rule, least: int, certified_only: bool) -> Stability:
-    """draws: of each seed, the interactions (E, X, 2^n) under input noise and under output noise."""
-    merged, rows = clean.merged[:, 0], []
-    marked = merged.salient(salience.threshold(merged, clean.v[:, 0], rule))[("AND", "OR").index(kind)]
-    if certified_only:
-        marked = marked & clean.converged[:, 0, :, None]
-    for seed, pair in enumerate(draws):
-        medians = [agreement.median_by_order(agreement.stability(_of(one, kind), float(floor[seed])), marked[seed], least)
-                   for one in pair]
-        rows.append((medians[0][0].log(), medians[1][0].log(), medians[0][1]))
-    return Stability(*(torch.stack(column) for column in zip(*rows, strict=True)), first=1 if kind == "AND" else 2)
+def _resampled(found: Sequence[Sets], n: int, least: int, images: int, resamples: int, seed: int) -> np.ndarray:
+    """:func:`curves` under resampling of the images, the same for all networks: (resamples, R, n).
 
-
-def frozen(kind: Kind, noisy: Noisy, rule: salience.Rule, least: int, certified_only: bool = False) -> Stability:
-    """Stability with γ and δ of the clean split, salient sets of the clean image."""
-    found = noisy.clean.found[:, 0]
-    draws = [(_frozen_draws(found[seed], noisy.v[seed]), _frozen_draws(found[seed], noisy.null[seed]))
-             for seed in range(len(noisy.v))]
-    return _curves(kind, noisy.clean, draws, noisy.floor, rule, least, certified_only)
-
-
-def resplit(kind: Kind, noisy: Noisy, again: tuple[Extracted, Extracted], rule: salience.Rule, least: int) -> Stability:
-    """Stability with γ and δ optimised again for every noisy game, input noise and output noise alike."""
-    one, other = (e.merged for e in again)
-    draws = [(one[seed, 1:], other[seed, 1:]) for seed in range(len(noisy.v))]
-    return _curves(kind, noisy.clean, draws, noisy.floor, rule, least, False)
-
-
-def _slopes(curves: torch.Tensor, first: int) -> list[float]:
-    return [agreement.slope(curve, first) for curve in curves]
-
-
-def parts(found: Stability, null: bool = True) -> list[Part]:
-    """L6, L10, per seed: slope over the order of log median stability, minus that under output noise (unless null=False)."""
-    slopes = np.array(_slopes(found.network, found.first))
-    return [Part("slope_minus_null", slopes - np.array(_slopes(found.null, found.first)) if null else slopes)]
-
-
-def enough_orders(found: Stability, least: int, needed: int = 3) -> Premise:
-    """A slope needs orders: at least 3 with enough salient sets, in every seed."""
-    fewest = int((~found.network[:, found.first - 1:].isnan()).sum(-1).min())
-    return Premise("orders with enough salient sets", fewest >= needed,
-                   f"{needed} orders with at least {least} salient sets are needed, a seed has {fewest}: more noise_images")
-
-
-def controls(found: Stability, again: Stability) -> dict[str, object]:
-    """Plain slopes of network and null, frozen and optimised again, and the number of sets behind each order."""
-    return {"order": list(range(1, found.sets.shape[-1] + 1)),
-            "salient sets, mean over seeds": found.sets.double().mean(0).tolist(),
-            "slope, per seed": _slopes(found.network, found.first),
-            "slope under output noise, per seed": _slopes(found.null, found.first),
-            "slope, split optimised again": _slopes(again.network, again.first),
-            "slope under output noise, split optimised again": _slopes(again.null, again.first),
-            "slope that independent noise gives interactions of equal size": -np.log(2) / 2}
-
-
-def table(found: Stability, again: Stability) -> pd.DataFrame:
-    """Median stability per order: input noise and output noise, with the split frozen and optimised again.
-
-    Geometric means over seeds with their 95 % t interval.
+    The orders that count are those of the whole sample; an order that a resample lacks is NaN there.
     """
+    rng = np.random.default_rng(seed)
+    times = rng.multinomial(images, np.full(images, 1 / images), size=resamples)
+    result = np.full((resamples, len(found), n), np.nan)
+    for r, sets in enumerate(found):
+        arranged = np.lexsort((sets.value, sets.order))
+        value, order, image = sets.value[arranged], sets.order[arranged], sets.image[arranged]
+        ends = np.searchsorted(order, np.arange(1, n + 2))
+        for k, (start, stop) in enumerate(itertools.pairwise(ends)):
+            if stop - start >= least:
+                mass = times[:, image[start:stop]].cumsum(1)
+                middle = (2 * mass >= mass[:, -1:]).argmax(1)
+                result[:, r, k] = np.where(mass[:, -1] > 0, value[start:stop][middle], np.nan)
+    return result
+
+
+def parts(found: Sequence[Sets], n: int, least: int, images: int, *, resamples: int = RESAMPLES,
+          seed: int = 0) -> list[Part]:
+    """L6, L10, per network: slope over the order of the log median stability; its variance over images by a bootstrap."""
+    values = agreement.slopes(curves(found, n, least))
+    drawn = agreement.slopes(_resampled(found, n, least, images, resamples, seed))
+    kept = ~np.isnan(drawn)
+    means = np.where(kept, drawn, 0.0).sum(1) / np.maximum(kept.sum(1), 1)
+    # A bootstrap over X units gives (X - 1) / X of the variance.
+    variance = float(means[kept.any(1)].var(ddof=1)) * images / (images - 1) if kept.any(1).sum() > 1 else np.inf
+    return [Part("slope", values, unit_variance=variance, n_units=images)]
+
+
+def enough_orders(found: Sequence[Sets], n: int, least: int, needed: int = 3) -> Premise:
+    """A slope needs orders: at least 3 with enough salient sets, in every network."""
+    fewest = int(np.isfinite(curves(found, n, least)).sum(-1).min())
+    return Premise("orders with enough salient sets", fewest >= needed,
+                   f"{needed} orders with at least {least} salient sets are needed, a network has {fewest}: "
+                   "more noise_images")
+
+
+def controls(found: Sequence[Sets], shown: Mapping[str, Mapping[str, Sequence[Sets]]], p: Agreement) -> dict[str, object]:
+    """Number of sets behind each order, and the slopes of the curves that are drawn beside the main one, per network."""
+    n = p.n_players
+    counts = np.array([[(sets.order == k).sum() for k in range(1, n + 1)] for sets in found])
+    slopes = {f"slope: {name}, {panel}, per network": agreement.slopes(curves(one, n, p.min_sets)).tolist()
+              for panel, kinds in shown.items() for name, one in kinds.items()}
+    return {"order": list(range(1, n + 1)), "salient sets, mean over networks": counts.mean(0).tolist(),
+            "share of sets whose spread is below the split's tolerance, per network": [sets.floored for sets in found],
+            **slopes, "slope that independent noise gives interactions of equal size, split frozen": -np.log(2) / 2}
+
+
+def table(shown: Mapping[str, Mapping[str, Sequence[Sets]]], n: int, least: int) -> pd.DataFrame:
+    """Median stability per order, panel → noise → sets; geometric means over networks with their 95 % t interval."""
     rows = []
-    for panel, one in (("split frozen", found), ("split optimised again", again)):
-        for label, curves in (("input noise", one.network), ("output noise (null)", one.null)):
-            for order, column in enumerate(curves.T.numpy(), 1):
+    for panel, kinds in shown.items():
+        for label, found in kinds.items():
+            for order, column in enumerate(curves(found, n, least).T, 1):
                 if np.isfinite(column).any():
                     span = stats.t_interval(column)
                     low, high = (span.low, span.high) if span.n > 1 else (span.estimate, span.estimate)
@@ -124,29 +169,41 @@ def table(found: Stability, again: Stability) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["panel", "noise", "order", "stability", "low", "high"])
 
 
-def analyses(kind: Kind, noisy: Noisy, others: Mapping[str, Noisy], at_output: Noisy, again: Stability,
+def shown(kind: Kind, noisy: Noisy, nulls: Mapping[str, Noisy], rule: salience.Rule) -> dict[str, dict[str, list[Sets]]]:
+    """What the figure draws: noise on the image and noise of other structure, the split optimised again and frozen."""
+    cases = {"noise on the image": noisy} | {f"{name} noise on the score": one for name, one in nulls.items()}
+    return {"split optimised again": {name: resplit(kind, one, rule) for name, one in cases.items()},
+            "split frozen (not judged)": {name: frozen(kind, one, rule) for name, one in cases.items()}}
+
+
+def analyses(kind: Kind, noisy: Noisy, others: Mapping[str, Noisy],
              p: Agreement) -> dict[str, dict[str, list[Part]]]:
     """The analyses that must agree with the main one (``variants``) and those shown beside it (``reported``)."""
-    def judged(one: Noisy, certified_only: bool = False) -> list[Part]:
-        return parts(frozen(kind, one, p.salience, p.min_sets, certified_only))
+    def judged(found: Sequence[Sets]) -> list[Part]:
+        return parts(found, p.n_players, p.min_sets, p.noise_images)
 
-    variants = {name: judged(one) for name, one in others.items() if name.startswith("order")}
-    variants["uncertified games dropped"] = judged(noisy, certified_only=True)
-    reported = {name: judged(one) for name, one in others.items() if name not in variants}
-    reported["the output layer"] = judged(at_output)
-    reported["the split optimised again for each noise draw"] = parts(again)
-    reported["the plain slope, no null subtracted (the paper's curve)"] = parts(
-        frozen(kind, noisy, p.salience, p.min_sets), null=False)
-    return {"variants": variants, "reported": reported}
+    variants = {name: judged(resplit(kind, one, p.salience)) for name, one in others.items()}
+    variants["uncertified games dropped"] = judged(resplit(kind, noisy, p.salience, certified_only=True))
+    return {"variants": variants, "reported": {"the split of the clean image kept": judged(frozen(kind, noisy, p.salience))}}
+
+
+def case(kind: Kind, noisy: Noisy, others: Mapping[str, Noisy], shown: Mapping[str, Mapping[str, Sequence[Sets]]],
+         p: Agreement) -> dict[str, object]:
+    """What the verdict rests on, as the keywords of :func:`utils.claims.judge`."""
+    found = resplit(kind, noisy, p.salience)
+    return {"parts": parts(found, p.n_players, p.min_sets, p.noise_images), "uncertified": uncertified(noisy, others),
+            "premises": [enough_orders(found, p.n_players, p.min_sets)], **analyses(kind, noisy, others, p),
+            "control": controls(found, shown, p), "changed": changed(p, "salience", "noise", "min_sets")}
 
 
 def uncertified(noisy: Noisy, others: Mapping[str, Noisy]) -> float:
-    """Largest share of clean games above the split's tolerance among all analyses that decide."""
-    return max(one.clean.uncertified for one in (noisy, *others.values()))
+    """Largest share of games above the split's tolerance among all analyses that decide."""
+    return max(one.split.uncertified for one in (noisy, *others.values()))
 
 
 def scope(p: Agreement, system: System) -> str:
     """For what a verdict speaks, in a sentence."""
     return (f"{len(p.seeds)} networks {system.id} (seeds {', '.join(map(str, p.seeds))}), read at "
             f"{layer_names(p, system)[0]}; {p.noise_images} training images under {p.noise_draws} draws of noise of "
-            f"standard deviation {p.noise:g}, {p.n_players} patches each, baseline: mean image; kappa {p.kappa:g}")
+            f"standard deviation {p.noise:g}, split again in each, {p.n_players} patches, baseline: mean image; kappa "
+            f"{p.kappa:g}")
