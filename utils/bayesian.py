@@ -72,7 +72,7 @@ def fit_posterior(network: nn.Module, images: torch.Tensor, labels: torch.Tensor
         loss = F.cross_entropy(posterior(images[chosen], posterior.sample(generator)), labels[chosen])
         loss = loss + posterior.divergence(prior_sd) / len(labels)
         if not math.isfinite(loss.item()):
-            raise ArithmeticError(f"the loss of the Bayesian network is {loss.item()} at step {step}: lower its learning rate")
+            raise ArithmeticError(f"the Bayesian loss is {loss.item()} at step {step}: lower the learning rate")
         loss.backward()
         optimizer.step()
     return posterior

@@ -87,7 +87,8 @@ class AttackedJob(Job):
         fooled = [answers(x) != answers(images) for kind in moved for x in kind]
         clean = scored(images)
         io.save_arrays(folder / "attacked.safetensors", {
-            "clean": clean, "moved": torch.stack(games).view(*shape, -1) if games else clean.new_zeros(*shape, clean.shape[-1]),
+            "clean": clean,
+            "moved": torch.stack(games).view(*shape, -1) if games else clean.new_zeros(*shape, clean.shape[-1]),
             "fooled": torch.stack(fooled).view(shape) if fooled else torch.zeros(shape, dtype=torch.bool)})
 
     def load(self, folder: Path) -> Attacked:

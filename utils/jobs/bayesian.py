@@ -50,7 +50,7 @@ class Bayes:
 
 
 class BayesianTrainJob(Job):
-    """The mean-field posterior of the network that ``standard`` trains: same layers, initial means, images, batches, steps."""
+    """The mean-field posterior of the network that ``standard`` trains: same layers, initial means, images and steps."""
 
     kind: ClassVar[str] = "bayesian"
     version: ClassVar[int] = 1

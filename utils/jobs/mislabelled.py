@@ -246,8 +246,8 @@ def noisy(p: NoisyLabels, system: System, components: bool = False) -> Noisy:
            if components else None for job in system.jobs]
 
     def jobs(draw: int = 0, **rest: object) -> list[MislabelledJob]:
-        return [MislabelledJob(sample=GamesJob.of(job, p.images, p.n_players, draw, device), memorised=one, pca=parts, **rest)
-                for job, one, parts in zip(system.jobs, known, pca, strict=True)]
+        return [MislabelledJob(sample=GamesJob.of(job, p.images, p.n_players, draw, device), memorised=one, pca=parts,
+                               **rest) for job, one, parts in zip(system.jobs, known, pca, strict=True)]
 
     name = f"mislabelled images, {system.name}"
     others = {f"order weight {w:+g}": split_games(p, name, jobs(), order_weight=w, checkpoints=(0, 1))

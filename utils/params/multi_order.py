@@ -17,7 +17,7 @@ class MultiOrder(Study):
     n_players: int = Field(10, ge=4, le=20, description="players n: input variables per image; work grows as 2^n, and fewer "
                                                         "than 4 have no low, middle and high order")
     attack_sizes: tuple[Annotated[float, Field(gt=0, le=1)], ...] = many(
-        default=(0.02, 0.05, 0.1, 0.2, 0.3), min_length=1,
+        default=(0.02, 0.05, 0.1, 0.2), min_length=1,
         description="F2: largest changes of a pixel (in [0, 1]) by the attack, ascending, and the sizes of the random noise "
                     "it is compared with; the first at which half of the images change class is judged")
     attack_steps: int = Field(20, ge=1, description="F2: steps of projected gradient descent")

@@ -18,7 +18,7 @@ from .base import Simulation, Sizes
 __all__ = ["SIMULATIONS"]
 
 _EFFECTS = {"paper": 1.0, "half": 0.5}
-_RATIO, _COEFFICIENT = np.log(1.44), 0.06  # twice the smallest effects: what the paper shows is larger (order 3: log 1.4 - 5)
+_RATIO, _COEFFICIENT = np.log(1.44), 0.06  # twice the smallest effects; the paper's order 3 shows log 1.4 to 5
 _CURVED = "none: share bends with the output"
 
 
@@ -26,7 +26,8 @@ def _draw(scenario: str, sizes: Sizes, rng: np.random.Generator) -> Sequence[Par
     size = _EFFECTS.get(scenario, 0.0)
     shape = (sizes.networks, 2, sizes.units)
     wrong = np.array([1.0, 0.0])[:, None]
-    net = [rng.normal(size * effect, noise, (sizes.networks, 1, 1)) for effect, noise in ((_RATIO, 0.1), (_COEFFICIENT, 0.02))]
+    net = [rng.normal(size * effect, noise, (sizes.networks, 1, 1))
+           for effect, noise in ((_RATIO, 0.1), (_COEFFICIENT, 0.02))]
     output = np.abs(rng.normal(13.5 - 5.8 * wrong, 4.5 - 1.9 * wrong, shape)) + 0.5
     effect = np.abs(0.35 * (output - 10) + rng.normal(8, 5, shape))
     trend = -0.17 * np.log(output / 10) if scenario == _CURVED else -0.015 * (output - 10)

@@ -51,8 +51,9 @@ def bayesian_variants(found: Mapping[str, Extracted]) -> dict[str, list[Part]]:
 def accuracy_matched(games: Sequence[BayesianGames]) -> Premise:
     """Where the two networks are not equally good, fewer complex interactions may only be less learnt."""
     gap = max(float((g.accuracy[0] - g.accuracy[1]).abs()) for g in games)
-    return Premise("matched accuracy", gap <= MATCHED, f"the test accuracies of a Bayesian network and of the nearest checkpoint "
-                                                       f"differ by {gap:.3f}, at most {MATCHED} is allowed: more checkpoints")
+    return Premise("matched accuracy", gap <= MATCHED,
+                   f"the test accuracies of a Bayesian network and of the nearest checkpoint differ by {gap:.3f}, at most "
+                   f"{MATCHED} is allowed: more checkpoints")
 
 
 def bayesian_controls(games: Sequence[BayesianGames]) -> dict[str, object]:

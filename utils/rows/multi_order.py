@@ -15,7 +15,8 @@ from ..jobs.attacked import Attacked
 from ..metrics import multi_order
 
 __all__ = ["ATTACK", "HALF", "attack_controls", "attack_parts", "attack_reported", "attack_table", "bottleneck_controls",
-           "bottleneck_parts", "bottleneck_reported", "bottleneck_table", "changes", "fooled", "strength_chosen", "strengths"]
+           "bottleneck_parts", "bottleneck_reported", "bottleneck_table", "changes", "fooled", "strength_chosen",
+           "strengths"]
 
 HALF = 0.5
 """Share of the images whose class an attack must change."""
