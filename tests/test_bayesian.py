@@ -27,7 +27,7 @@ def test_the_divergence_is_that_of_gaussians() -> None:
     expected = sum(torch.distributions.kl_divergence(torch.distributions.Normal(mean, log_sd.exp()),
                                                      torch.distributions.Normal(0.0, 0.1)).sum()
                    for mean, log_sd in zip(posterior.mean, posterior.log_sd, strict=True))
-    assert float(posterior.divergence(0.1)) == pytest.approx(float(expected), rel=1e-5)
+    assert posterior.divergence(0.1).item() == pytest.approx(expected.item(), rel=1e-5)
 
 
 def test_draws_are_fixed_by_their_seed_and_as_wide_as_the_posterior() -> None:
