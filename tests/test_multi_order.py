@@ -10,12 +10,14 @@ import pytest
 import torch
 from torch import nn
 
-from utils import claims, lattice
+from utils import claims, lattice, params
+from utils.claims.weighing import decide, p_values, weigh
 from utils.jobs.attacked import Attacked, pgd
 from utils.metrics import multi_order
 from utils.rows import multi_order as rows
 
 SEEDS = list(range(5))
+IMAGES = 20
 
 
 def games(*shape: int, n: int = 5, seed: int = 0) -> torch.Tensor:
@@ -52,7 +54,7 @@ def test_it_is_a_weighted_sum_of_harsanyi_dividends(n: int) -> None:
 
 def test_strength_is_relative_to_its_mean_over_orders() -> None:
     interactions = torch.tensor([[[1.0, -3.0], [4.0, 0.0]], [[0.0, 0.0], [-2.0, 2.0]]], dtype=torch.float64)  # (X, m, pairs)
-    assert multi_order.order_strength(interactions).tolist() == pytest.approx([2 / 3, 4 / 3])
+    assert multi_order.order_strength(interactions).tolist() == [[1, 1], [0, 2]]
     assert torch.isnan(multi_order.order_strength(torch.zeros(1, 3, 4))).all()
 
 
@@ -76,31 +78,75 @@ def game_with(strength: list[float], n: int = 10, images: int = 3, seed: int = 0
     return steps[:, sizes]
 
 
-def attacked(clean: list[float], attack: list[float], noise: list[float]) -> Attacked:
-    v = torch.stack([torch.stack([game_with(x, seed=seed) for x in (clean, attack, noise)]) for seed in SEEDS])
-    return Attacked(v, torch.tensor([[0.9, 0.1]] * len(SEEDS), dtype=torch.float64))
+def stacked(*shapes: list[float]) -> torch.Tensor:
+    return torch.stack([torch.stack([game_with(x, seed=seed, images=IMAGES) for x in shapes]) for seed in SEEDS])
+
+
+def attacked(clean: list[float], attack: list[float], noise: list[float], share: float = 1.0) -> Attacked:
+    """Two sizes: the first changes nothing; the second is what is asked for, and fools this share of the images."""
+    v = stacked(clean, clean, attack, clean, noise)  # the same random signs in each: what differs is what is planted
+    fooled = torch.zeros(len(SEEDS), 2, 2, IMAGES, dtype=torch.bool)
+    fooled[:, 0, 1, torch.arange(IMAGES) % 10 < round(10 * share)] = True
+    return Attacked(v[:, 0], v[:, 1:].view(len(SEEDS), 2, 2, IMAGES, -1), fooled)
 
 
 FLAT, U, HILL = [1.0] * 9, [4.0, 3, 2, 1, 1, 1, 2, 3, 4], [1.0, 1, 2, 4, 5, 4, 2, 1, 1]
 
 
-def judged(row: str, parts: list[claims.Part]) -> str:
-    return claims.judge(row, "lenet/mnist_part", parts, seeds=SEEDS, scope="planted", accuracy=[1.0] * 5).verdict
+def decided(row: str, parts: list[claims.Part]) -> tuple[str, str]:
+    """Both readings of a row from its registered thresholds alone."""
+    registry = claims.load()
+    thresholds, weighed = registry.row(row).thresholds_for("lenet/mnist_part"), {"as_stated": [], "specific": []}
+    for part in parts:
+        t = thresholds[part.name]
+        weighed[t.reading].append(weigh(part, t, registry.protocol, len(SEEDS)))
+    return tuple(decide(*p_values([parts]), registry.protocol.alpha) for parts in weighed.values())
 
 
-@pytest.mark.parametrize(("trained", "untrained", "verdict"), [
-    (U, FLAT, "REPRODUCED"), (HILL, FLAT, "NOT REPRODUCED"), (U, U, "INCONCLUSIVE"), (FLAT, U, "NOT REPRODUCED")])
-def test_a_bottleneck_is_found_where_it_is_and_only_above_its_null(trained: list, untrained: list, verdict: str) -> None:
-    one, other = (attacked(x, x, x) for x in (trained, untrained))
-    assert judged("F3", rows.bottleneck_parts(one, other)) == verdict
+YES, NO = "REPRODUCED", "NOT REPRODUCED"
+
+
+@pytest.mark.parametrize(("trained", "untrained", "readings"), [
+    (U, FLAT, (YES, YES)), (HILL, FLAT, (NO, NO)), (U, U, (YES, NO)), (FLAT, U, ("INCONCLUSIVE", NO))])
+def test_a_bottleneck_is_found_and_only_above_its_null(trained: list, untrained: list, readings: tuple) -> None:
+    v = stacked(trained, untrained)
+    parts = rows.bottleneck_parts(rows.strengths(v[:, 0]), rows.strengths(v[:, 1]))
+    assert decided("F3", parts) == readings
+    (summed,) = rows.bottleneck_reported(v[:, 0], v[:, 1]).values()
+    assert {p.name: p.values.mean() for p in summed} == pytest.approx({p.name: p.values.mean() for p in parts}, abs=0.1)
+
+
+def attack_readings(found: Attacked) -> tuple[str, str]:
+    return decided("F2", rows.attack_parts(rows.changes(found), found.fooled[:, 0].double().numpy()))
 
 
 def test_sensitivity_must_grow_with_the_order_and_faster_than_under_noise() -> None:
     rising = [x * (1 + 0.2 * m) for m, x in enumerate(FLAT)]
     mild = [x * (1 + 0.02 * m) for m, x in enumerate(FLAT)]
-    assert judged("F2", rows.attack_parts(attacked(FLAT, rising, mild))) == "REPRODUCED"
-    assert judged("F2", rows.attack_parts(attacked(FLAT, mild, rising))) == "NOT REPRODUCED"
-    assert judged("F2", rows.attack_parts(attacked(FLAT, rising[::-1], mild))) == "NOT REPRODUCED"
+    assert attack_readings(attacked(FLAT, rising, mild)) == (YES, YES)
+    assert attack_readings(attacked(FLAT, rising, rising)) == (YES, NO)
+    assert attack_readings(attacked(FLAT, rising[::-1], mild)) == (NO, NO)
+
+
+def test_the_relative_change_is_the_ratio_of_each_image() -> None:
+    found = attacked(FLAT, [3.0] * 9, [1.5] * 9)
+    change = rows.changes(found)
+    assert change.shape == (len(SEEDS), 2, 2, IMAGES, 9)
+    clean, moved = multi_order.multi_order(found.clean[3, 5]), multi_order.multi_order(found.moved[3, 0, 1, 5])
+    assert change[3, 0, 1, 5] == pytest.approx(((moved - clean).abs().mean(-1) / clean.abs().mean(-1)).numpy())
+    assert (change[:, :, 0] == 0).all()
+
+
+def test_the_size_of_the_attack_is_chosen_on_other_networks_and_other_images() -> None:
+    fooled = np.zeros((5, 3, 8))
+    fooled[:, 1:] = 1
+    assert (rows.strength_chosen(fooled) == 1).all()
+    fooled[:2, 0] = 1  # two of five networks are fooled by the smallest size; each hears of the other four
+    assert rows.strength_chosen(fooled).tolist() == [[1, 1], [1, 1], [0, 0], [0, 0], [0, 0]]
+    fooled = np.zeros((5, 3, 8))
+    fooled[:, 0, :4], fooled[:, 2] = 1, 1  # the first half alone is fooled by the smallest: the second half is judged there
+    assert (rows.strength_chosen(fooled) == [2, 0]).all()
+    assert (rows.strength_chosen(np.zeros((5, 3, 8))) == 2).all()
 
 
 def test_the_attack_stays_in_its_cube_and_raises_the_loss() -> None:
@@ -116,13 +162,26 @@ def test_the_attack_stays_in_its_cube_and_raises_the_loss() -> None:
 
 
 def test_an_attack_that_fools_nobody_decides_nothing() -> None:
-    found = attacked(FLAT, U, FLAT)
-    assert rows.fooled(found).ok
-    weak = Attacked(found.v, torch.zeros(5, 2))
-    assert not rows.fooled(weak).ok and "raise attack_size" in rows.fooled(weak).reason
+    sizes = (0.1, 0.2)
+    assert rows.fooled(attacked(FLAT, U, FLAT), sizes).ok
+    weak = rows.fooled(attacked(FLAT, U, FLAT, share=0.3), sizes)
+    assert not weak.ok and "size 0.2 changes the class of 30% of the images" in weak.reason
 
 
 def test_tables_have_an_interval_per_order() -> None:
-    table = rows.attack_table(attacked(FLAT, U, FLAT))
+    found = attacked(FLAT, U, FLAT)
+    change, wrong = rows.changes(found), found.fooled[:, 0].double().numpy()
+    table = rows.attack_table(change, wrong)
     assert set(table.games) == {"attack", "random noise"} and len(table) == 18
     assert np.all(table.low <= table.high)
+    controls = rows.attack_controls(found, change, (0.1, 0.2))
+    assert controls["images fooled by the attack"] == 1.0 and controls["images fooled by the attack, per size"] == [0, 1]
+    assert set(rows.attack_reported(change, (0.1, 0.2))) == {"attack of size 0.1", "attack of size 0.2"}
+
+
+@pytest.mark.parametrize(("given", "message"), [
+    ({"attack_sizes": [0.2, 0.1]}, "must ascend"), ({"attack_sizes": []}, "at least 1"),
+    ({"bayesian": ["lenet", "lenet"]}, "twice"), ({"bayesian": ["bnn"]}, "lenet")])
+def test_wrong_parameters_are_refused(given: dict[str, object], message: str) -> None:
+    with pytest.raises(params.ParameterError, match=message):
+        params.validate("09_multi_order", **given)

@@ -19,7 +19,7 @@ from .runs import GamesJob
 from .side_by_side import ensure_all
 from .study import System, games_jobs
 
-__all__ = ["Attacked", "AttackedJob", "attacked", "pgd"]
+__all__ = ["Attacked", "AttackedJob", "attacked", "clean_games", "pgd"]
 
 
 def pgd(model: nn.Module, images: torch.Tensor, labels: torch.Tensor, size: float, steps: int) -> torch.Tensor:
@@ -39,10 +39,14 @@ def pgd(model: nn.Module, images: torch.Tensor, labels: torch.Tensor, size: floa
 
 @dataclasses.dataclass(frozen=True)
 class Attacked:
-    """v (3, X, 2^n) of X images: clean, attacked, with random noise of the same size; fooled: share of images whose
-    class changes under the attack, and under the noise (2,)."""
+    """X images under an attack and under random noise of the same size, at K sizes.
 
-    v: torch.Tensor
+    clean (X, 2^n): their games; moved (2, K, X, 2^n): those under the attack, and under the noise; fooled (2, K, X) bool:
+    where the class that the network answers changes. Stacked over seeds, R stands before each.
+    """
+
+    clean: torch.Tensor
+    moved: torch.Tensor
     fooled: torch.Tensor
 
 
@@ -50,12 +54,12 @@ class AttackedJob(Job):
     """The images of ``games`` scored clean, under PGD and with random signs of the same size, at one checkpoint."""
 
     kind: ClassVar[str] = "attacked"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     code: ClassVar[tuple[str, ...]] = ("utils.extract", "utils.players", "utils.jobs.runs", "utils.jobs.attacked")
     games: GamesJob
     checkpoint: int = -1
-    size: float = Field(gt=0, le=1)
-    steps: int = Field(ge=1)
+    sizes: tuple[float, ...] = ()
+    steps: int = Field(1, ge=1)
     seed: int = 0
 
     def compute(self, folder: Path) -> None:
@@ -67,27 +71,39 @@ class AttackedJob(Job):
         model = run.model(run.steps[self.checkpoint]).to(device)
         images = torch.stack([one.image for one in players])
         signs = torch.randn(images.shape, generator=torch.Generator().manual_seed(self.seed)).sign()
-        moved = {"attack": pgd(model, images.to(device), labels.to(device), self.size, self.steps).cpu(),
-                 "noise": (images + self.size * signs).clamp(0, 1)}
-        found = [extract.scores(model, players, labels, score=self.games.score, rows=self.games.rows, device=device).cpu()]
-        fooled = []
-        with torch.no_grad():
-            clean = model(images.to(device)).argmax(1)
-            for other in moved.values():
-                fooled.append((model(other.to(device)).argmax(1) != clean).double().mean().cpu())
-        for other in moved.values():
-            theirs = [ImagePatches(x, one.owner, one.baseline, one.n) for x, one in zip(other, players, strict=True)]
-            found.append(extract.scores(model, theirs, labels, score=self.games.score, rows=self.games.rows,
-                                        device=device).cpu())
-        io.save_arrays(folder / "attacked.safetensors", {"v": torch.stack(found), "fooled": torch.stack(fooled)})
+
+        def scored(inputs: torch.Tensor) -> torch.Tensor:
+            theirs = [ImagePatches(x, one.owner, one.baseline, one.n) for x, one in zip(inputs, players, strict=True)]
+            return extract.scores(model, theirs, labels, score=self.games.score, rows=self.games.rows, device=device).cpu()
+
+        def answers(inputs: torch.Tensor) -> torch.Tensor:
+            with torch.no_grad():
+                return model(inputs.to(device)).argmax(1).cpu()
+
+        moved = [[pgd(model, images.to(device), labels.to(device), size, self.steps).cpu() for size in self.sizes],
+                 [(images + size * signs).clamp(0, 1) for size in self.sizes]]
+        shape = (2, len(self.sizes), len(images))
+        games = [scored(x) for kind in moved for x in kind]
+        fooled = [answers(x) != answers(images) for kind in moved for x in kind]
+        clean = scored(images)
+        io.save_arrays(folder / "attacked.safetensors", {
+            "clean": clean,
+            "moved": torch.stack(games).view(*shape, -1) if games else clean.new_zeros(*shape, clean.shape[-1]),
+            "fooled": torch.stack(fooled).view(shape) if fooled else torch.zeros(shape, dtype=torch.bool)})
 
     def load(self, folder: Path) -> Attacked:
         return Attacked(**io.load_arrays(folder / "attacked.safetensors"))
 
 
-def attacked(p: MultiOrder, system: System, checkpoint: int = -1) -> Attacked:
-    """Stacked over seeds: v (R, 3, X, 2^n), fooled (R, 2)."""
-    jobs = [AttackedJob(games=job, checkpoint=checkpoint, size=p.attack_size, steps=p.attack_steps, seed=seed)
+def attacked(p: MultiOrder, system: System) -> Attacked:
+    """The trained networks of every seed under all sizes of ``p``: clean (R, X, 2^n), moved (R, 2, K, X, 2^n), fooled."""
+    jobs = [AttackedJob(games=job, sizes=p.attack_sizes, steps=p.attack_steps, seed=seed)
             for job, seed in zip(games_jobs(p, system), p.seeds, strict=True)]
     found: list[Attacked] = ensure_all(jobs, f"attacks on {system.name}")
-    return Attacked(torch.stack([one.v for one in found]), torch.stack([one.fooled for one in found]))
+    return Attacked(*(torch.stack([getattr(one, name) for one in found]) for name in ("clean", "moved", "fooled")))
+
+
+def clean_games(p: MultiOrder, system: System, checkpoint: int) -> torch.Tensor:
+    """The games of the same images at a checkpoint, (R, X, 2^n)."""
+    jobs = [AttackedJob(games=job, checkpoint=checkpoint) for job in games_jobs(p, system)]
+    return torch.stack([one.clean for one in ensure_all(jobs, f"scores of {system.name}")])

@@ -1,17 +1,17 @@
-"""Networks trained on wrong labels, and games of the mislabelled images beside clean ones of like class and output."""
+"""Networks trained on wrong labels, and games of memorised mislabelled images beside clean ones of the same classes."""
 
 from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import ClassVar
 
+import numpy as np
 import torch
 from pydantic import Field
 from torch import nn
 
 from .. import datasets, extract, io, runtime, train
-from ..metrics.matching import matched_pairs
 from ..models.tail import features, tail
 from ..params import NoisyLabels
 from ..players import PatchDraw, Players, patch_players
@@ -22,11 +22,21 @@ from .runs import GamesJob, TrainJob
 from .side_by_side import ensure_all
 from .study import Extracted, System, scope, split_games, systems
 
-__all__ = ["GROUPS", "Memorised", "MemorisedJob", "Mislabelled", "MislabelledJob", "Noisy", "memorised",
-           "noisy", "noisy_scope", "noisy_systems"]
+__all__ = [
+    "GROUPS",
+    "Memorised",
+    "MemorisedJob",
+    "Mislabelled",
+    "MislabelledJob",
+    "Noisy",
+    "beside",
+    "memorised",
+    "noisy",
+    "noisy_scope",
+    "noisy_systems",
+]
 
-GROUPS = ("mislabelled", "clean", "clean, unmatched", "mislabelled, true label", "untrained: mislabelled",
-          "untrained: clean")
+GROUPS = ("mislabelled", "clean", "mislabelled, true label", "untrained: mislabelled", "untrained: clean")
 """The axis that holds checkpoints elsewhere: what the games of one job are games of."""
 
 _BATCH = 100
@@ -78,11 +88,11 @@ class MemorisedJob(Job):
 
 @dataclasses.dataclass(frozen=True)
 class Mislabelled:
-    """v (G, P, 2^n) of P pairs in the groups of ``GROUPS`` (the first ``G``), and what was paired.
+    """v (G, P, 2^n) of P mislabelled and P clean images in the groups of ``GROUPS`` (the first ``G``).
 
-    Rows beyond the pairs that were found are games of nothing (v = 0) with kept (P,) False: they add to no sum. one, other
-    (P,): positions of the mislabelled and of the clean image; steps: 0 … G-1; saturated, noise_floor (G,); size (2, P):
-    what was matched.
+    Rows beyond the images that were found are games of nothing (v = 0) with kept (P,) False: they add to no sum. one, other
+    (P,): positions of the mislabelled and of the clean image, both of the given class label (P,); steps: 0 … G-1;
+    saturated, noise_floor (G,).
     """
 
     v: torch.Tensor
@@ -92,25 +102,21 @@ class Mislabelled:
     kept: torch.Tensor
     one: torch.Tensor
     other: torch.Tensor
-    size: torch.Tensor
+    label: torch.Tensor
 
 
 class MislabelledJob(Job):
-    """Games of memorised mislabelled images, of clean ones matched to them, and of their controls.
+    """Games of memorised mislabelled images, of clean ones of the same given classes, and of their controls.
 
-    Pairs agree in the given class and in a bin of ``match``: |v(N)| (output) or |v(N) - v(∅)| (effect), the score of the
-    given label. Both images are ones that the trained network answers as it was told. ``pca``: players are that job's
-    feature components in place of patches.
+    Both are images that the trained network answers as it was told; nothing else is matched (see :func:`beside`). ``pca``:
+    players are that job's feature components in place of patches.
     """
 
     kind: ClassVar[str] = "mislabelled"
-    version: ClassVar[int] = 1
-    code: ClassVar[tuple[str, ...]] = ("utils.extract", "utils.players", "utils.models.tail", "utils.metrics.matching",
-                                       "utils.jobs.mislabelled")
+    version: ClassVar[int] = 2
+    code: ClassVar[tuple[str, ...]] = ("utils.extract", "utils.players", "utils.models.tail", "utils.jobs.mislabelled")
     sample: GamesJob
     memorised: MemorisedJob
-    bins: int = Field(ge=1)
-    match: Literal["output", "effect"] = "output"
     groups: int = Field(len(GROUPS), ge=2, le=len(GROUPS))
     pca: PCAJob | None = None
 
@@ -120,22 +126,16 @@ class MislabelledJob(Job):
         explained = _Explained(self, run)
         right = known.answers == known.given
         able = right & torch.tensor([explained.can_play(i) if ok else False for i, ok in enumerate(right.tolist())])
-        size = known.output.abs()
-        if self.match == "effect":
-            size = (known.output - explained.empty(able.nonzero().flatten(), known.given)).abs()
         count = self.sample.images
-        pairs = matched_pairs(size, known.given, able & known.flipped, able & ~known.flipped, self.bins, count)
-        one, other = (torch.tensor([pair[k] for pair in pairs], dtype=torch.int64) for k in (0, 1))
-        loose = _unmatched(one, known.given, able & ~known.flipped)
+        one, other = beside(known.given, able & known.flipped, able & ~known.flipped, count, run.config.seed)
         told, true = known.given[one], known.true[one]
-        cases = ((-1, one, told), (-1, other, told), (-1, loose, told), (-1, one, true), (0, one, told), (0, other, told))
+        cases = ((-1, one, told), (-1, other, told), (-1, one, true), (0, one, told), (0, other, told))
         games, floors = zip(*(explained.games(*case) for case in cases[:self.groups]), strict=True)
         v = torch.stack([_padded(game, count) for game in games])
         io.save_arrays(folder / "games.safetensors", {
             "v": v, "steps": torch.arange(len(v)), "saturated": (v.abs() > extract.SATURATED).double().mean((1, 2)),
-            "noise_floor": torch.tensor(floors, dtype=torch.float64), "kept": torch.arange(count) < len(pairs),
-            "one": _padded(one, count), "other": _padded(other, count),
-            "size": torch.stack([_padded(size[one], count), _padded(size[other], count)])})
+            "noise_floor": torch.tensor(floors, dtype=torch.float64), "kept": torch.arange(count) < len(one),
+            "one": _padded(one, count), "other": _padded(other, count), "label": _padded(told, count)})
 
     def load(self, folder: Path) -> Mislabelled:
         return Mislabelled(**io.load_arrays(folder / "games.safetensors"))
@@ -145,10 +145,22 @@ def _padded(rows: torch.Tensor, count: int) -> torch.Tensor:
     return torch.cat([rows, rows.new_zeros(count - len(rows), *rows.shape[1:])])
 
 
-def _unmatched(one: torch.Tensor, label: torch.Tensor, control: torch.Tensor) -> torch.Tensor:
-    """For each of the images ``one`` the next clean image of its class, whatever its output."""
-    queues = {c: (control & (label == c)).nonzero().flatten().tolist() for c in set(label[one].tolist())}
-    return torch.tensor([queues[int(label[i])].pop(0) for i in one], dtype=torch.int64)
+def beside(label: torch.Tensor, treated: torch.Tensor, control: torch.Tensor, count: int,
+           seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Up to ``count`` treated samples, one of each class in turn, and as many controls of the same classes: (P,) int64 each.
+
+    label (N,) int64, treated and control (N,) bool. Both are drawn by ``seed``, no sample twice, so that networks of
+    different seeds are explained on samples of their own: their values are independent, and the spread over networks
+    holds that over samples.
+    """
+    order = torch.from_numpy(np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(2,))).permutation(len(label)))
+    classes = sorted(set(label[treated].tolist()))
+    queues = [[order[(side & (label == c))[order]].tolist() for side in (treated, control)] for c in classes]
+    pairs: list[tuple[int, int]] = []
+    while len(pairs) < count and any(one and other for one, other in queues):
+        pairs += [(one.pop(0), other.pop(0)) for one, other in queues if one and other]
+    found = torch.tensor(pairs[:count], dtype=torch.int64).view(-1, 2)
+    return found[:, 0], found[:, 1]
 
 
 class _Explained:
@@ -187,18 +199,6 @@ class _Explained:
         v = extract.scores(model, players, labels, device=self.device).cpu()
         return v, extract.noise_floor(model, players[0].to(self.device), int(labels[0]))
 
-    def empty(self, images: torch.Tensor, given: torch.Tensor) -> torch.Tensor:
-        """v(∅) (N,) of the given labels at the last checkpoint, 0 where an image is not among ``images``."""
-        found = torch.zeros(len(self.data), dtype=torch.float64)
-        model, players = self.players(self.network(-1), images)
-        nobody = torch.zeros(1, dtype=torch.int64, device=self.device)
-        for start in range(0, len(images), _BATCH):
-            some = images[start:start + _BATCH]
-            masked = torch.cat([p.to(self.device).masked(nobody) for p in players[start:start + _BATCH]])
-            with torch.inference_mode():
-                found[some] = extract.score_of(model(masked.float()).cpu(), given[some])
-        return found
-
 
 def noisy_systems(p: NoisyLabels) -> list[System]:
     """The systems that ``p`` names, trained on labels of which a share is wrong.
@@ -221,10 +221,13 @@ def _memorised_jobs(p: NoisyLabels, system: System) -> list[MemorisedJob]:
 
 @dataclasses.dataclass(frozen=True)
 class Noisy:
-    """Games of one system in the groups of ``GROUPS`` and their interactions, with what was paired per seed."""
+    """Games of one system in the groups of ``GROUPS`` and their interactions, with the images per seed.
+
+    others: another order weight or draw of players, of the first two groups alone.
+    """
 
     main: Extracted
-    pairs: list[Mislabelled]
+    images: list[Mislabelled]
     others: dict[str, Extracted]
 
     @property
@@ -235,8 +238,7 @@ class Noisy:
 def noisy(p: NoisyLabels, system: System, components: bool = False) -> Noisy:
     """All that a row needs of one system: games between patches, or between feature components.
 
-    others: the other order weights (all groups); a second draw of patches and pairs matched on |v(N) - v(∅)| (the two
-    groups that are compared), where players are patches.
+    others: the other order weights; a second draw of patches, where players are patches.
     """
     device = str(runtime.device(p.device))
     known = _memorised_jobs(p, system)
@@ -245,19 +247,19 @@ def noisy(p: NoisyLabels, system: System, components: bool = False) -> Noisy:
 
     def jobs(draw: int = 0, **rest: object) -> list[MislabelledJob]:
         return [MislabelledJob(sample=GamesJob.of(job, p.images, p.n_players, draw, device), memorised=one, pca=parts,
-                               bins=p.bins, **rest) for job, one, parts in zip(system.jobs, known, pca, strict=True)]
+                               **rest) for job, one, parts in zip(system.jobs, known, pca, strict=True)]
 
     name = f"mislabelled images, {system.name}"
-    others = {f"order weight {w:+g}": split_games(p, name, jobs(), order_weight=w) for w in p.order_weights[1:]}
-    if not components:
-        others["pairs matched on |v(N) - v(empty)|"] = split_games(p, name, jobs(match="effect", groups=2))
-        if p.second_draw:
-            others["second draw of players"] = split_games(p, name, jobs(1, groups=2))
+    others = {f"order weight {w:+g}": split_games(p, name, jobs(), order_weight=w, checkpoints=(0, 1))
+              for w in p.order_weights[1:]}
+    if p.second_draw and not components:
+        others["second draw of players"] = split_games(p, name, jobs(1, groups=2))
     return Noisy(split_games(p, name, jobs()), ensure_all(jobs(), f"scores of {name}"), others)
 
 
 def noisy_scope(p: NoisyLabels, system: System, components: bool = False) -> str:
-    """For what a verdict speaks, with the noise and the pairs."""
+    """For what a verdict speaks, with the noise and how images were chosen."""
     layer = p.layers[system.jobs[0].config.model]
     players = f"; players: {p.n_players} principal components of {layer}" if components else ""
-    return f"{scope(p, system)}; {p.label_noise:.0%} of the training labels wrong; pairs of one class and |v(N)|{players}"
+    return (f"{scope(p, system)}; {p.label_noise:.0%} of the training labels wrong; {p.images} memorised mislabelled and as "
+            f"many clean images of the same given classes, others in each network{players}")

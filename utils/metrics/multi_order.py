@@ -36,11 +36,11 @@ def multi_order(v: torch.Tensor) -> torch.Tensor:
 
 
 def order_strength(interactions: torch.Tensor) -> torch.Tensor:
-    """J^(m) = E_x E_ij |I^(m)(i, j)|, divided by its mean over m: (..., X, n - 1, pairs) → (..., n - 1).
+    """J^(m) of each image, E_ij |I^(m)(i, j)| divided by its mean over m: (..., n - 1, pairs) → (..., n - 1).
 
-    Deng et al. 2022, Eq. 5. NaN where every interaction is 0.
+    Deng et al. 2022, Eq. 5, image by image. NaN where every interaction is 0.
     """
-    strength = interactions.abs().mean((-3, -1))
+    strength = interactions.abs().mean(-1)
     return strength / strength.mean(-1, keepdim=True)
 
 

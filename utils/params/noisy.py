@@ -33,12 +33,11 @@ class NoisyLabels(Study):
     training: Annotated[dict[str, Training], partial(MEMORISING)] = Field(
         MEMORISING, description="training settings per network, long enough to memorise; a partial table keeps the other "
                                 "defaults")
-    images: int = Field(30, ge=2, description="pairs of a mislabelled and a clean training image compared per network")
+    images: int = Field(60, ge=2, description="mislabelled training images compared per network, and as many clean ones")
     image_split: Literal["train"] = Field("train", description="which images are explained: mislabelled training images and "
                                                                "clean ones")
     checkpoints: int = Field(6, ge=2, description="log-spaced training steps whose features the components of M13 are taken "
                                                   "from; interactions are extracted at the first and the last")
-    bins: int = Field(5, ge=1, description="bins of |v(N)| within which, and within the class, an image finds its partner")
     layers: Annotated[dict[Network, str], partial(LAYERS)] = Field(
         LAYERS, description="M13: layer whose features are taken apart, per network: about half depth; a partial table "
                             "keeps the other defaults")
