@@ -44,9 +44,9 @@ class Sparsity(Study):
     salience: Salience = Field("max_over_samples", description="L2: when an interaction counts as salient (names and "
                                                                "thresholds: utils.metrics.salience); another rule is a "
                                                                "sensitivity without verdict")
-    count_images: int | None = Field(None, ge=2, description="L2: images that its count is taken over, None = the paper's "
-                                                             "100 (CIFAR-10: 30); the threshold is a maximum over them, so "
-                                                             "another number is a sensitivity without verdict")
+    count_images: int = Field(100, ge=2, description="L2: images that its count is taken over, as in the paper (CIFAR-10: "
+                                                     "30); the threshold is a maximum over them, so another number is a "
+                                                     "sensitivity without verdict")
     probe_steps: int = Field(1000, ge=4, description="L12: SGD steps of the probes that read two inner layers, as in "
                                                      "05_layerwise_change")
     size_players: tuple[Annotated[int, Field(ge=2, le=16)], ...] = many(

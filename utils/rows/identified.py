@@ -17,9 +17,9 @@ from ..jobs.study import Extracted, System, scope
 from ..metrics import identification, orders, salience, sparsity
 from ..params import Identified
 
-__all__ = ["STATEMENTS", "apart_parts", "changed_rule", "convergence", "described", "excess_parts", "excess_table", "exchange", "exchange_table",
-           "face_controls", "face_parts", "face_table", "jaccard_parts", "jaccard_table", "loop_scope", "other_rules",
-           "published", "ratio_parts", "share_table", "statements", "uncertified"]
+__all__ = ["STATEMENTS", "apart_parts", "changed_rule", "convergence", "described", "excess_parts", "excess_table",
+           "exchange", "exchange_table", "face_controls", "face_parts", "face_table", "jaccard_parts", "jaccard_table",
+           "loop_scope", "other_rules", "published", "ratio_parts", "share_table", "statements", "uncertified"]
 
 CONVERGED = 0.01
 """Excess over the certified optimum below which an answer of the published optimiser is called converged, as in O2."""

@@ -18,10 +18,11 @@ from ..metrics import attribution, identification, salience, sparsity
 from ..params import Layerwise, Sparsity
 from ..train import Run
 
-__all__ = ["FIRST", "LAST", "agreement_controls", "attribution_table", "changed_count", "changed_kappas",
-           "changed_mass", "controls", "count_images", "count_parts", "count_sample", "exponents", "growth",
-           "growth_table", "identity_errors", "kappa_layers", "kappa_parts", "kappa_table", "match_table",
-           "number_parts", "profiles", "shapley_errors", "similarity_parts", "sparse_parts", "sparsity_parts", "spread"]
+__all__ = ["COUNT_IMAGES", "COUNT_RULE", "FIRST", "KAPPAS", "LAST", "LEAST_PLAYERS", "MASS", "agreement_controls",
+           "attribution_table", "changed_count", "changed_kappas", "changed_mass", "controls", "count_case",
+           "count_parts", "count_sample", "exponents", "growth", "growth_statement", "growth_table", "identity_errors",
+           "kappa_case", "kappa_layers", "kappa_parts", "kappa_table", "match_table", "number_parts", "profiles",
+           "shapley_errors", "similarity_parts", "sparse_parts", "sparsity_case", "sparsity_parts", "spread"]
 
 FIRST, LAST = 0, 1
 """Checkpoints of the arrays judged here: before training, after training."""
@@ -80,6 +81,15 @@ def sparsity_parts(p: Sparsity, e: Extracted, smooth: Extracted, certified_only:
     return sparse_parts(_kept(mass, e, LAST, certified_only), _kept(gini, e, LAST, certified_only), rivals)
 
 
+def sparsity_case(p: Sparsity, e: Extracted, smooth: Extracted, others: Mapping[str, tuple[Extracted, Extracted | None]]
+                  ) -> dict[str, object]:
+    """D2's arguments of the judge."""
+    return {"parts": sparsity_parts(p, e, smooth), "uncertified": max(e.uncertified, smooth.uncertified),
+            "variants": {"uncertified games dropped": sparsity_parts(p, e, smooth, certified_only=True)},
+            "reported": {name: sparsity_parts(p, one, null) for name, (one, null) in others.items()},
+            "changed": changed_mass(p)}
+
+
 def changed_mass(p: Sparsity) -> str | None:
     """What makes a run's D2 another statistic than the registered one, in words; None: nothing."""
     found = [f"mass {p.mass:g} instead of {MASS:g}"] * (p.mass != MASS)
@@ -87,15 +97,10 @@ def changed_mass(p: Sparsity) -> str | None:
     return "; ".join(found) or None
 
 
-def count_images(p: Sparsity) -> int:
-    """How many images L2 counts over: the paper's number, unless the run asks for another."""
-    return p.count_images or COUNT_IMAGES.get(p.dataset, 100)
-
-
 def count_sample(p: Sparsity, system: System) -> Extracted:
     """L2's own games: its number of images, before and after training; the images of the other rows do not enter."""
     ends = (0, system.jobs[0].config.steps)
-    return extracted(p, system, images=count_images(p), steps=ends)
+    return extracted(p, system, images=p.count_images, steps=ends)
 
 
 def _counts(e: Extracted, rule: salience.Rule) -> torch.Tensor:
@@ -114,10 +119,18 @@ def count_parts(p: Sparsity, e: Extracted, certified_only: bool = False, rule: s
                         "_cifar" if p.dataset == "cifar10" else "")
 
 
+def count_case(p: Sparsity, e: Extracted) -> dict[str, object]:
+    """L2's arguments of the judge; the other rules of the papers are shown beside it."""
+    others = [rule for rule in salience.RULES if rule != p.salience]
+    return {"parts": count_parts(p, e), "uncertified": e.uncertified, "changed": changed_count(p),
+            "variants": {"uncertified games dropped": count_parts(p, e, certified_only=True)},
+            "reported": {f"salience {rule}": count_parts(p, e, rule=rule) for rule in others}}
+
+
 def changed_count(p: Sparsity) -> str | None:
     """As :func:`changed_mass`, for L2."""
     usual = COUNT_IMAGES.get(p.dataset, 100)
-    found = [f"{count_images(p)} images instead of {usual}"] * (count_images(p) != usual)
+    found = [f"{p.count_images} images instead of {usual}"] * (p.count_images != usual)
     found += [f"salience {p.salience} instead of {COUNT_RULE}"] * (p.salience != COUNT_RULE)
     return "; ".join(found) or None
 
@@ -182,6 +195,15 @@ def kappa_parts(main: Extracted, others: Mapping[float, Extracted], inner: Mappi
     return similarity_parts(cosine, overlap)
 
 
+def kappa_case(p: Sparsity, main: Extracted, others: Mapping[float, Extracted], inner: Mapping[float, Layered]
+               ) -> dict[str, object]:
+    """L12's arguments of the judge."""
+    done = [main, *others.values(), *(x.e for x in inner.values())]
+    return {"parts": kappa_parts(main, others, inner), "uncertified": max(e.uncertified for e in done),
+            "variants": {"uncertified games dropped": kappa_parts(main, others, inner, certified_only=True)},
+            "changed": changed_kappas(p)}
+
+
 def changed_kappas(p: Sparsity) -> str | None:
     """As :func:`changed_mass`, for L12."""
     return None if p.kappas == KAPPAS and p.kappa == KAPPAS[1] else \
@@ -219,6 +241,13 @@ def exponents(table: pd.DataFrame) -> np.ndarray:
     """Least-squares slope of log count over log n, a number per seed."""
     return np.array([np.polyfit(np.log(part["players"]), np.log(part["count"]), 1)[0]
                      for _, part in table.groupby("seed")])
+
+
+def growth_statement(table: pd.DataFrame) -> str:
+    """M15 in a sentence."""
+    found = exponents(table)
+    return (f"the salient count grows as n to the power {found.mean():.2f} (seeds {found.min():.2f} to {found.max():.2f}) "
+            f"over n = {table.players.min()} to {table.players.max()}; the papers bound it by 1.9-2.2 and by 0.9-1.2")
 
 
 def growth_table(table: pd.DataFrame, name: str) -> pd.DataFrame:
