@@ -6,11 +6,14 @@ rule of ours that puts every curve into exactly one group, :func:`printed` the d
 
 from __future__ import annotations
 
+import dataclasses
+
+import numba
 import numpy as np
 import torch
 
-__all__ = ["GROUPS", "MARGIN", "MARGINS", "PAPER_COUNTS", "TOP", "WIDTH", "checkpoints_needed", "classify", "counts",
-           "excess_distance", "persistence", "printed", "shares", "smoothed", "strongest", "walks"]
+__all__ = ["GROUPS", "MARGIN", "MARGINS", "PAPER_COUNTS", "TOP", "WIDTH", "RandomCourses", "checkpoints_needed", "classify",
+           "counts", "excess_distance", "persistence", "printed", "shares", "smoothed", "strongest"]
 
 GROUPS = ("reliable", "withdrawn", "forgotten", "betraying", "fluctuating")
 
@@ -124,9 +127,9 @@ def shares(labels: np.ndarray) -> np.ndarray:
     return np.divide(found, total, out=np.full_like(found, np.nan), where=total > 0)
 
 
-def strongest(curves: torch.Tensor, top: int) -> torch.Tensor:
-    """Positions of the ``top`` curves of each sample with the largest max_t |I|: (X, M, C) → int64 (X, top or M)."""
-    return curves.abs().amax(-1).topk(min(top, curves.shape[-2]), dim=-1).indices
+def strongest(peak: torch.Tensor, top: int) -> torch.Tensor:
+    """Positions of the ``top`` curves of each sample with the largest ``peak`` = max_t |I|: (X, M) → int64 (X, top or M)."""
+    return peak.topk(min(top, peak.shape[-1]), dim=-1).indices
 
 
 def persistence(curves: torch.Tensor) -> torch.Tensor:
@@ -139,24 +142,58 @@ def persistence(curves: torch.Tensor) -> torch.Tensor:
     return torch.where(square > 0, (before * after).sum((-2, -1)) / square.clamp(min=1e-300), 1.0).clamp(-1.0, 1.0)
 
 
-def walks(curves: torch.Tensor, generator: torch.Generator, rho: torch.Tensor | None = None) -> torch.Tensor:
-    """A random course for every curve (X, M, C): its first value and its innovations' sizes, each sign drawn anew.
+@numba.njit(nogil=True)
+def _peaks(first: np.ndarray, innovations: np.ndarray, rho: np.ndarray, signs: np.ndarray) -> np.ndarray:
+    # Every interaction's course is walked for its largest value only: nothing of the size of all courses is stored.
+    found = np.empty(first.shape)
+    for x in range(first.shape[0]):
+        for m in range(first.shape[1]):
+            value, bits = first[x, m], signs[x, m]
+            peak = abs(value)
+            for t in range(innovations.shape[0]):
+                step = innovations[t, x, m]
+                value = rho[x] * value + (step if bits >> t & 1 else -step)
+                peak = max(peak, abs(value))
+            found[x, m] = peak
+    return found
 
-    rho (X,): persistence, innovations are x_t - ρ x_(t-1); default 1, a random walk, whose innovations are the steps. So
-    each course belongs to the order of its interaction and has the variance of its steps, at every time. Made for *all*
-    interactions before the strongest are selected: walks of selected curves would not have been selected themselves, and
-    even genuine walks would then differ from their null.
+
+@dataclasses.dataclass(frozen=True)
+class RandomCourses:
+    """A random course for every curve: its first value and its innovations x_t - ρ x_(t-1), each sign drawn anew.
+
+    first (X, M), innovations (C - 1, X, M), rho (X, 1): 1 is a random walk, whose innovations are the steps. So each course
+    belongs to the order of its interaction and has the variance of its steps, at every time. Made for *all* interactions
+    before the strongest are selected: walks of selected curves would not have been selected themselves, and even genuine
+    walks would then differ from their null. Only the selected are ever built: a course is its signs, one bit a step.
     """
-    keep = torch.ones((), dtype=curves.dtype) if rho is None else rho[..., None, None].to(curves)
-    innovations = curves[..., 1:] - keep * curves[..., :-1]
-    signs = torch.randint(0, 2, innovations.shape, generator=generator, dtype=torch.int8).to(curves) * 2 - 1
-    innovations = innovations * signs
-    if rho is None:
-        return torch.cat([curves[..., :1], curves[..., :1] + innovations.cumsum(-1)], -1)
-    found = [curves[..., 0]]
-    for t in range(innovations.shape[-1]):
-        found.append(keep[..., 0] * found[-1] + innovations[..., t])
-    return torch.stack(found, -1)
+
+    first: torch.Tensor
+    innovations: torch.Tensor
+    rho: torch.Tensor
+
+    @classmethod
+    def of(cls, curves: torch.Tensor, rho: torch.Tensor | None = None) -> RandomCourses:
+        """Those of curves (X, M, C); rho (X,): persistence, default 1."""
+        rho = torch.ones(len(curves), dtype=curves.dtype) if rho is None else rho
+        moved = curves.movedim(-1, 0).contiguous()
+        return cls(moved[0], moved[1:] - rho[:, None] * moved[:-1], rho[:, None])
+
+    def signs(self, generator: torch.Generator) -> torch.Tensor:
+        """A set of courses: (X, M), bit t is the sign of innovation t."""
+        return torch.randint(0, 2 ** len(self.innovations), self.first.shape, generator=generator)
+
+    def peaks(self, signs: torch.Tensor) -> torch.Tensor:
+        """Largest |x| of every course: (X, M)."""
+        return torch.from_numpy(_peaks(self.first.numpy(), self.innovations.numpy(), self.rho[:, 0].numpy(), signs.numpy()))
+
+    def curves(self, signs: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
+        """The courses at positions ``index`` (X, T) of each sample: (X, T, C)."""
+        found, chosen = [self.first.gather(1, index)], signs.gather(1, index)
+        for t, step in enumerate(self.innovations):
+            picked = step.gather(1, index)
+            found.append(self.rho * found[-1] + torch.where((chosen >> t & 1).bool(), picked, -picked))
+        return torch.stack(found, -1)
 
 
 def excess_distance(found: np.ndarray, null: np.ndarray) -> np.ndarray:

@@ -59,72 +59,89 @@ class Courses:
     steps: np.ndarray
 
 
-def per_order(curves: torch.Tensor, orders: torch.Tensor, most: int = PER_ORDER) -> tuple[np.ndarray, np.ndarray]:
-    """The ``most`` strongest of every order, by max over time: (X, M, C), (M,) → curves (X, K, C), orders (K,).
+def per_order(peak: torch.Tensor, orders: torch.Tensor,
+              most: int = PER_ORDER) -> tuple[torch.Tensor, np.ndarray, np.ndarray]:
+    """The ``most`` of every order with the largest peak over time: (X, M), (M,) → positions, counts (X, K), order (K,).
 
-    A curve below 5 % of its image's largest |I| is set to zero: it will belong to no group.
+    counts: the peak is at least 5 % of its image's largest.
     """
-    peak = curves.abs().amax(-1)
-    salient = torch.where((peak >= SALIENT * peak.amax(-1, keepdim=True))[..., None], curves, 0.0)
-    found, names = [], []
+    index, names = [], []
     for k in range(1, int(orders.max()) + 1):
         where = (orders == k).nonzero().flatten()
-        picked = where[groups.strongest(salient[:, where], most)]
-        found.append(salient.gather(1, picked[..., None].expand(*picked.shape, curves.shape[-1])))
-        names += [k] * picked.shape[-1]
-    return torch.cat(found, 1).numpy(), np.array(names)
+        index.append(where[groups.strongest(peak[:, where], most)])
+        names += [k] * index[-1].shape[-1]
+    found = torch.cat(index, 1)
+    return found, (peak.gather(1, found) >= SALIENT * peak.amax(-1, keepdim=True)).numpy(), np.array(names)
 
 
-def _top(curves: torch.Tensor, orders: torch.Tensor, top: int) -> tuple[np.ndarray, np.ndarray]:
-    index = groups.strongest(curves, top)
-    return curves.gather(1, index[..., None].expand(*index.shape, curves.shape[-1])).numpy(), orders[index].numpy()
-
-
-def _labels(curves: np.ndarray, margins: tuple[float, ...]) -> dict[float, np.ndarray]:
-    return {margin: groups.classify(curves, margin, groups.WIDTH).astype(np.int8) for margin in margins}
+def _labels(curves: torch.Tensor, margins: tuple[float, ...], counts: np.ndarray | None = None) -> dict[float, np.ndarray]:
+    found = {margin: groups.classify(curves.numpy(), margin, groups.WIDTH).astype(np.int8) for margin in margins}
+    return found if counts is None else {margin: np.where(counts, x, np.int8(-1)) for margin, x in found.items()}
 
 
 def _stacked(pieces: list[dict[float, np.ndarray]]) -> dict[float, np.ndarray]:
     return {margin: np.stack([one[margin] for one in pieces]) for margin in pieces[0]}
 
 
-def courses(curves: torch.Tensor, orders: torch.Tensor, *, top: int, walks: int, margins: tuple[float, ...], seeds: tuple,
-            kept: np.ndarray, steps: np.ndarray) -> Courses:
-    """Select and group curves (R, X, M, C) of interactions of ``orders`` (M,), and ``walks`` sets of random courses."""
+def courses(curves: torch.Tensor, orders: torch.Tensor, *, top: int, walks: int, margins: tuple[float, ...],
+            walk_margins: tuple[float, ...], seeds: tuple[int, ...], kept: np.ndarray, steps: np.ndarray) -> Courses:
+    """Select and group curves (R, X, M, C) of interactions of ``orders`` (M,), and ``walks`` sets of random courses.
+
+    margins: at which the curves are grouped; walk_margins: at which the walks are.
+    """
     found: dict[str, list[Any]] = {name: [] for name in ("curves", "orders", "top", "walks", "walk_orders", "persistent",
                                                          "each", "each_walks")}
     for seed, own in zip(seeds, curves, strict=True):
-        strong, names = _top(own, orders, top)
-        each, order = per_order(own, orders)
-        found["curves"].append(strong)
-        found["orders"].append(names)
+        peak = own.abs().amax(-1)
+        index = groups.strongest(peak, top)
+        strong = _at(own, index)
+        each, counts, order = per_order(peak, orders)
+        found["curves"].append(strong.numpy())
+        found["orders"].append(orders[index].numpy())
         found["top"].append(_labels(strong, margins))
-        found["each"].append(_labels(each, margins))
-        generator, rho = torch.Generator().manual_seed(seed), groups.persistence(own)
-        sets: dict[str, list[Any]] = {name: [] for name in ("walks", "walk_orders", "persistent", "each_walks")}
-        for _ in range(walks):
-            drawn = groups.walks(own, generator)
-            strong, names = _top(drawn, orders, top)
-            sets["walks"].append(_labels(strong, margins))
-            sets["walk_orders"].append(names.astype(np.int8))
-            sets["each_walks"].append(_labels(per_order(drawn, orders)[0], margins))
-            strong, _ = _top(groups.walks(own, generator, rho), orders, top)
-            sets["persistent"].append(_labels(strong, (groups.MARGIN,))[groups.MARGIN])
-        for name, one in sets.items():
-            found[name].append(_stacked(one) if isinstance(one[0], dict) else np.stack(one))
+        found["each"].append(_labels(_at(own, each), margins, counts))
+        for name, one in _random(own, orders, top, walks, walk_margins, torch.Generator().manual_seed(seed)).items():
+            found[name].append(one)
     return Courses(np.stack(found["curves"]), np.stack(found["orders"]),
                    Grouped(_stacked(found["top"]), _stacked(found["walks"])),
                    np.stack(found["walk_orders"]), np.stack(found["persistent"]),
                    Grouped(_stacked(found["each"]), _stacked(found["each_walks"])), order, kept, steps)
 
 
-def select(p: FiveGroups, e: Extracted, margins: tuple[float, ...] | None = None, every: int = 1) -> Courses:
-    """The courses of one analysis, after the first-order merge; every: only each such checkpoint, counted from the last."""
+def _at(curves: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
+    """Curves (X, M, C) at positions (X, T)."""
+    return curves.gather(1, index[..., None].expand(*index.shape, curves.shape[-1]))
+
+
+def _random(own: torch.Tensor, orders: torch.Tensor, top: int, sets: int, margins: tuple[float, ...],
+            generator: torch.Generator) -> dict[str, Any]:
+    """Groups of B sets of random walks and of persistent courses for one seed's curves (X, M, C), selected as those are."""
+    walk, persistent = groups.RandomCourses.of(own), groups.RandomCourses.of(own, groups.persistence(own))
+    found: dict[str, list[Any]] = {name: [] for name in ("walks", "walk_orders", "each_walks", "persistent")}
+    for _ in range(sets):
+        signs = walk.signs(generator)
+        peak = walk.peaks(signs)
+        index, (each, counts, _) = groups.strongest(peak, top), per_order(peak, orders)
+        found["walks"].append(_labels(walk.curves(signs, index), margins))
+        found["walk_orders"].append(orders[index].numpy().astype(np.int8))
+        found["each_walks"].append(_labels(walk.curves(signs, each), margins, counts))
+        signs = persistent.signs(generator)
+        strong = persistent.curves(signs, groups.strongest(persistent.peaks(signs), top))
+        found["persistent"].append(_labels(strong, (groups.MARGIN,))[groups.MARGIN])
+    return {name: _stacked(one) if isinstance(one[0], dict) else np.stack(one) for name, one in found.items()}
+
+
+def select(p: FiveGroups, e: Extracted, every: int = 1, brief: bool = False) -> Courses:
+    """The courses of one analysis, after the first-order merge; every: only each such checkpoint, counted from the last.
+
+    brief: walks at the judged margin only.
+    """
     merged = e.merged
     keep = slice((len(e.steps) - 1) % every, None, every)
     curves = torch.cat([merged.and_[..., 1:], merged.or_[..., 1:]], -1)[:, keep].permute(0, 2, 3, 1).contiguous()
-    return courses(curves, merged.order[1:].repeat(2), top=p.top, walks=p.walks, margins=margins or p.margins, seeds=p.seeds,
-                   kept=e.converged.all(1).numpy(), steps=e.steps[keep])
+    return courses(curves, merged.order[1:].repeat(2), top=p.top, walks=p.walks, margins=p.margins, seeds=p.seeds,
+                   walk_margins=(groups.MARGIN,) if brief else p.margins, kept=e.converged.all(1).numpy(),
+                   steps=e.steps[keep])
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -138,7 +155,8 @@ class Selections:
 
 def selections(p: FiveGroups, a: Analysis) -> Selections:
     """The courses of one system under every analysis of M7 to M10."""
-    return Selections(select(p, a.main), {name: select(p, e) for name, e in a.others.items()}, select(p, a.main, every=2))
+    return Selections(select(p, a.main), {name: select(p, e, brief=True) for name, e in a.others.items()},
+                      select(p, a.main, every=2, brief=True))
 
 
 def enough_checkpoints(p: FiveGroups) -> Premise:

@@ -39,8 +39,9 @@ def toy_case(p: FiveGroups, found: dict[str, Extracted]) -> dict[str, Any]:
     shown |= {f"the same at margin {m:g}, {main}": _betraying(_planted(found[main], toy.BETRAYED), m).tolist()
               for m in p.margins if m != groups.MARGIN}
     curves = torch.from_numpy(_planted(found[main], toy.BETRAYED))
-    walks = torch.cat([groups.walks(curves, torch.Generator().manual_seed(k)) for k in range(p.walks)]).numpy()
-    shown["share of matched random walks called betraying"] = float(_betraying(walks, groups.MARGIN).mean())
+    walk, every = groups.RandomCourses.of(curves), torch.arange(curves.shape[1]).expand(len(curves), -1)
+    drawn = [walk.curves(walk.signs(torch.Generator().manual_seed(k)), every).numpy() for k in range(p.walks)]
+    shown["share of matched random walks called betraying"] = float(np.mean([_betraying(x, groups.MARGIN) for x in drawn]))
     shown["share of uncertified games"] = max(e.uncertified for e in found.values())
     count = len(p.seeds)
     planted = " and ".join(f"{betrayed['planted', name]} of {count} networks at {name}" for name in found)
