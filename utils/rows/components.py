@@ -26,7 +26,7 @@ from . import two_phase
 from .sparsity import identity_errors, match_table
 
 __all__ = ["FIRST", "JUDGED_ALPHA", "LAST", "accuracy_case", "accuracy_parts", "accuracy_table", "basis", "certified",
-           "crossing_case", "crossing_parts", "crossing_table", "eigen_table", "fit_case", "fit_parts", "fit_tables",
+           "crossing_case", "crossing_parts", "crossing_table", "eigen_table", "fit_case", "fit_parts", "fit_table",
            "matching_case", "matching_table", "remainder_table", "scope_of", "sparsity_case", "sparsity_parts",
            "sparsity_table", "spread", "variance_case", "variance_parts"]
 
@@ -314,9 +314,9 @@ def fit_case(p: FiveGroups, a: Analysis) -> dict[str, Any]:
             "reported": {name: fit_parts(_errors(e)) for name, e in others.items()}, **basis(p, a, a.main, a.noise)}
 
 
-def fit_tables(p: FiveGroups, a: Analysis, neighbours: int = 50) -> tuple[pd.DataFrame, pd.DataFrame]:
+def fit_table(p: FiveGroups, a: Analysis, neighbours: int = 50) -> pd.DataFrame:
     """Fig. 5, first image of the first seed: outputs on all masks, ascending, with errors smoothed over ``neighbours``
-    masks; and every single error for the histogram."""
+    masks (panel "smoothed"); and every single error (panel "histogram")."""
     v, found = a.ends.v[0, LAST, 0], a.ends.merged[0, LAST, 0]
     order = v.argsort()
     lines = [pd.DataFrame({"curve": "output $g(f_S)$", "mask": range(len(v)), "value": v[order].numpy()})]
@@ -328,4 +328,5 @@ def fit_tables(p: FiveGroups, a: Analysis, neighbours: int = 50) -> tuple[pd.Dat
         smooth = np.convolve(off, window, "same") / np.convolve(np.ones(len(off)), window, "same")
         lines.append(pd.DataFrame({"curve": name, "mask": range(len(v)), "value": smooth}))
         errors.append(pd.DataFrame({"curve": name, "mask": range(len(v)), "value": off}))
-    return pd.concat(lines, ignore_index=True), pd.concat(errors, ignore_index=True)
+    panels = {"smoothed": lines, "histogram": errors}
+    return pd.concat([one.assign(panel=name) for name, many in panels.items() for one in many], ignore_index=True)

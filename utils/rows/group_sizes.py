@@ -17,17 +17,20 @@ from ..params import FiveGroups
 from .components import basis, certified
 from .courses import Courses, Selections, changed, enough_checkpoints
 
-__all__ = ["bar_table", "margin_table", "pair_case", "pairs", "paper_layout", "size_parts"]
+__all__ = ["bar_table", "margin_table", "pair_case", "pair_table", "pairs", "paper_layout", "size_parts"]
+
+Pair, Both = tuple[Analysis, Analysis], tuple[Selections, Selections]
 
 SIGNS = {"more_reliable": ("reliable", 1), "more_forgotten": ("forgotten", 1), "fewer_betraying": ("betraying", -1),
          "fewer_fluctuating": ("fluctuating", -1)}
 
 
-def pairs(p: FiveGroups, found: Sequence[Analysis]) -> Iterator[tuple[str, Analysis, Analysis]]:
-    """The contrast that Table 3 makes between networks, where both were asked for: id, first, second analysis."""
-    by_name = {a.system.jobs[0].config.model: a for a in found}
-    if {"resnet20", "vgg11"} <= set(by_name):
-        yield f"resnet20+vgg11/{p.dataset}", by_name["resnet20"], by_name["vgg11"]
+def pairs(p: FiveGroups, found: Sequence[Analysis], chosen: Sequence[Selections]) -> Iterator[tuple[str, Pair, Both]]:
+    """The contrast that Table 3 makes between networks, where both were asked for: id, analyses, their courses."""
+    names = [a.system.jobs[0].config.model for a in found]
+    if {"resnet20", "vgg11"} <= set(names):
+        one, two = (names.index(name) for name in ("resnet20", "vgg11"))
+        yield f"resnet20+vgg11/{p.dataset}", (found[one], found[two]), (chosen[one], chosen[two])
 
 
 def size_parts(first: np.ndarray, second: np.ndarray) -> list[Part]:
@@ -46,7 +49,7 @@ def _shares(chosen: Courses, kept: np.ndarray | None) -> np.ndarray:
     return np.stack([groups.shares(chosen.top.at(margin, kept)[0]) for margin in chosen.top.own], axis=1)
 
 
-def pair_case(p: FiveGroups, pair: tuple[Analysis, Analysis], chosen: tuple[Selections, Selections]) -> dict[str, Any]:
+def pair_case(p: FiveGroups, pair: Pair, chosen: Both) -> dict[str, Any]:
     """M9 on two networks: differences of shares with the signs that Table 3 gives them."""
     def parts(only: bool) -> list[Part]:
         kept = chosen[0].main.kept & chosen[1].main.kept if only else None
@@ -88,6 +91,11 @@ def bar_table(p: FiveGroups, a: Analysis, found: Selections) -> pd.DataFrame:
                             "low": row, "high": row, "panel": "the paper's networks"})
               for name, row in groups.PAPER_COUNTS.items()]
     return pd.concat([own, *theirs], ignore_index=True)
+
+
+def pair_table(p: FiveGroups, pair: Pair, chosen: Both) -> pd.DataFrame:
+    """Both networks and their walks beside the rows of Table 3."""
+    return pd.concat([bar_table(p, a, c) for a, c in zip(pair, chosen, strict=True)], ignore_index=True).drop_duplicates()
 
 
 def paper_layout(p: FiveGroups, a: Analysis, found: Selections) -> pd.DataFrame:
