@@ -33,10 +33,13 @@ class Grouped:
 
     def at(self, margin: float = groups.MARGIN, kept: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Labels at one margin; kept (R, X): images that count in a seed, the others' curves are given no group."""
-        own, walks = self.own[margin], self.walks[margin]
-        if kept is None:
-            return own, walks
-        return np.where(kept[..., None], own, -1), np.where(kept[:, None, :, None], walks, -1)
+        walks = self.walks[margin]
+        return self.own_at(margin, kept), walks if kept is None else np.where(kept[:, None, :, None], walks, -1)
+
+    def own_at(self, margin: float, kept: np.ndarray | None = None) -> np.ndarray:
+        """Those of the curves alone, (R, X, T), which are known at every margin."""
+        own = self.own[margin]
+        return own if kept is None else np.where(kept[..., None], own, -1)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

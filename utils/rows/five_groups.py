@@ -38,7 +38,7 @@ def kinds_parts(shares: np.ndarray, own: np.ndarray, walks: np.ndarray, persiste
 def kinds_of(chosen: Courses, kept: np.ndarray | None = None) -> list[Part]:
     """The parts of M7 for one analysis; kept (R, X): images that count."""
     own, walks = chosen.top.at(kept=kept)
-    margins = np.stack([groups.shares(chosen.top.at(margin, kept)[0]) for margin in chosen.top.own], axis=1)
+    margins = np.stack([groups.shares(chosen.top.own_at(margin, kept)) for margin in chosen.top.own], axis=1)
     persistent = chosen.persistent if kept is None else np.where(kept[:, None, :, None], chosen.persistent, -1)
     return kinds_parts(margins, groups.shares(own), groups.shares(walks), groups.shares(persistent))
 

@@ -46,7 +46,7 @@ def size_parts(first: np.ndarray, second: np.ndarray) -> list[Part]:
 
 
 def _shares(chosen: Courses, kept: np.ndarray | None) -> np.ndarray:
-    return np.stack([groups.shares(chosen.top.at(margin, kept)[0]) for margin in chosen.top.own], axis=1)
+    return np.stack([groups.shares(chosen.top.own_at(margin, kept)) for margin in chosen.top.own], axis=1)
 
 
 def pair_case(p: FiveGroups, pair: Pair, chosen: Both) -> dict[str, Any]:
