@@ -31,7 +31,7 @@ def test_list_names_every_claim_notebook_parameter_and_profile(capsys: pytest.Ca
 
 def test_list_of_one_notebook(capsys: pytest.CaptureFixture[str]) -> None:
     text = said(capsys, "list", "02")
-    assert text.startswith("02_two_phase_dynamics: D3, D4, D11") and "01_sparsity" not in text
+    assert text.startswith("02_two_phase_dynamics: D3a, D3b, D4, D11a, D11b") and "01_sparsity" not in text
 
 
 @pytest.mark.parametrize(("arguments", "expected"), [
@@ -40,6 +40,9 @@ def test_list_of_one_notebook(capsys: pytest.CaptureFixture[str]) -> None:
     (("run", "01", "-p", "images"), "-p NAME=VALUE"),
     (("run", "01", "-p", "images", "1", "2"), "-p NAME=VALUE"),
     (("run", "01", "-p", "training=3", "-p", "training.lenet.steps=3"), "also sets as a whole"),
+    (("run", "01", "-p", "images=[1"), "-p images: '[1' is no value"),
+    (("run", "01", "-p", "profile=default"), "names a profile's own results"),
+    (("run", "01", "-p", "profile=committed"), "name this run otherwise"),
     (("run", "01_sparsty"), "did you mean '01_sparsity'"),
     (("run", "01", "--profile", "smok"), "did you mean 'smoke'"),
     (("all", "--profile", "smok"), "did you mean 'smoke'"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import types
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -11,12 +10,13 @@ import pandas as pd
 import pytest
 import torch
 
-from utils import claims, figures, lattice, params
+from utils import claims, figures, lattice
 from utils.interactions import Interactions
-from utils.jobs.layered import Analyses, Layered
+from utils.jobs.layered import Layered, Trio
 from utils.jobs.study import Extracted
 from utils.metrics import layers
 from utils.rows import layerwise
+from utils.rows import layerwise_statistics as statistics
 from utils.rows import layerwise_tables as tables
 
 N = 5
@@ -98,13 +98,6 @@ def test_ratios_of_sums_of_single_samples_and_without_a_target() -> None:
     assert float(layers.redundancy(tensor(3)[:, None], tensor(2)[:, None])[0]) == 1.5  # one sample; may exceed 1
 
 
-def test_low_minus_high_by_hand() -> None:
-    assert float(layers.low_minus_high(tensor(1, 2, 3, 4))) == 1 - 3 - 4  # n = 4: the middle order 2 takes no part
-    assert float(layers.low_minus_high(tensor(5, 4, 3, 2, 1))) == 5 + 4 - 3 - 2 - 1
-    assert float(layers.low_minus_high(tensor(5, 4, 3, 2, 1), first=2)) == 4 - 3 - 2 - 1
-    assert float(layers.low_minus_high(tensor(5, 10, 10, 5, 1), per_subset=True)) == pytest.approx(1 + 1 - 1 - 1 - 1)
-
-
 def test_similarity_by_hand() -> None:
     one, same = OWN[None], torch.tensor([False, True, True, True])[None]
     assert float(layers.similarity(one, one, same, same)) == 1
@@ -112,36 +105,6 @@ def test_similarity_by_hand() -> None:
     none = torch.zeros(1, 4, dtype=torch.bool)
     assert bool(layers.similarity(one, one, none, none).isnan())
     assert float(layers.similarity(one, -one, same, same)) == 0
-
-
-def test_slope_and_rank_correlation_over_depth() -> None:
-    assert layers.depth_slope(np.array([1.0, 2.0, 3.0])) == pytest.approx(2.0)  # from depth 0 to 1
-    assert np.isnan(layers.depth_slope(np.array([1.0])))
-    assert np.isnan(layers.depth_slope(np.array([1.0, np.nan, 2.0])))
-    assert layers.depth_correlation(np.array([0.1, 0.3, 0.2])) == pytest.approx(0.5)
-    assert np.isnan(layers.depth_correlation(np.array([0.5, 0.5, 0.5])))
-    assert np.isnan(layers.depth_correlation(np.array([0.1, 0.2])))
-
-
-def test_the_peak_is_chosen_on_one_half_and_judged_on_the_other() -> None:
-    forget = torch.tensor([[1.0, 1.0], [5.0, 2.0], [0.0, 4.0], [1.0, 1.0]], dtype=torch.float64)  # layers x 2 samples
-    whole = torch.ones_like(forget)
-    above_first, above_last, peaks = layers.peak_heights(forget, whole)
-    assert peaks == (1, 2)
-    assert above_first == pytest.approx(((2 - 1) + (0 - 1)) / 2)  # each half's peak, as the other half sees it
-    assert above_last == pytest.approx(((2 - 1) + (0 - 1)) / 2)
-    assert np.isnan(layers.peak_heights(forget[:2], whole[:2])[0])
-    assert np.isnan(layers.peak_heights(forget[:, :1], whole[:, :1])[0])
-    assert np.isnan(layers.peak_heights(forget, whole * 0)[0])
-
-
-def test_a_peak_of_noise_is_not_a_peak() -> None:
-    generator = torch.Generator().manual_seed(0)
-    heights = [layers.peak_heights(torch.rand(6, 4, generator=generator), torch.ones(6, 4))[0] for _ in range(400)]
-    assert abs(np.mean(heights)) < 3 * np.std(heights) / 20
-
-
-# Planted courses -----------------------------------------------------------------------------------------------------
 
 
 def extracted(found: Interactions) -> Extracted:
@@ -190,125 +153,12 @@ def planted(have: list[float] | np.ndarray, extra: list[float] | np.ndarray, *, 
 RISING, HUMP, FLAT = [0.2, 0.4, 0.5, 0.7, 0.9], [0.2, 0.5, 0.9, 0.4, 0.1], [0.4] * 5
 
 
-def analyses(main: Layered, shuffled: Layered | None = None, untrained: Layered | None = None, **change: object) -> Analyses:
-    null = planted(FLAT, FLAT, low=False, seed=9)
-    shuffled, untrained = shuffled or null, untrained or null
-    names = {"order weight -0.2": main}
-    return Analyses(main=main, orders=names, second={}, shuffled=shuffled, controls={"order weight -0.2": shuffled},
-                    untrained=untrained, noise=null, accuracies=[0.99] * 5, **change)
-
-
-def judged(row: str, a: Analyses, system: str = SYSTEM) -> claims.Verdict:
-    p = params.validate("05_layerwise_change", n_players=N)
-    config = types.SimpleNamespace(model="lenet", steps=1, lr=0.1, batch=1, n_train=10)
-    stub = types.SimpleNamespace(id=system, name="LeNet", jobs=[types.SimpleNamespace(config=config)])
-    return claims.judge(row, system, **layerwise.case(p, stub, a, row))
-
-
 def test_planted_shares_are_read_back() -> None:
     p = layerwise.control_of(planted(RISING, HUMP), "and", "max_per_sample")
     assert p["completeness"][:-1] == pytest.approx(RISING, abs=0.04)
     assert p["redundancy"][:-1] == pytest.approx(HUMP, abs=0.06)
     assert p["completeness"][-1] == pytest.approx(1)
     assert p["redundancy"][-1] == 0
-
-
-def test_a_rise_and_a_hump_are_found() -> None:
-    assert judged("L4", analyses(planted(RISING, HUMP))).verdict == "REPRODUCED"
-    assert judged("L15", analyses(planted(RISING, HUMP))).verdict == "REPRODUCED"
-
-
-@pytest.mark.parametrize(("have", "extra"), [
-    (RISING[::-1], HUMP), (RISING, sorted(HUMP)), (RISING, sorted(HUMP, reverse=True)), ([0.9, 0.4, 0.7, 0.2, 0.5], HUMP),
-    (RISING, [0.9, 0.5, 0.1, 0.5, 0.9]),
-], ids=["completeness falls", "redundancy only rises", "redundancy only falls", "layers in shuffled order", "valley"])
-def test_other_courses_are_not_called_a_rise_and_a_hump(have: list[float], extra: list[float]) -> None:
-    assert judged("L4", analyses(planted(have, extra))).verdict == "NOT REPRODUCED"
-
-
-@pytest.mark.parametrize("walk", [False, True], ids=["independent layers", "random walks over layers"])
-def test_courses_of_chance_are_not_called_a_finding(walk: bool) -> None:
-    """Each seed its own noise; the null is another draw of the same."""
-    rng = np.random.default_rng(0)
-    found = {"L4": 0, "L15": 0}
-    for run in range(20):
-        have, extra, *nulls = rng.normal(size=(4, len(SEEDS), 5)).cumsum(-1) if walk else rng.normal(size=(4, len(SEEDS), 5))
-        shares = [0.9 / (1 + np.exp(-x)) for x in (have, extra, *nulls)]
-        null = planted(shares[2], shares[3], seed=run)
-        a = analyses(planted(shares[0], shares[1], seed=run + 100), shuffled=null, untrained=null)
-        for row in found:
-            found[row] += judged(row, a).verdict == "REPRODUCED"
-    assert found["L4"] <= 1
-    assert found["L15"] <= 2
-
-
-def test_the_output_layer_is_outside_of_every_statistic_over_layers() -> None:
-    """Flat courses that jump to 1 and 0 at the output, as all do by definition."""
-    x = planted(FLAT, FLAT)
-    parts = {part.name: np.asarray(part.values) for part in layerwise.course_parts(x, "and")}
-    assert np.abs(parts["completeness_slope"]).max() < 0.05
-    assert np.abs(parts["redundancy_above_last"]).max() < 0.05
-    assert judged("L4", analyses(x)).verdict != "REPRODUCED"
-    assert judged("L15", analyses(planted(RISING[::-1], FLAT))).verdict == "NOT REPRODUCED"
-
-
-def test_probes_on_shuffled_labels_that_rise_as_well_explain_it() -> None:
-    same = planted(RISING, HUMP, seed=5)
-    found = judged("L15", analyses(planted(RISING, HUMP), shuffled=same))
-    assert found.verdict != "REPRODUCED"
-    found = judged("L4", analyses(planted(RISING, HUMP), shuffled=same))
-    assert found.verdict == "INCONCLUSIVE"
-    assert "shuffled labels meets the criterion as well" in found.reason
-
-
-def test_shuffled_probes_that_share_nothing_anywhere_are_a_correlation_of_zero() -> None:
-    nothing = planted([0.0] * 5, FLAT)
-    parts = {part.name: np.asarray(part.values) for part in layerwise.sharing_parts(planted(RISING, HUMP), nothing)}
-    assert parts["above_control"] == pytest.approx(parts["correlation"])
-    assert parts["correlation"] == pytest.approx([1.0] * 5)
-
-
-def test_low_orders_are_found_where_they_are() -> None:
-    assert judged("L3", analyses(planted(RISING, HUMP))).verdict == "REPRODUCED"
-    assert judged("L3", analyses(planted(RISING, HUMP, low=False))).verdict == "NOT REPRODUCED"
-    explained = judged("L3", analyses(planted(RISING, HUMP), untrained=planted(RISING, HUMP, seed=3)))
-    assert explained.verdict == "INCONCLUSIVE"
-    assert "untrained network (N0) meets the criterion as well" in explained.reason
-
-
-def test_or_interactions_are_judged_by_l8_and_not_by_l4() -> None:
-    null = planted(FLAT, FLAT, where="or", low=False, seed=9)
-    a = analyses(planted(RISING, HUMP, where="or"), shuffled=null, untrained=null)
-    assert judged("L8", a).verdict == "REPRODUCED"
-    lost = judged("L4", a)  # no AND interaction at all: no seed has a value
-    assert lost.verdict == "INCONCLUSIVE"
-    assert lost.parts[0].dropped == len(SEEDS)
-    assert judged("L8", analyses(planted(RISING[::-1], HUMP, where="or"), shuffled=null, untrained=null)).verdict == \
-        "NOT REPRODUCED"
-
-
-def test_little_redundancy_of_a_table() -> None:
-    system = "mlp7_w256/breast_cancer"
-    small, large = ([0.3 * h for h in HUMP], [1.2 * h for h in HUMP])
-    assert judged("L11", analyses(planted(RISING, small)), system).verdict == "REPRODUCED"
-    assert judged("L11", analyses(planted(RISING, large)), system).verdict == "NOT REPRODUCED"
-
-
-def test_a_probe_that_did_not_converge_is_named_and_nothing_is_concluded() -> None:
-    x = planted(RISING, HUMP)
-    late = reports()
-    late.loc[(late["layer"] == "c") & (late["seed"] == 3), ["converged", "decrease"]] = [False, 0.2]
-    found = judged("L4", analyses(dataclasses.replace(x, reports=late)))
-    assert found.verdict == "INCONCLUSIVE"
-    assert "c (seeds 3" in found.reason and "20.0%" in found.reason
-    assert judged("L3", analyses(dataclasses.replace(x, reports=late))).verdict == "REPRODUCED"  # rests on no probe
-
-
-def test_too_few_layers_are_told() -> None:
-    found = judged("L4", analyses(planted([0.2, 0.9], [0.1, 0.2]), shuffled=planted([0.2, 0.9], [0.1, 0.2]),
-                                  untrained=planted([0.2, 0.9], [0.1, 0.2])))
-    assert found.verdict == "INCONCLUSIVE"
-    assert "at least 3 probed layers" in found.reason
 
 
 def test_games_that_drown_in_rounding_are_told_by_layer() -> None:
@@ -319,36 +169,14 @@ def test_games_that_drown_in_rounding_are_told_by_layer() -> None:
     assert layerwise.signal(planted(RISING, HUMP)).ok
 
 
-def test_uncertified_images_are_left_out_of_their_seed() -> None:
-    x = planted(RISING, HUMP)
-    x.e.found.and_[0, :, 2] *= 50
-    x.e.converged[0, 3, 2] = False
-    parts = layerwise.strength_parts(x, "and", certified_only=True)[0].values
-    assert parts[0] == pytest.approx(parts[1], rel=0.1)
-    assert layerwise.strength_parts(x, "and")[0].values[0] > 2 * parts[0]
-    variant = judged("L3", analyses(x)).variants["uncertified games dropped"]
-    assert variant.parts[0].estimate == pytest.approx(float(np.mean(parts)))
-
-
-def test_a_layer_that_answers_the_same_to_everything_costs_its_seed_only() -> None:
-    x = planted(RISING, HUMP)
-    x.e.v[2, 1] = 3.0
-    x.e.found.and_[2, 1] = 0
-    for part in layerwise.course_parts(x, "and") + layerwise.table_parts(x)[2:]:
-        assert np.isnan(part.values[2])
-        assert np.isfinite(np.delete(np.asarray(part.values), 2)).all()
-    assert judged("L4", analyses(x)).parts[0].dropped == 1
-    assert np.isfinite(tables.bar_table(x, "and", "max_per_sample")[["forget", "overlap", "new"]].to_numpy()).all()
-
-
 def test_layers_that_are_equal_are_similar_and_neighbours_more_than_others() -> None:
     x = planted(RISING, [0.0] * 5)
     between = layerwise.similarities(x)
     assert between.shape == (5, 6, 6)
     assert between[:, 2, 2] == pytest.approx([1.0] * 5)
     assert between[0, 0, 1] == pytest.approx(0.5, abs=0.05)
-    near = tables.adjacency(x, "max_per_sample")
-    assert near["similarity of adjacent layers"] > near["similarity of layers further apart"]
+    near = parts("L18", Trio(x, x, x))["neighbours"]
+    assert near.min() > 0.05
 
 
 # Tables and figures --------------------------------------------------------------------------------------------------
@@ -388,3 +216,89 @@ def test_a_network_is_described_by_its_numbers() -> None:
     assert set(tables.behaviour_control(course)) == {"trained", "untrained"}
     verdict = claims.describe("L13", SYSTEM, text, n=5, scope="a test", control=tables.behaviour_control(course))
     assert verdict.verdict is None
+
+
+# The rows' statistics ------------------------------------------------------------------------------------------------
+
+
+def parts(row: str, trio: Trio) -> dict[str, np.ndarray]:
+    return {part.name: np.asarray(part.values) for part in layerwise.row_parts(row, trio, "max_per_sample")}
+
+
+def test_balance_and_high_share_by_hand() -> None:
+    strength = np.array([4.0, 3.0, 2.0, 1.0])
+    assert statistics.balance(strength) == pytest.approx((4 + 3 - 2 - 1) / 10)
+    assert statistics.balance(strength, first=2) == pytest.approx((3 - 2 - 1) / 6)
+    assert statistics.high_share(strength) == pytest.approx(0.3)
+    assert statistics.high_share(np.ones(5)) == pytest.approx(3 / 5)  # orders 3, 4, 5 of 5
+    assert np.isnan(statistics.balance(np.zeros(4)))
+
+
+def test_slopes_agree_with_a_fit() -> None:
+    y = np.random.default_rng(0).normal(size=(2, 4, 3))
+    fits = [[np.polyfit(np.arange(1, 5) / 5, y[s, :, x], 1)[0] for x in range(3)] for s in range(2)]
+    assert statistics.depth_slopes(y) == pytest.approx(np.array(fits))
+
+
+def test_a_planted_rise_is_found_and_shuffled_probes_that_rise_as_well_explain_it() -> None:
+    x, flat = planted(RISING, HUMP), planted(FLAT, FLAT, seed=4)
+    found = parts("L15", Trio(x, flat, flat))
+    assert found["completeness_slope"].min() > 0.5 and found["completeness_slope_beyond_shuffled"].min() > 0.5
+    alike = parts("L15", Trio(x, planted(RISING, HUMP, seed=5), flat))
+    assert np.abs(alike["completeness_slope_beyond_shuffled"]).max() < 0.1
+    assert parts("L15", Trio(planted(RISING[::-1], HUMP), flat, flat))["completeness_slope"].max() < -0.5
+
+
+@pytest.mark.parametrize(("course", "hump"), [
+    (HUMP, True), (sorted(HUMP), False), (sorted(HUMP, reverse=True), False), ([0.9, 0.5, 0.1, 0.5, 0.9], False)])
+def test_a_hump_of_redundancy_and_other_courses(course: list[float], hump: bool) -> None:
+    forget = np.broadcast_to(np.array(course)[None, :, None, None], (5, 5, 8, 3)) * np.ones((5, 5, 8, 3))
+    found = {p.name: p for p in statistics.redundancy_parts(forget, np.ones((5, 8, 3)), forget)}
+    assert (np.min(found["redundancy_peak"].values) > 0.3) == hump
+    if not hump:
+        assert np.max(found["redundancy_peak"].values) < 0
+    assert np.abs(found["redundancy_peak_beyond_shuffled"].values).max() == 0
+
+
+def test_redundancy_jackknife_is_the_statistic_without_the_image() -> None:
+    rng = np.random.default_rng(1)
+    forget, target = rng.random((3, 5, 8, 2)), rng.random((3, 8, 2))
+    forget[:, 2] += 3.0
+    forget[:, 0] += 1.0  # peak and end are beyond doubt
+    part = statistics.redundancy_parts(forget, target, forget)[0]
+
+    def value(s: int, gone: int | None) -> float:
+        halves = [[x for x in half if x != gone] for half in (range(4), range(4, 8))]
+        return float(np.mean([((forget[s, 2, h] - forget[s, 0, h]).sum(0) / target[s, h].sum(0)).mean() for h in halves]))
+
+    assert part.values == pytest.approx([value(s, None) for s in range(3)])
+    assert np.asarray(part.without) == pytest.approx(np.array([[value(s, x) for x in range(8)] for s in range(3)]))
+
+
+def test_low_orders_are_found_where_they_are_and_an_untrained_network_alike_explains_them() -> None:
+    rest = [0.0] * 5
+    low, high = planted(FLAT, rest), planted(FLAT, rest, low=False)
+    assert parts("L3", Trio(low, high, high))["low_minus_high"] == pytest.approx([1.0] * 5)
+    assert parts("L3", Trio(high, low, low))["low_minus_high"] == pytest.approx([-1.0] * 5)
+    assert parts("L3", Trio(low, high, low))["low_minus_high_beyond_untrained"] == pytest.approx([0.0] * 5)
+
+
+def test_gap_of_orders_by_hand_where_an_image_has_no_high_order() -> None:
+    target = np.array([[[1.0, 1.0, 0.0, 0.0], [2.0, 0.0, 5.0, 4.0]]])
+    overlap = np.array([[[1.0, 0.0, 0.0, 0.0], [1.0, 0.0, 5.0, 1.0]]])
+    assert statistics.order_gap_parts(overlap, target)[0].values == pytest.approx([2 / 4 - 1 / 4])
+
+
+def test_little_and_much_redundancy_of_a_table() -> None:
+    for factor, size in ((0.3, 0.27), (1.2, 1.08)):
+        x = planted(RISING, [factor * h for h in HUMP])
+        assert parts("L11", Trio(x, x, x))["redundancy"] == pytest.approx([size] * 5, rel=0.1)
+
+
+def test_uncertified_images_are_left_out_of_their_network() -> None:
+    x = planted(RISING, HUMP)
+    x.e.found.and_[0, :, 2] *= -1
+    x.e.converged[0, 3, 2] = False
+    y = layerwise.by_orders(x, "and", "max_per_sample", certified_only=True)
+    assert np.isnan(y.strength[0, :, 2]).all() and np.isfinite(y.strength[0, :, [0, 1, 3, 4, 5]]).all()
+    assert np.isfinite(y.strength[1:]).all()

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from utils import lattice
 from utils.interactions import Interactions
-from utils.metrics import attribution, dynamics, nulls, orders, salience, sparsity
+from utils.metrics import attribution, nulls, orders, salience, sparsity
 
 
 def hand() -> Interactions:
@@ -114,59 +114,6 @@ def test_independent_outputs_give_the_spindle() -> None:
 def test_total_variation() -> None:
     assert float(orders.total_variation(torch.tensor([1.0, 0, 0]), torch.tensor([0, 0.5, 0.5]))) == 1
     assert float(orders.total_variation(torch.tensor([0.5, 0.5]), torch.tensor([0.25, 0.75]))) == 0.25
-
-
-def moments(mu: list[float], samples: int = 6) -> tuple[torch.Tensor, torch.Tensor]:
-    strength = torch.ones(len(mu), samples, dtype=torch.float64)
-    return strength * torch.tensor(mu, dtype=torch.float64)[:, None], strength
-
-
-def test_two_phase_of_a_v_shape() -> None:
-    got = dynamics.two_phase(*moments([5, 4, 2, 1, 2, 3, 3.5]))
-    assert got == dynamics.TwoPhase(fall=4.0, rise=2.5, turning=(3, 3), interior=True)
-
-
-@pytest.mark.parametrize(("mu", "negative"), [([5, 4, 3, 2, 1, 0.5, 0.25], "rise"), ([1, 2, 3, 4, 5, 6, 7], "fall")])
-def test_one_phase_is_no_two_phases(mu: list[float], negative: str) -> None:
-    got = dynamics.two_phase(*moments(mu))
-    assert getattr(got, negative) < 0
-    assert not got.interior
-
-
-def test_two_phase_judges_on_the_other_half() -> None:
-    """A dip that only the first half of the images shows is chosen there and refuted by the other half."""
-    weighted, strength = moments([3.0] * 9)
-    weighted[4, :3] = 1.0
-    got = dynamics.two_phase(weighted, strength)
-    assert got.turning[0] == 4
-    assert got.fall == pytest.approx((0.0 + (3 - 3 if got.turning[1] != 4 else 2)) / 2)
-
-
-def test_two_phase_needs_checkpoints_and_samples() -> None:
-    with pytest.raises(ValueError, match="at least 2 samples and 5 checkpoints"):
-        dynamics.two_phase(*moments([1, 2, 3, 4]))
-    with pytest.raises(ValueError, match="got 1"):
-        dynamics.two_phase(*moments([1, 2, 3, 4, 5], samples=1))
-
-
-def test_gap_start() -> None:
-    gap = np.array([0.5, 0.2, 0.0, 0.01, 0.04, 0.06, 0.5, 1.0])
-    assert dynamics.gap_start(gap) == 5
-    assert dynamics.gap_start(gap, 0.5) == 7
-    assert dynamics.gap_start(np.array([3.0, 2.0, 1.0])) == 2
-
-
-def test_log_grid_leaves_step_zero_out() -> None:
-    steps, values = dynamics.on_log_grid(np.array([0, 1, 10, 100]), np.array([99.0, 0.0, 1.0, 2.0]), points=5)
-    assert steps == pytest.approx([1, 10**0.5, 10, 10**1.5, 100])
-    assert values == pytest.approx([0, 0.5, 1, 1.5, 2])
-    assert dynamics.smooth(np.arange(5.0), 3) == pytest.approx([1 / 3, 1, 2, 3, 11 / 3])
-
-
-def test_cells() -> None:
-    checkpoints = np.array([0, 1, 10, 100])
-    assert dynamics.cell_of(10, checkpoints) == pytest.approx(1)
-    assert dynamics.cell_of(10**1.5, checkpoints) == pytest.approx(1.5)
 
 
 NULLS = [nulls.iid_games, nulls.smooth_games, nulls.additive_games, nulls.size_games]

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import types
-
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 
-from utils import claims, lattice, params
+from utils import claims, params
 from utils.interactions import Interactions
 from utils.jobs.study import Extracted
-from utils.metrics import nulls
-from utils.rows import sparsity, two_phase
+from utils.rows import sparsity
 
 N = 5
 STEPS = np.array([0, 3, 5, 8, 11, 16, 32, 64, 128, 256, 512, 1024])  # the losses are known from step 1 on
@@ -29,99 +25,8 @@ def extracted(found: Interactions, steps: np.ndarray = STEPS, kappa: float = 0.0
                      noise_floor=torch.full(shape[:2], 1e-9))
 
 
-def with_mean_orders(mu: list[float], noise: float = 0.1, seed: int = 0, images: int = 8) -> Extracted:
-    """Games whose strength sits in orders floor(mu) and ceil(mu), so that the mean order of checkpoint c is mu[c]."""
-    generator = torch.Generator().manual_seed(seed)
-    order = lattice.order(N)
-    first = torch.tensor([int((order == k).nonzero()[0]) for k in range(N + 1)])
-    wanted = torch.tensor(mu, dtype=torch.float64)[None, :, None].expand(len(SEEDS), -1, images)
-    wanted = (wanted + noise * torch.randn(wanted.shape, generator=generator, dtype=torch.float64)).clamp(1, N - 1e-6)
-    low = wanted.floor()
-    conj = torch.zeros(*wanted.shape, 1 << N, dtype=torch.float64)
-    conj.scatter_(-1, first[low.long()][..., None], (1 - (wanted - low))[..., None])
-    conj.scatter_(-1, first[low.long() + 1][..., None], (wanted - low)[..., None])
-    return extracted(Interactions(conj, torch.zeros_like(conj)))
-
-
-def runs(turn: float = 32.0) -> list[types.SimpleNamespace]:
-    """Losses whose gap starts to rise at step ``turn``; what rows need of a training run."""
-    steps = np.unique(np.geomspace(1, STEPS[-1], 60).round().astype(int))
-    train_loss = 2.3 / (1 + steps / 20)
-    gap = np.where(steps > turn, 0.3 * np.log(np.maximum(steps / turn, 1)), 0.0)
-    table = pd.DataFrame({"step": steps, "train_loss": train_loss, "test_loss": train_loss + gap})
-    return [types.SimpleNamespace(losses=table, config=types.SimpleNamespace(seed=s, steps=int(STEPS[-1]))) for s in SEEDS]
-
-
 def judged(row: str, parts: list[claims.Part]) -> str:
-    variants = {"order weight -0.2": parts} if row in ("D3", "D4", "D11") else None
-    return claims.judge(row, SYSTEM, parts, seeds=SEEDS, scope="a test", accuracy=[0.99] * 5, uncertified=0.0,
-                        variants=variants).verdict
-
-
-V_SHAPE = [4.0, 3.9, 3.5, 3.0, 2.2, 1.5, 1.8, 2.0, 2.4, 2.6, 2.8, 3.0]
-
-
-def test_two_phases_are_found_where_they_are() -> None:
-    parts = two_phase.phase_parts(with_mean_orders(V_SHAPE))
-    assert {part.name: round(float(np.mean(part.values)), 1) for part in parts} == {
-        "phase1": 2.5, "phase2": 1.5, "interior": 1.0}
-    assert judged("D3", parts) == "REPRODUCED"
-
-
-@pytest.mark.parametrize("mu", [V_SHAPE[::-1][6:] + V_SHAPE[:6], sorted(V_SHAPE), sorted(V_SHAPE, reverse=True)],
-                         ids=["phases swapped", "only rising", "only falling"])
-def test_other_courses_are_not_two_phases(mu: list[float]) -> None:
-    assert judged("D3", two_phase.phase_parts(with_mean_orders(mu))) == "NOT REPRODUCED"
-
-
-def test_noise_is_not_two_phases() -> None:
-    """Flat mean orders with noise: the minimum is judged where it was not chosen."""
-    verdicts = [judged("D3", two_phase.phase_parts(with_mean_orders([2.5] * 12, noise=0.5, seed=s))) for s in range(60)]
-    assert verdicts.count("REPRODUCED") <= 3
-
-
-def test_certified_only_leaves_out_images_with_an_uncertified_checkpoint() -> None:
-    e = with_mean_orders(V_SHAPE, noise=0.0)
-    e.converged[0, 3, 2] = False
-    e.found.and_[0, :, 2] = 0
-    e.found.and_[0, :, 2, -1] = 1e6  # would drown the others if it counted
-    parts = {part.name: part.values for part in two_phase.phase_parts(e, certified_only=True)}
-    assert parts["phase1"][0] == pytest.approx(parts["phase1"][1])
-    loud = {part.name: part.values for part in two_phase.phase_parts(e)}
-    assert abs(loud["phase1"][0] - loud["phase1"][1]) > 0.1
-
-
-def test_the_gap_starts_at_the_turning_point_or_it_does_not() -> None:
-    e = with_mean_orders(V_SHAPE, noise=0.02)
-    assert (two_phase.turning_steps(e) == 16).all()
-    near = {part.name: part for part in two_phase.gap_parts(e, runs(turn=14.0))}
-    assert float(np.max(near["distance"].values)) < 1
-    assert near["circular_shift"].pvalue < 0.1
-    far = two_phase.gap_parts(e, runs(turn=300.0))
-    assert judged("D4", far) == "NOT REPRODUCED"
-
-
-def test_over_fitting_is_a_premise() -> None:
-    assert two_phase.overfits(runs(turn=32.0)).ok
-    assert not two_phase.overfits(runs(turn=2000.0)).ok
-
-
-def test_games_that_drown_in_rounding_are_told() -> None:
-    e = with_mean_orders(V_SHAPE)
-    assert two_phase.signal(e).ok
-    e.noise_floor[2, 4] = 100.0
-    assert "step(s) [11]" in two_phase.signal(e).reason
-    assert not two_phase.signal(e).ok
-
-
-def test_the_spindle_is_found_in_noise_and_not_in_controls() -> None:
-    start = torch.zeros(len(SEEDS), 1, 64, 1 << N, dtype=torch.float64)
-    start[..., 1:] = torch.randn(len(SEEDS), 1, 64, (1 << N) - 1, generator=torch.Generator().manual_seed(0))
-    pure = [extracted(Interactions(lattice.and_interactions(v), torch.zeros_like(v)), STEPS[:1])
-            for v in (start, nulls.iid_games(start, 1), nulls.additive_games(start, 1))]
-    assert judged("D11", two_phase.spindle_parts(pure[0], pure[1])) == "REPRODUCED"
-    assert judged("D11", two_phase.spindle_parts(pure[2], pure[1])) == "NOT REPRODUCED"
-    assert two_phase.spindle_controls(pure[0])["linear games from the spindle"] > 0.5
+    return claims.judge(row, SYSTEM, parts, seeds=SEEDS, scope="a test", accuracy=[0.99] * 5, uncertified=0.0).verdict
 
 
 def sparse_study(strengths: list[float], images: int = 6) -> Extracted:
@@ -168,16 +73,6 @@ def test_identity_errors_see_a_term_outside_of_kappa() -> None:
     assert float(sparsity.identity_errors(e, bounded)["within_kappa"].max()) == pytest.approx(1.25)
     e.error[2, 0, 1] = 1e-3 * float(e.v[2, 0, 1].abs().max())
     assert float(sparsity.identity_errors(e, bounded)["matching"].max()) == pytest.approx(1e-3)
-
-
-def test_bars_show_first_last_and_turning_point() -> None:
-    table = two_phase.bar_table(with_mean_orders(V_SHAPE), "net", 6, None)
-    times = list(dict.fromkeys(table["time"]))
-    assert len(times) == 6
-    assert times[0] == "step 0"
-    assert times[-1] == "step 1024"
-    assert "step 16" in times
-    assert (table["positive"] >= 0).all() and (table["negative"] <= 0).all()
 
 
 def test_a_game_that_goes_nowhere_is_allowed_no_noise_term() -> None:

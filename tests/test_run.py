@@ -8,14 +8,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import filelock
 import nbformat
 import psutil
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-from utils import claims, io, params, paths, run
+from utils import claims, datasets, io, params, paths, run
 
 STEM = "00_start_here"
 
@@ -59,6 +61,41 @@ def test_a_refused_parameter_starts_no_kernel_and_touches_no_result(books: Path)
     with pytest.raises(params.ParameterError, match="did you mean 'steps'"):
         run.run_notebook(STEM, {"stps": 7})
     assert not (books / "results").exists()
+
+
+@pytest.mark.parametrize(("given", "error", "said"), [
+    ({"device": "cuda:99"}, params.ParameterError, "use 'cpu' or 'auto'"),
+    ({"dataset": "cifar10"}, datasets.MissingData, "reproduce data cifar10"),
+])
+def test_an_absent_device_or_data_set_costs_no_earlier_verdict(
+    books: Path, monkeypatch: pytest.MonkeyPatch, given: dict[str, str], error: type[Exception], said: str
+) -> None:
+    monkeypatch.setenv("INTERACTIONS_DATA", str(books / "no-data"))
+    monkeypatch.setattr(run, "_forget", lambda *_: pytest.fail("verdicts were about to be removed"))
+    write(books, "print(1)")
+    with pytest.raises(error, match=said):
+        run.run_notebook(STEM, given)
+
+
+def test_two_runs_of_one_notebook_into_one_folder_wait_for_each_other(books: Path) -> None:
+    write(books, "import time\ntime.sleep(2)")
+    target = run.executed(STEM, "custom")
+    with ThreadPoolExecutor() as pool:
+        first = pool.submit(run.run_notebook, STEM, {})
+        wait_until(lambda: (target.parent / f".{target.name}").exists())
+        assert not target.exists(), "a half-executed notebook is under no name that a reader opens"
+        with pytest.raises(filelock.Timeout), io.lock(target, wait=False):
+            pass
+        assert first.result().error is None and target.is_file()
+
+
+def test_kernel_folders_of_a_killed_run_are_removed_at_the_next_start(books: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run.tempfile, "gettempdir", lambda: str(books))
+    dead, alive_, foreign = (books / f"interactions-appendix-{name}-x" for name in ("999999999", os.getpid(), "other"))
+    for folder in (dead, alive_, foreign):
+        folder.mkdir()
+    run._remove_dead_kernels()
+    assert not dead.exists() and alive_.exists() and foreign.exists()
 
 
 def test_a_missing_notebook_is_named_with_the_command_that_mends_it(books: Path) -> None:

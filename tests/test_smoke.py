@@ -49,10 +49,12 @@ def test_each_row_has_a_whole_verdict_for_each_network(row: str, notebook: str, 
     for verdict in found:
         folder = claims.verdict_path(paths.results(PROFILE), row, verdict.system).parent
         assert set(committed.FILES) <= {path.name for path in folder.iterdir()}
-        # A few barely trained networks prove nothing; a statement about computed numbers may hold on any grid.
+        # Two barely trained networks prove nothing; a statement about computed numbers may hold on any grid.
         accepted = {"identity": {"EXACT"}, "numerical": {"REPRODUCED", "NOT REPRODUCED", "INCONCLUSIVE"},
-                    "empirical": {"NOT REPRODUCED", "INCONCLUSIVE"}, "qualitative": {None}}
-        assert verdict.verdict in accepted[verdict.kind]
+                    "empirical": {"INCONCLUSIVE"}, "described": {None}, "demonstration": {None}}
+        changed = verdict.status == "criterion: changed"  # settings so small that the statistic is another one
+        assert verdict.verdict in accepted[verdict.kind] or (changed and verdict.verdict is None)
+        assert set(verdict.readings) <= set(claims.load().row(row).readings(verdict.system))
         assert verdict.claims_sha256 == claims.sha256()
 
 

@@ -73,6 +73,15 @@ def test_larger_games_meet_the_linear_programme_too(n: int, kappa: float) -> Non
     assert optimum * (1 - 1e-8) <= found.objective <= optimum * (1 + TOL)
 
 
+@pytest.mark.parametrize("backend", ["numba", "torch"])
+def test_a_null_game_meets_the_linear_programme_on_both_backends(backend: str) -> None:
+    """Its optimum is strong, so the slack's scale is far from that of a network's games."""
+    game = np.random.default_rng(6).normal(size=1 << 6)
+    found, optimum = split(game, 0.04, 0.2, TOL, backend=backend), lp_optimum(game, 0.04, 0.2)
+    assert found.converged and found.lower_bound <= optimum * (1 + 1e-8)
+    assert optimum * (1 - 1e-8) <= found.objective <= optimum * (1 + TOL)
+
+
 @pytest.mark.parametrize("kappa", [0.0, 0.04])
 def test_everything_reported_can_be_recomputed_from_the_interactions(kappa: float) -> None:
     n = 6

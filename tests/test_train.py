@@ -346,6 +346,26 @@ def test_damage_is_set_aside_and_the_bits_are_the_same(tmp_path, monkeypatch, na
     assert kept == files_of(tmp_path / "whole")
 
 
+@pytest.mark.parametrize(("name", "old", "new"), [
+    (".state/state.json", b'"step": 2', b'"step": 1'), (".state/state.json", b'"weights"', b'"wieghts"'),
+    (".state/state.json", b"0.", b"1."), ("config.json", b'"steps"', b'"stops"'),
+    ("config.json", b'"lr": 0.1', b'"lr": 0.2'),
+])
+def test_a_changed_digit_or_a_renamed_key_of_the_progress_is_not_believed(tmp_path, monkeypatch, name, old, new):
+    """Valid JSON that says something else: a loss, the step, a key. It is set aside, and the bits are the same."""
+    config = TrainConfig(**SMALL)
+    fit(config, tmp_path / "whole")
+    folder = tmp_path / "run"
+    interrupted(config, folder, monkeypatch, at=30)
+    text = (folder / name).read_bytes()
+    assert old in text
+    (folder / name).write_bytes(text.replace(old, new, 1))
+    with pytest.warns(io.DamagedFileWarning, match="set aside"):
+        fit(config, folder)
+    kept = {path.name: path.read_bytes() for path in folder.glob("[!.]*") if ".broken-" not in path.name}
+    assert kept == files_of(tmp_path / "whole")
+
+
 def test_resuming_goes_on_from_the_last_checkpoint(tmp_path, monkeypatch):
     from utils.train import _Trainer
 

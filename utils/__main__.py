@@ -12,6 +12,7 @@ from importlib import metadata
 from typing import Any
 
 import torch
+import yaml
 
 from . import claims, committed, datasets, io, jobs, params, paths, provenance, runtime
 
@@ -120,7 +121,10 @@ def _given(pairs: Sequence[Sequence[str]]) -> dict[str, Any]:
             table = table.setdefault(part, {})
             if not isinstance(table, dict):
                 raise params.ParameterError(f"{name!r} sets a part of a value that -p also sets as a whole")
-        table[last] = params.parse(text)
+        try:
+            table[last] = params.parse(text)
+        except yaml.YAMLError as error:
+            raise params.ParameterError(f"-p {name}: {text!r} is no value ({' '.join(str(error).split())})") from None
     return found
 
 
@@ -133,6 +137,10 @@ def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any
 
 def _run(chosen: argparse.Namespace) -> int:
     notebook, given = params.notebook_stem(chosen.notebook), _given(chosen.given)
+    reserved = [*params.profiles(), "committed"]
+    if given.get("profile") in reserved:
+        raise params.ParameterError(f"profile={given['profile']} names a profile's own results ({', '.join(reserved)}):"
+                                    " name this run otherwise, or give --profile without -p")
     settings: Mapping[str, Any] = {}
     if chosen.profile:
         plan = params.load_profile(chosen.profile)
@@ -168,21 +176,26 @@ def _execute(profile: str, notebooks: Mapping[str, Mapping[str, Any]] | None) ->
 
 
 def _check(chosen: argparse.Namespace) -> int:
-    compared = committed.check(chosen.profile)
-    for mode in sorted({one.mode for one in compared}):
-        print(f"{mode}: {sum(one.mode == mode for one in compared)} verdicts")
-    differing = [one for one in compared if one.problems]
+    report = committed.check(chosen.profile)
+    for mode in sorted({one.mode for one in report.compared}):
+        print(f"{mode}: {sum(one.mode == mode for one in report.compared)} verdicts")
+    differing = [one for one in report.compared if one.problems]
     for one in differing:
         print(f"  {one.row} on {one.system}: " + "; ".join(one.problems))
-    unexplained = claims.check_changes(committed.folder(chosen.profile))
-    for line in unexplained:
+    for line in report.problems:
         print(f"  {line}")
-    print(f"{len(compared) - len(differing)} of {len(compared)} agree with the committed results")
-    return 1 if differing or unexplained else 0
+    for line in report.notes:
+        print(f"  (open in one run) {line}")
+    print(f"{len(report.compared) - len(differing)} of {len(report.compared)} agree with the committed results"
+          + (f"; {len(report.problems)} further problem(s)" if report.problems else ""))
+    return 0 if report.agrees else 1
 
 
 def _keep(chosen: argparse.Namespace) -> int:
-    params.load_profile(chosen.profile)
+    plan = params.load_profile(chosen.profile)
+    expected = {name: params.validate(name, profile=chosen.profile, **plan.given(name)).model_dump(mode="json")
+                for name in plan.notebooks}
+    committed.require_parameters(chosen.profile, expected)
     for folder in committed.keep(chosen.profile, chosen.cold):
         print(folder.relative_to(paths.ROOT))
     if chosen.profile == "default":

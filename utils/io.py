@@ -38,6 +38,7 @@ __all__ = [
     "lock",
     "read_json",
     "read_manifest",
+    "read_sealed",
     "remove_hidden",
     "save_arrays",
     "seal",
@@ -47,6 +48,7 @@ __all__ = [
     "verify",
     "write_bytes",
     "write_json",
+    "write_sealed",
     "write_text",
 ]
 
@@ -180,6 +182,20 @@ def read_json(path: str | os.PathLike[str]) -> Any:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except ValueError as error:  # JSONDecodeError and UnicodeDecodeError
         raise DamagedFileError(f"{path} is not valid JSON: {error}", path) from error
+
+
+def write_sealed(path: str | os.PathLike[str], obj: Any) -> None:
+    """As :func:`write_json`, with the checksum of the content beside it: for progress, which no manifest covers yet."""
+    write_json(path, {"content": obj, "sha256": sha256_bytes(canonical_json(obj).encode())})
+
+
+def read_sealed(path: str | os.PathLike[str]) -> Any:
+    """What :func:`write_sealed` wrote. DamagedFileError (a ValueError) where a single digit of it was changed."""
+    found = read_json(path)
+    whole = isinstance(found, dict) and set(found) == {"content", "sha256"}
+    if not whole or sha256_bytes(canonical_json(found["content"]).encode()) != found["sha256"]:
+        raise DamagedFileError(f"{path} is not what was written: its checksum differs", path)
+    return found["content"]
 
 
 def save_arrays(

@@ -26,9 +26,9 @@ import psutil
 from nbclient.exceptions import DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 
-from . import claims, io, params, paths, provenance, runtime
+from . import claims, datasets, io, params, paths, provenance, runtime
 
-__all__ = ["RUN", "Outcome", "cost", "executed", "run_notebook", "run_profile", "verdict_lines"]
+__all__ = ["RUN", "Outcome", "cost", "executed", "record", "run_notebook", "run_profile", "verdict_lines"]
 
 RUN = "run.json"
 _KERNEL = "interactions-appendix"
@@ -62,17 +62,30 @@ def run_notebook(notebook: str | Path, given: Mapping[str, Any]) -> Outcome:
     source = paths.NOTEBOOKS / f"{stem}.ipynb"
     if not source.is_file():
         raise FileNotFoundError(f"{source} is missing: `git checkout -- notebooks` restores it")
+    _require_means(chosen)
     target = executed(stem, chosen.profile)
     target.parent.mkdir(parents=True, exist_ok=True)
-    _forget(stem, chosen.results)
-    start = time.monotonic()
-    with _this_python() as kernel:
+    # A second run of the same notebook into the same folder waits: each would remove the other's verdicts.
+    with io.lock(target), _this_python() as kernel:
+        _forget(stem, chosen.results)
+        start = time.monotonic()
+        draft = target.with_name(f".{target.name}")
         error = _guarded(lambda: papermill.execute_notebook(
-            str(source), str(target), parameters=dict(given), kernel_name=kernel, cwd=str(paths.ROOT),
+            str(source), str(draft), parameters=dict(given), kernel_name=kernel, cwd=str(paths.ROOT),
             progress_bar=False, stderr_file=sys.stderr))
-    if target.is_file():
-        _tidy(target)
-    return Outcome(stem, target, time.monotonic() - start, _explained(error))
+        if draft.is_file():
+            _tidy(draft)
+            os.replace(draft, target)  # a finished copy under its name, or none
+        return Outcome(stem, target, time.monotonic() - start, _explained(error))
+
+
+def _require_means(chosen: params.Common) -> None:
+    """ParameterError for a device that is not there, MissingData for a data set: before an earlier verdict is removed."""
+    try:
+        runtime.device(chosen.device)
+    except ValueError as error:
+        raise params.ParameterError(str(error)) from None
+    datasets.load(chosen.dataset, "train")
 
 
 def _forget(notebook: str, results: Path) -> None:
@@ -89,7 +102,8 @@ def _this_python() -> Iterator[str]:
     command = [sys.executable, "-m", "ipykernel_launcher", "--log-level=ERROR", "-f", "{connection_file}"]
     spec = {"argv": command, "display_name": "Python 3 (ipykernel)", "language": "python"}
     before = os.environ.get("JUPYTER_PATH")
-    with tempfile.TemporaryDirectory(prefix="kernel-") as folder:
+    _remove_dead_kernels()
+    with tempfile.TemporaryDirectory(prefix=f"{_KERNEL}-{os.getpid()}-") as folder:
         io.write_json(Path(folder) / "kernels" / _KERNEL / "kernel.json", spec)
         os.environ["JUPYTER_PATH"] = os.pathsep.join([folder, *([before] if before else [])])
         try:
@@ -99,6 +113,14 @@ def _this_python() -> Iterator[str]:
                 del os.environ["JUPYTER_PATH"]
             else:
                 os.environ["JUPYTER_PATH"] = before
+
+
+def _remove_dead_kernels() -> None:
+    """Folders that a killed run left behind: their names say which process made them."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_KERNEL}-*-*"):
+        owner = folder.name.removeprefix(f"{_KERNEL}-").partition("-")[0]
+        if owner.isdigit() and not psutil.pid_exists(int(owner)):
+            shutil.rmtree(folder, ignore_errors=True)  # another user's, or another start was faster
 
 
 def _guarded(execute: Callable[[], object]) -> BaseException | None:
@@ -183,10 +205,24 @@ def _existing(path: Path) -> Path:
     return path if path.exists() else _existing(path.parent)
 
 
-def _last(profile: str) -> dict[str, dict[str, Any]]:
-    """Notebook → {seconds, error} of the last run of ``profile`` here; {} before the first."""
+def record(profile: str) -> dict[str, Any]:
+    """``run.json`` of the last run of ``profile`` here; {} before the first. A damaged one is set aside with a warning."""
     path = paths.results(profile) / RUN
-    return io.read_json(path)["notebooks"] if path.is_file() else {}
+    if not path.is_file():
+        return {}
+    try:
+        found = io.read_json(path)
+        if not isinstance(found["notebooks"], dict) or not isinstance(found["provenance"], dict):
+            raise TypeError("its entries are no tables")
+        return found
+    except (io.DamagedFileError, KeyError, TypeError) as error:  # a record of minutes: no reason not to run again
+        io.set_aside(path, f"it is no record of a run ({str(error).splitlines()[0]})")
+        return {}
+
+
+def _last(profile: str) -> dict[str, dict[str, Any]]:
+    """Notebook → {seconds, error} of the last run of ``profile`` here."""
+    return record(profile).get("notebooks", {})
 
 
 def run_profile(profile: str, notebooks: Mapping[str, Mapping[str, Any]] | None = None) -> list[Outcome]:
@@ -226,12 +262,14 @@ def _remember(profile: str, outcome: Outcome, given: Mapping[str, Any]) -> None:
 
 
 def verdict_lines(profile: str) -> list[str]:
-    """The verdict table for a terminal: judged rows, then how many rows were not."""
+    """The verdict table for a terminal: judged rows, a column per reading, then how many rows were not judged."""
     table = claims.table(paths.results(profile))
     judged = table[table.system.notna()]
-    lines = [f"{'row':<4} {'system':<22} {'verdict':<15} {'estimate':>9}  {'interval':<19}  threshold"]
+    lines = [f"{'row':<5} {'system':<26} {'as stated':<15} {'specific':<15} {'estimate':>9}  {'interval':<19}  needs"]
     for _, row in judged.iterrows():
-        lines.append(f"{row['row']:<4} {row.system:<22} {row.verdict:<15} {number(row.estimate):>9}  "
+        stated = row.as_stated if isinstance(row.as_stated, str) else row.verdict
+        specific = row.specific if isinstance(row.specific, str) else "–"
+        lines.append(f"{row['row']:<5} {row.system:<26} {stated:<15} {specific:<15} {number(row.estimate):>9}  "
                      f"{interval(row.low, row.high):<19}  {row.threshold if isinstance(row.threshold, str) else ''}")
     lines.append(f"{len(table) - len(judged)} further rows are not judged here; each has its status in index.html")
     return lines

@@ -19,13 +19,15 @@ from nbconvert import HTMLExporter
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from pygments.formatters import HtmlFormatter
 
-from . import claims, io, params, paths, run, runtime
+from . import claims, io, overview, params, paths, run, runtime
 
 __all__ = ["build", "notebook_page"]
 
-_ORDER = ("REPRODUCED", "NOT REPRODUCED", "INCONCLUSIVE", "EXACT", "BROKEN", "described")
-_COMPANIONS = (("figure", "figure.png"), ("numbers (CSV)", "figure.csv"), ("verdict.json", "verdict.json"),
+_COMPANIONS = (("figure", "figure.png"), ("numbers (CSV)", "figure.csv"),
+               ("network × unit values (CSV)", "units.csv"), ("verdict.json", "verdict.json"),
                ("provenance.json", "provenance.json"))
+# nbformat meets damaged files with whatever Python raises on the way.
+_NO_NOTEBOOK = (nbformat.ValidationError, ValueError, AttributeError, TypeError, KeyError)
 # latex2mathml's errors have no common ancestor of their own.
 _TEX_ERRORS = tuple(one for one in vars(tex_exceptions).values() if isinstance(one, type) and issubclass(one, Exception))
 
@@ -89,24 +91,46 @@ def notebook_page(path: Path) -> Path:
 def build(profile: str) -> Path:
     """Write ``index.html`` and the notebook pages of ``results/<profile>/`` and return the index's path."""
     folder = paths.results(profile)
-    pages = {path.stem: notebook_page(path) for path in sorted((folder / "notebooks").glob("*.ipynb"))}
-    record = io.read_json(folder / run.RUN) if (folder / run.RUN).is_file() else {"notebooks": {}, "provenance": {}}
+    pages, damaged = _notebook_pages(folder / "notebooks")
+    record = {"notebooks": {}, "provenance": {}, **run.record(profile)}
     table = claims.table(folder)
-    judged = table[table.system.notna()]
-    counts = judged.verdict.value_counts()
+    lines = {(line.row, line.system): line for line in table[table.system.notna()].itertuples()}
     text = _environment().get_template("index.html").render(
         profile=profile,
         about=params.load_profile(profile).about if profile in params.profiles() else "",
-        tally=[(verdict, int(counts[verdict])) for verdict in _ORDER if verdict in counts],
-        warnings=_warnings(record),
-        rows=_rows(folder, judged, pages),
-        unjudged=[_unjudged(row) for _, row in table[table.system.isna()].iterrows()],
+        letters=overview.LETTERS,
+        seen=overview.SEEN,
+        warnings=[*_warnings(record), *damaged],
+        papers=[_paper(paper, folder, lines, pages) for paper in overview.by_paper(folder)],
+        changed=_changes(),
+        criteria="criteria.html" if claims.criteria.entries() else "",
         notebooks=[_notebook(name, entry, folder, pages) for name, entry in sorted(record["notebooks"].items())],
         provenance=_provenance(record["provenance"]),
     )
     target = folder / "index.html"
     io.write_text(target, text)
+    if claims.criteria.entries():
+        _criteria_page(folder / "criteria.html")
     return target
+
+
+def _notebook_pages(folder: Path) -> tuple[dict[str, Path], list[str]]:
+    """The page of each executed notebook, and a line for each that cannot be read: one must not cost the others theirs."""
+    pages, damaged = {}, []
+    for path in sorted(folder.glob("[!.]*.ipynb")):
+        try:
+            pages[path.stem] = notebook_page(path)
+        except _NO_NOTEBOOK as error:
+            damaged.append(f"{path.name} cannot be read ({str(error).splitlines()[0][:80]}): run it again for its page.")
+    return pages, damaged
+
+
+def _criteria_page(target: Path) -> None:
+    """docs/criteria.md as a page beside the index: how often each criterion errs."""
+    source = (paths.ROOT / "docs" / "criteria.md").read_text(encoding="utf-8").replace("](../claims.yaml)", "]")
+    body = MarkdownWithMath(renderer=_MathRenderer(escape=True, exclude_anchor_links=True)).render(source)
+    page = _environment().get_template("notebook.html")
+    io.write_text(target, page.render(name="criteria", content=body, highlight=""))
 
 
 def _warnings(record: Mapping[str, Any]) -> list[str]:
@@ -117,21 +141,19 @@ def _warnings(record: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def _rows(folder: Path, judged: Any, pages: Mapping[str, Path]) -> list[dict[str, Any]]:
-    """One entry per judged row of the registry, its systems below it."""
+def _paper(paper: overview.PaperTally, folder: Path, lines: Mapping[tuple[str, str], Any],
+           pages: Mapping[str, Path]) -> dict[str, Any]:
+    """One paper's section: its tally, and an entry per row with its systems below it."""
     registry = claims.load()
-    extra = {(line.row, line.system): line for line in judged.itertuples()}
-    rows: dict[str, dict[str, Any]] = {}
-    for verdict in claims.read_all(folder):
-        entry = registry.row(verdict.row)
-        row = rows.setdefault(verdict.row, {"id": verdict.row, "title": entry.title, "claim": entry.claim,
-                                            "paper": _citation(verdict.paper), "figure": verdict.figure, "systems": []})
-        row["systems"].append(_system(folder, verdict, entry.notebook, extra[verdict.row, verdict.system], pages))
-    for row in rows.values():
-        found = [system["verdict"].verdict or system["verdict"].status for system in row["systems"]]
-        row["tally"] = ", ".join(f"{verdict} in {found.count(verdict)} of {len(found)} systems"
-                                 for verdict in _ORDER if verdict in found)
-    return list(rows.values())
+    rows = []
+    for row in paper.rows:
+        entry = registry.row(row.id)
+        systems = [_system(folder, v, entry.notebook, lines[v.row, v.system], pages) for v in row.verdicts]
+        rows.append({"id": row.id, "title": row.title, "claim": entry.claim, "figure": entry.figure, "systems": systems,
+                     "status": row.status, "joins": row.joins, "seen": row.seen, "kind": entry.kind})
+    return {"key": paper.key, "citation": paper.citation, "rows": rows, "as_stated": paper.counts("as_stated"),
+            "specific": paper.counts("specific"),
+            "other": ", ".join(f"{count} {name}" for name, count in sorted(paper.other.items()))}
 
 
 def _system(folder: Path, verdict: claims.Verdict, notebook: str | None, line: Any,
@@ -143,8 +165,13 @@ def _system(folder: Path, verdict: claims.Verdict, notebook: str | None, line: A
         links.insert(0, ("notebook", pages[notebook].relative_to(folder).as_posix()))
     control = [(name.replace("_", " "), _words(value)) for name, value in verdict.control.items() if name != "criterion"]
     return {"verdict": verdict, "links": links, "figure": dict(links).get("figure"), "anchor": place.name,
-            "control": [(name, words) for name, words in control if words], "current": bool(line.current),
-            "before": line.before if isinstance(line.before, str) else None}
+            "control": [(name, words) for name, words in control if words], "current": bool(line.current)}
+
+
+def _changes() -> list[dict[str, Any]]:
+    """The history of criteria: what was changed, why, and the verdicts before."""
+    return [{"row": c.row, "date": c.date, "what": c.what, "reason": c.reason, "now": ", ".join(c.now),
+             "before": ", ".join(f"{system}: {old}" for system, old in c.before.items())} for c in claims.load().changed]
 
 
 def _words(value: Any) -> str:
@@ -156,16 +183,6 @@ def _words(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return run.number(value) if isinstance(value, float) else "none" if value is None else str(value)
-
-
-def _citation(paper: str) -> str:
-    """``'ren2024towards: Ren Q. …'`` without the registry's key."""
-    return paper.partition(": ")[2] or paper
-
-
-def _unjudged(line: Any) -> dict[str, str]:
-    return {"id": line["row"], "title": line.title, "paper": _citation(line.paper), "figure": line.figure,
-            "status": line.verdict}
 
 
 def _notebook(name: str, entry: Mapping[str, Any], folder: Path, pages: Mapping[str, Path]) -> dict[str, str]:

@@ -192,7 +192,7 @@ def load_run(folder: Path | str) -> Run:
         if not (folder / name).is_file():
             raise FileNotFoundError(f"{folder} holds no finished training run ({name} is missing): fit(config, folder) "
                                     "starts one, or goes on with one that was interrupted")
-    described = io.read_json(folder / "config.json")
+    described = io.read_sealed(folder / "config.json")
     losses = pd.read_csv(folder / "losses.csv")
     return Run(folder, TrainConfig(**described["config"]), tuple(described["in_shape"]), described["classes"],
                tuple(described["steps"]), losses, described["data"])
@@ -306,13 +306,13 @@ class _Trainer:
         path = self.folder / "config.json"
         if path.is_file():
             try:
-                found = io.read_json(path)
+                found = io.read_sealed(path)
             except io.DamagedFileError as error:  # nobody knows what the rest belongs to: start over
                 for damaged in (path, self.folder / "losses.csv"):
                     if damaged.is_file():
                         io.set_aside(damaged, str(error))
         if not path.is_file():
-            io.write_json(path, self.described)
+            io.write_sealed(path, self.described)
         elif found != self.described:
             differ = [key for key, value in self.described["config"].items() if found["config"].get(key) != value]
             raise ValueError(f"{self.folder} holds another run (it differs in {', '.join(differ) or 'the data'}): "
@@ -331,9 +331,9 @@ class _Trainer:
                 arrays[f"momentum.{k}"] = state["momentum_buffer"]
         path = self.scratch / f"arrays-{self.step}.safetensors"
         io.save_arrays(path, arrays)
-        io.write_json(self.scratch / "state.json", {"run": self.described, "step": self.step, "arrays": path.name,
-                                                    "sha256": io.sha256_file(path), "weights": self.weights,
-                                                    "losses": self.losses})
+        io.write_sealed(self.scratch / "state.json", {"run": self.described, "step": self.step, "arrays": path.name,
+                                                      "sha256": io.sha256_file(path), "weights": self.weights,
+                                                      "losses": self.losses})
         for old in self.scratch.glob("arrays-*.safetensors"):
             if old != path:
                 old.unlink()
@@ -343,7 +343,7 @@ class _Trainer:
         if not (self.scratch / "state.json").is_file():
             return
         try:
-            state = io.read_json(self.scratch / "state.json")
+            state = io.read_sealed(self.scratch / "state.json")
             expected = {self.scratch / state["arrays"]: state["sha256"]}
             expected |= {self.folder / name: sha256 for name, sha256 in state["weights"].items()}
             bad = [p.name for p, sha256 in expected.items() if not p.is_file() or io.sha256_file(p) != sha256]

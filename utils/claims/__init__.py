@@ -7,9 +7,10 @@ criterion errs; ``store`` writes verdicts, corrects them over a run and tabulate
 
 from __future__ import annotations
 
+from . import criteria
 from .judging import demonstrate, describe, judge, judge_identity, judge_numerical
 from .registry import Protocol, Registry, RegistryError, Row, Threshold, load, row_key, sha256
-from .store import agrees, check_changes, finalise, read_all, record, status_rows, summary, table, verdict_path
+from .store import agrees, check_changes, finalise, read_all, read_verdict, record, status_rows, summary, table, verdict_path
 from .verdict import Part, PartResult, Premise, Reading, Verdict
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "Verdict",
     "agrees",
     "check_changes",
+    "criteria",
     "demonstrate",
     "describe",
     "finalise",
@@ -33,6 +35,7 @@ __all__ = [
     "judge_numerical",
     "load",
     "read_all",
+    "read_verdict",
     "record",
     "row_key",
     "sha256",

@@ -92,7 +92,9 @@ class _Case:
             found[threshold.reading].append(weigh(named[name], threshold, self.protocol, len(seeds), given))
         return found
 
-    def verdict(self, parts: list[PartResult], outcome: str, reason: str, extra: Mapping[str, Any], **rest: Any) -> Verdict:
+    def verdict(
+        self, deciding: list[PartResult], outcome: str, reason: str, extra: Mapping[str, Any], **rest: Any
+    ) -> Verdict:
         """Registry fields, the deciding part's numbers, and everything it was compared with."""
         return Verdict(
             row=self.row,
@@ -107,7 +109,7 @@ class _Case:
             reason=reason,
             scope=self.scope,
             claims_sha256=sha256(self.claims),
-            **_shown(parts),
+            **_shown(deciding),
             **rest,
         )
 
@@ -147,19 +149,22 @@ def _shown(parts: Sequence[PartResult]) -> dict[str, Any]:
 
 
 def criterion(registry: Registry, row: str, system: str) -> dict[str, Any]:
-    """Everything in claims.yaml that can change this verdict: thresholds, accuracy, protocol. Kept in each verdict."""
+    """Everything in claims.yaml that can change this verdict, kept in each: thresholds and, where intervals decide, the
+    accuracy below which nothing is concluded and the protocol."""
     entry = registry.row(row)
-    accuracy = entry.min_accuracy.get(system)
-    return plain(
-        {
-            "thresholds": [t.model_dump(exclude={"systems"}) for t in entry.thresholds_for(system).values()],
+    found: dict[str, Any] = {
+        "thresholds": [t.model_dump(exclude={"systems"}) for t in entry.thresholds_for(system).values()]
+    }
+    if entry.kind == "empirical":
+        accuracy = entry.min_accuracy.get(system)
+        found |= {
             "min_accuracy": accuracy.value if accuracy else None,
             "protocol": registry.protocol.model_dump(exclude={"note"}),
             "uses_split": entry.uses_split,
             "order_based": entry.order_based,
             "seen": entry.seen,
         }
-    )
+    return plain(found)
 
 
 def _citation(registry: Registry, entry: Row) -> str:

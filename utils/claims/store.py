@@ -224,7 +224,7 @@ def _overlap(a: PartResult, b: PartResult) -> bool:
     return a_low <= b_high + slack and b_low <= a_high + slack
 
 
-def check_changes(committed: Path | str, claims: Path | str | None = None) -> list[str]:
+def check_changes(committed: Iterable[Verdict], claims: Path | str | None = None) -> list[str]:
     """Committed verdicts whose criterion is no longer the one in claims.yaml and that no ``changed:`` entry explains.
 
     Compared is what can change a verdict (thresholds, minimal accuracy, protocol), which each verdict carries; a new
@@ -234,7 +234,7 @@ def check_changes(committed: Path | str, claims: Path | str | None = None) -> li
     registry, now = load(claims), sha256(claims)
     explained = {(c.row, c.claims_sha256): c for c in registry.changed}
     problems = []
-    for v in read_all(committed):
+    for v in committed:
         if v.claims_sha256 == now:
             continue
         if v.row in registry.rows and v.control.get("criterion") == criterion(registry, v.row, v.system or ""):
@@ -244,7 +244,8 @@ def check_changes(committed: Path | str, claims: Path | str | None = None) -> li
         entry = explained.get((v.row, v.claims_sha256))
         if entry is None or entry.before.get(v.system or "") != v.verdict:
             problems.append(
-                f"{v.row} on {v.system} was {v.verdict} under other criteria: add to 'changed:' in claims.yaml the row "
-                f"{v.row}, claims_sha256 {v.claims_sha256}, before {{{v.system}: {v.verdict}}} and the reason"
+                f"criterion of {v.row} moved: on {v.system} it was {v.verdict} under another one: add to 'changed:' in "
+                f"claims.yaml the row {v.row}, claims_sha256 {v.claims_sha256}, before {{{v.system}: {v.verdict}}} and "
+                f"the reason"
             )
     return problems

@@ -229,6 +229,13 @@ class Verdict(_Data):
             raise ValueError(f"{self.as_stated} and {self.specific} do not make {self.verdict}")
         return self
 
+    def __eq__(self, other: object) -> bool:
+        """Equal where the files would be: the units behind a verdict are no part of it."""
+        return isinstance(other, Verdict) and self.to_json() == other.to_json()
+
+    def __hash__(self) -> int:
+        return hash(self.to_json())
+
     @property
     def units(self) -> pd.DataFrame | None:
         """Every network's value per unit (reading, part, seed, unit, value), for the twin; None once read from a file."""

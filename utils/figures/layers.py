@@ -124,8 +124,9 @@ def layer_similarity(courses: pd.DataFrame, matrix: pd.DataFrame, *, ylabel: str
     left.legend(loc="upper left")
     sns.heatmap(matrix, ax=right, vmin=0, vmax=1, cmap="viridis", annot=True, fmt=".2f", annot_kws={"size": 7}, square=True,
                 cbar_kws={"label": "similarity (weighted Jaccard)"})
-    right.axhline(len(names) - 1, color="white", linewidth=2)
-    right.axvline(len(names) - 1, color="white", linewidth=2)
+    if names[-1] == "output":
+        right.axhline(len(names) - 1, color="white", linewidth=2)
+        right.axvline(len(names) - 1, color="white", linewidth=2)
     right.tick_params(axis="x", rotation=30)
     right.tick_params(axis="y", rotation=0)
     right.set(xlabel="", ylabel="")

@@ -184,9 +184,13 @@ def strips(table: pd.DataFrame, *, x: str, y: str, hue: str, panel: str, xlabel:
     panels, labels = list(dict.fromkeys(table[panel])), list(dict.fromkeys(table[hue]))
     colours = dict(zip(labels, sns.color_palette("viridis", len(labels)), strict=True))
     figure, axes = grid(len(panels), size=(3.6, 2.9))
+    spread = np.random.default_rng(0)  # the same picture every time; seaborn's own jitter is unseeded
     for axis, name in zip(axes.flat, panels, strict=False):
-        sns.stripplot(table[table[panel] == name], x=x, y=y, hue=hue, palette=colours, size=2.5, jitter=0.3, linewidth=0,
-                      ax=axis, legend=False)
+        part = table[table[panel] == name]
+        categories = sorted(part[x].unique())
+        places = part[x].map({c: k for k, c in enumerate(categories)}) + spread.uniform(-0.3, 0.3, len(part))
+        axis.scatter(places, part[y], s=6, linewidths=0, c=[colours[k] for k in part[hue]])
+        axis.set_xticks(range(len(categories)), [str(c) for c in categories])
         axis.set(yscale=yscale, xlabel=xlabel, ylabel=ylabel if axis is axes[0, 0] else "", title=name)
     handles = [mpl.lines.Line2D([], [], marker="o", linestyle="", color=colours[k], markersize=4, label=k) for k in labels]
     figure.legend(handles=handles, loc="outside lower center", ncols=len(labels), title=legend)

@@ -23,7 +23,7 @@ COLOURS: dict[str, str] = {
     "trained": "#000000", "untrained": "#999999", "iid noise": "#CC79A7", "smooth random": "#009E73",
     "formula": "#D55E00", "linear control": "#56B4E9", "size-only control": "#E69F00",
     "order weight +0.2": "#0072B2", "order weight -0.2": "#D55E00", "order weight 0": "#000000",
-    "loss gap": "#009E73",
+    "loss gap": "#009E73", "training images": "#000000", "test images": "#000000", "half of the peak": "#0072B2",
     "shuffled labels": "#CC79A7",
     "real": "#0072B2", "theory": "#E69F00",
     "exponential shrink": "#009E73", "hard cut": "#CC79A7", "mix with initial": "#56B4E9",

@@ -10,11 +10,10 @@ from .. import datasets, runtime
 from ..params.layerwise import Layerwise
 from ..probes import ProbeConfig
 from .probed import OUTPUT, LayerGamesJob, ProbesJob
-from .runs import Null
 from .side_by_side import ensure_all
 from .study import Extracted, System, accuracies, split_games
 
-__all__ = ["Analyses", "Layered", "analyses", "layered", "tabular"]
+__all__ = ["Analyses", "Layered", "Trio", "analyses", "layered", "tabular"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,11 +41,11 @@ def tabular(p: Layerwise) -> Layerwise:
 
 
 def layered(p: Layerwise, system: System, *, order_weight: float | None = None, draw: int = 0, shuffled: bool = False,
-            untrained: bool = False, null: Null | None = None) -> Layered:
+            untrained: bool = False) -> Layered:
     """Probe, score and split every layer of ``system``, stacked over its seeds.
 
     order_weight: default the first of p.order_weights. draw: which draw of players. shuffled: probes on shuffled labels.
-    untrained: the network as it was initialised, with probes of its own. null: matched null games of the output layer alone.
+    untrained: the network as it was initialised, with probes of its own.
     """
     config, device = system.jobs[0].config, str(runtime.device(p.device))
     probing = ProbeConfig(lr=p.probe_lr[config.model], steps=p.probe_steps, tol=p.probe_tol)
@@ -55,46 +54,55 @@ def layered(p: Layerwise, system: System, *, order_weight: float | None = None, 
     reports = [made.report.assign(seed=seed) for seed, made in
                zip(p.seeds, ensure_all(probes, f"probes of {system.name}"), strict=True)]
     layers = (*probes[0].layers, OUTPUT)
-    games = [LayerGamesJob.of(job, p.images, p.n_players, draw, device) for job in probes]
-    e = split_games(p, system.name, games, order_weight=order_weight, null=null,
-                    checkpoints=(len(layers) - 1,) if null else None)
-    return Layered(e, (OUTPUT,) if null else layers, pd.concat(reports, ignore_index=True))
+    games = [LayerGamesJob.of(job, p.images, p.n_players, draw, device, split=p.image_split) for job in probes]
+    e = split_games(p, system.name, games, order_weight=order_weight)
+    return Layered(e, layers, pd.concat(reports, ignore_index=True))
+
+
+@dataclasses.dataclass(frozen=True)
+class Trio:
+    """One analysis of a system and its nulls: probes on shuffled labels, and the untrained network (N0) with own probes."""
+
+    main: Layered
+    shuffled: Layered
+    untrained: Layered
 
 
 @dataclasses.dataclass(frozen=True)
 class Analyses:
     """All that the rows of one system rest on.
 
-    main; orders: name → the same at the other order weights; second: name → with a second draw of players; shuffled:
-    probes on shuffled labels, and of each named analysis in ``controls``; untrained (N0); noise: N2 games of the output
-    layer; accuracies: test accuracy per seed.
+    trio; orders: name → the same at the other order weights; second: name → with a second draw of players; accuracies: test
+    accuracy per seed.
     """
 
-    main: Layered
-    orders: dict[str, Layered]
-    second: dict[str, Layered]
-    shuffled: Layered
-    controls: dict[str, Layered]
-    untrained: Layered
-    noise: Layered
+    trio: Trio
+    orders: dict[str, Trio]
+    second: dict[str, Trio]
     accuracies: list[float]
 
-    def shuffled_of(self, name: str) -> Layered:
-        """The shuffled-label control of a named analysis."""
-        return self.controls[name]
+    @property
+    def main(self) -> Layered:
+        return self.trio.main
+
+    @property
+    def shuffled(self) -> Layered:
+        return self.trio.shuffled
+
+    @property
+    def untrained(self) -> Layered:
+        return self.trio.untrained
 
 
 def analyses(p: Layerwise, system: System) -> Analyses:
     """Every analysis of one system. A table whose columns are all players has no second draw."""
-    names: dict[str, dict[str, float | int]] = {f"order weight {w:+g}": {"order_weight": w} for w in p.order_weights[1:]}
-    seconds: dict[str, dict[str, float | int]] = {"second draw of players": {"draw": 1}}
+
+    def trio(**how: float | int) -> Trio:
+        return Trio(layered(p, system, **how), layered(p, system, shuffled=True, **how),
+                    layered(p, system, untrained=True, **how))
+
     columns = len(datasets.DATASETS[p.dataset].columns)
-    if not p.second_draw or columns == p.n_players:
-        seconds = {}
-    return Analyses(
-        main=layered(p, system), orders={name: layered(p, system, **how) for name, how in names.items()},
-        second={name: layered(p, system, **how) for name, how in seconds.items()},
-        shuffled=layered(p, system, shuffled=True),
-        controls={name: layered(p, system, shuffled=True, **how) for name, how in (names | seconds).items()},
-        untrained=layered(p, system, untrained=True), noise=layered(p, system, null="iid"),
-        accuracies=accuracies(system.runs()))
+    second = p.second_draw and columns != p.n_players
+    return Analyses(trio=trio(), orders={f"order weight {w:+g}": trio(order_weight=w) for w in p.order_weights[1:]},
+                    second={"second draw of players": trio(draw=1)} if second else {},
+                    accuracies=accuracies(system.runs()))

@@ -1,30 +1,16 @@
-"""The course of training: when interactions are simplest, and when over-fitting starts."""
+"""The course of training: on which time axis curves are compared, and where a curve turns upwards."""
 
 from __future__ import annotations
 
-import dataclasses
+import functools
 
 import numpy as np
-import torch
+from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["EDGE", "TwoPhase", "cell_of", "gap_start", "halves", "on_log_grid", "smooth", "two_phase"]
+__all__ = ["EDGE", "change_points", "halves", "on_log_grid"]
 
 EDGE = 2
 """Checkpoints at either end that cannot be the turning point: two phases need points on both sides of it."""
-
-
-@dataclasses.dataclass(frozen=True)
-class TwoPhase:
-    """Fall and rise of the mean order around its minimum, each half of the images judging the other's choice.
-
-    fall = mu_0 - mu_t*, rise = mu_T - mu_t* (both averaged over the halves, in orders); turning: index of t* for each
-    half; interior: whether the unrestricted minimum of every half lies away from both ends.
-    """
-
-    fall: float
-    rise: float
-    turning: tuple[int, ...]
-    interior: bool
 
 
 def halves(samples: int) -> tuple[list[int], list[int]]:
@@ -32,60 +18,57 @@ def halves(samples: int) -> tuple[list[int], list[int]]:
     return list(range(samples // 2)), list(range(samples // 2, samples))
 
 
-def two_phase(weighted: torch.Tensor, strength: torch.Tensor) -> TwoPhase:
-    """Two-phase statistics of one network from its order moments (C, X): checkpoints by samples.
-
-    The minimum is chosen on one half of the samples among the inner checkpoints and judged on the other half, and vice
-    versa: a minimum judged where it was chosen finds two phases in noise. Raises ValueError for fewer than 2 samples
-    or fewer than 2 EDGE + 1 checkpoints (Ren Q. et al. 2024, two-phase claim; the halving is ours).
-    """
-    checkpoints, samples = weighted.shape
-    if samples < 2 or checkpoints < 2 * EDGE + 1:
-        raise ValueError(f"two_phase needs at least 2 samples and {2 * EDGE + 1} checkpoints, "
-                         f"got {samples} and {checkpoints}")
-    falls, rises, turning, interior = [], [], [], []
-    one, other = halves(samples)
-    for choose, judge in ((one, other), (other, one)):
-        chosen = weighted[:, choose].sum(1) / strength[:, choose].sum(1)
-        judged = weighted[:, judge].sum(1) / strength[:, judge].sum(1)
-        t = EDGE + int(chosen[EDGE:checkpoints - EDGE].argmin())
-        falls.append(float(judged[0] - judged[t]))
-        rises.append(float(judged[-1] - judged[t]))
-        turning.append(t)
-        interior.append(EDGE <= int(chosen.argmin()) < checkpoints - EDGE)
-    return TwoPhase(sum(falls) / 2, sum(rises) / 2, tuple(turning), all(interior))
-
-
-def on_log_grid(steps: np.ndarray, values: np.ndarray, points: int = 64) -> tuple[np.ndarray, np.ndarray]:
-    """A curve over training steps ≥ 1, interpolated on ``points`` log-spaced steps; step 0 is left out.
-
-    steps (K,), values (K,) → (points,), (points,). A shift along this grid is a shift in log time.
-    """
+def on_log_grid(steps: ArrayLike, values: ArrayLike, grid: ArrayLike) -> NDArray[np.float64]:
+    """A curve over training steps, read at the logarithms ``grid``: steps (K,), values (K,) → (G,); step 0 is left out."""
     later = np.asarray(steps) >= 1
-    log_steps = np.log(np.asarray(steps, dtype=float)[later])
-    grid = np.linspace(log_steps[0], log_steps[-1], points)
-    return np.exp(grid), np.interp(grid, log_steps, np.asarray(values, dtype=float)[later])
+    return np.interp(grid, np.log(np.asarray(steps, dtype=float)[later]), np.asarray(values, dtype=float)[later])
 
 
-def smooth(values: np.ndarray, window: int = 5) -> np.ndarray:
-    """Moving average of a curve on the log grid, its ends padded by their own value: (K,) → (K,)."""
-    padded = np.pad(values, window // 2, mode="edge")
-    return np.convolve(padded, np.ones(window) / window, mode="valid")
+def change_points(x: ArrayLike, curves: ArrayLike) -> NDArray[np.float64]:
+    """Where each curve turns upwards: the knot of the least-squares fit by two straight lines that meet, ``(B, K)`` → (B,).
 
-
-def gap_start(values: np.ndarray, fraction: float = 0.05) -> int:
-    """Index at which a (smoothed) loss gap has left its minimum by more than ``fraction`` of its range.
-
-    The first index after the minimum where the curve exceeds minimum + fraction * (maximum - minimum); the last index
-    if it never does (a curve whose minimum is its end).
+    x (K,), increasing: log time. Only fits whose slope grows at the knot count, as an upward turn is meant; NaN where none
+    does. Exact, without a grid of knots: between two points the best knot is where the lines fitted to either side meet, if
+    they meet there, else one of the points (Hudson 1966, J. Am. Stat. Assoc. 61, 1097-1129). Two points or more lie
+    strictly on either side of the knot. Raises ValueError for fewer than 5 points.
     """
-    low = int(values.argmin())
-    above = values[low:] > values.min() + fraction * (values.max() - values.min())
-    return low + int(above.argmax()) if above.any() else len(values) - 1
+    at, y = np.asarray(x, dtype=float), np.atleast_2d(np.asarray(curves, dtype=float))
+    if at.ndim != 1 or len(at) < 2 * EDGE + 1 or y.shape[1:] != at.shape or (np.diff(at) <= 0).any():
+        raise ValueError(f"a two-piece fit needs {2 * EDGE + 1} or more increasing points and a curve over them, got "
+                         f"{at.shape} and {y.shape}")
+    at, y = at - at.mean(), y - y.mean(1, keepdims=True)
+    knots, bases, turns = _at_points(tuple(at))
+    places, upward = [np.broadcast_to(knots, (len(y), len(knots)))], [y @ turns.T > 0]
+    errors = [(y**2).sum(1)[:, None] - ((y @ bases) ** 2).reshape(len(y), -1, 3).sum(-1)]
+    (a, b, left), (c, d, right) = _lines(at, y)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        meet = (a - c) / (d - b)
+    places.append(meet)
+    upward.append((d > b) & (meet > at[EDGE - 1:-EDGE]) & (meet < at[EDGE:1 - EDGE]))
+    errors.append(left + right)
+    error = np.where(np.concatenate(upward, 1), np.concatenate(errors, 1), np.inf)
+    best = error.argmin(1)[:, None]
+    found = np.take_along_axis(np.concatenate(places, 1), best, 1)[:, 0] + np.asarray(x, dtype=float).mean()
+    return np.where(np.isfinite(error.min(1)), found, np.nan)
 
 
-def cell_of(step: float, checkpoints: np.ndarray) -> float:
-    """Position of ``step`` on the log-spaced checkpoints (step 0 excluded), in cells: 0 at the first, 1 at the second."""
-    inner = np.asarray(checkpoints, dtype=float)
-    inner = inner[inner >= 1]
-    return float(np.interp(np.log(step), np.log(inner), np.arange(len(inner))))
+@functools.lru_cache(maxsize=32)
+def _at_points(x: tuple[float, ...]) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Knots at the inner points: the knots (I,), orthonormal bases (K, 3 I) of their fits, and the functional (I, K) that
+    gives the change of slope."""
+    at = np.array(x)
+    knots = at[EDGE:-EDGE]
+    designs = np.stack([np.stack([np.ones_like(at), at, np.maximum(at - knot, 0)], 1) for knot in knots])
+    return knots, np.hstack(np.linalg.qr(designs).Q), np.linalg.pinv(designs)[:, 2]
+
+
+def _lines(x: NDArray[np.float64], y: NDArray[np.float64]) -> list[tuple[NDArray[np.float64], ...]]:
+    """Intercepts, slopes and squared errors (B, I) of lines through the first i and the other points of ``y``."""
+    sums = [np.cumsum(np.broadcast_to(z, y.shape), 1) for z in (np.ones_like(x), x, x**2, y, x * y, y**2)]
+    inner = slice(EDGE - 1, -EDGE)
+    sides = []
+    for n, sx, sxx, sy, sxy, syy in ([z[:, inner] for z in sums], [z[:, -1:] - z[:, inner] for z in sums]):
+        slope = (sxy - sx * sy / n) / (sxx - sx**2 / n)
+        rest = syy - sy**2 / n - slope * (sxy - sx * sy / n)
+        sides.append(((sy - slope * sx) / n, slope, rest))
+    return sides

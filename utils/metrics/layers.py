@@ -8,18 +8,15 @@ is salient in either. Order 0 takes no part.
 from __future__ import annotations
 
 import dataclasses
-import math
 
 import numpy as np
 import torch
 from scipy import stats
 
 from ..interactions import Interactions
-from .dynamics import halves
 from .orders import by_order
 
-__all__ = ["Change", "change", "completeness", "depth_correlation", "depth_slope", "low_minus_high",
-           "normalised", "peak_heights", "redundancy", "shared", "similarity"]
+__all__ = ["Change", "change", "completeness", "depth_correlation", "normalised", "redundancy", "shared", "similarity"]
 
 
 def normalised(found: Interactions, v: torch.Tensor) -> Interactions:
@@ -90,19 +87,6 @@ def redundancy(forget: torch.Tensor, target: torch.Tensor, per_sample: bool = Fa
     return _ratio(forget, target, per_sample)
 
 
-def low_minus_high(strength: torch.Tensor, per_subset: bool = False, first: int = 1) -> torch.Tensor:
-    """Strength of orders first ≤ m < n/2 minus that of orders m > n/2: (..., n) → (...); the middle order takes no part.
-
-    per_subset: each order divided by its number of sets C(n, m) first, because sums favour orders that have many.
-    """
-    n = strength.shape[-1]
-    if per_subset:
-        strength = strength / strength.new_tensor([math.comb(n, m) for m in range(1, n + 1)])
-    low = [m - 1 for m in range(first, n + 1) if 2 * m < n]
-    high = [m - 1 for m in range(1, n + 1) if 2 * m > n]
-    return strength[..., low].sum(-1) - strength[..., high].sum(-1)
-
-
 def similarity(one: torch.Tensor, other: torch.Tensor, one_salient: torch.Tensor,
                other_salient: torch.Tensor) -> torch.Tensor:
     """Weighted Jaccard of the salient interactions of two layers: (..., X, 2^n) → (...), sums over samples; ours.
@@ -115,38 +99,8 @@ def similarity(one: torch.Tensor, other: torch.Tensor, one_salient: torch.Tensor
     return torch.where(either > 0, common / either, torch.nan)
 
 
-def depth_slope(values: np.ndarray) -> float:
-    """Least-squares slope of values (layers,) over the depth, 0 at the first layer and 1 at the last; NaN below 2 layers."""
-    if len(values) < 2 or not np.isfinite(values).all():
-        return float("nan")
-    return float(np.polyfit(np.linspace(0, 1, len(values)), values, 1)[0])
-
-
 def depth_correlation(values: np.ndarray) -> float:
     """Spearman's rank correlation of values (layers,) with the layer; NaN below 3 layers or where all values are equal."""
     if len(values) < 3 or not np.isfinite(values).all() or np.ptp(values) == 0:
         return float("nan")
     return float(stats.spearmanr(np.arange(len(values)), values).statistic)
-
-
-def peak_heights(forget: torch.Tensor, whole: torch.Tensor) -> tuple[float, float, tuple[int, ...]]:
-    """Redundancy at its peak layer minus at the first and at the last layer, and the peak that each half chose.
-
-    forget, whole (layers, X), X samples; redundancy is the ratio of their sums. The peak, among the inner layers, is chosen
-    on one half of the samples and judged on the other, and vice versa; the two results are averaged. NaN below 3 layers,
-    below 2 samples, or where a half has nothing to divide by.
-    """
-    layers, samples = forget.shape
-    if layers < 3 or samples < 2:
-        return float("nan"), float("nan"), ()
-    above_first, above_last, peaks = [], [], []
-    one, other = halves(samples)
-    for choose, judge in ((one, other), (other, one)):
-        chosen, judged = (redundancy(forget[:, part], whole[:, part]) for part in (choose, judge))
-        if not bool(torch.isfinite(chosen).all() and torch.isfinite(judged).all()):
-            return float("nan"), float("nan"), ()
-        peak = 1 + int(chosen[1:-1].argmax())
-        above_first.append(float(judged[peak] - judged[0]))
-        above_last.append(float(judged[peak] - judged[-1]))
-        peaks.append(peak)
-    return sum(above_first) / 2, sum(above_last) / 2, tuple(peaks)

@@ -1,4 +1,4 @@
-"""Parameters of 05_layerwise_change: L3, L4, L8, L11, L13, L15."""
+"""Parameters of 05_layerwise_change: L3, L4, L8a, L8b, L11, L13, L15-L18."""
 
 from __future__ import annotations
 
@@ -18,8 +18,10 @@ PROBE_LR = {"mlp7": 0.01, "lenet": 0.01, "vgg11": 0.001, "resnet20": 0.001}
 
 
 class Layerwise(Study):
-    """05_layerwise_change: L3, L4, L8, L11, L13, L15."""
+    """05_layerwise_change: L3, L4, L8a, L8b, L11, L13, L15-L18."""
 
+    second_draw: bool = Field(False, description="repeat all with a second draw of players (shown, never a gate); off by "
+                                                 "default, for the nulls of the specific readings need the time")
     tabular: Literal["breast_cancer"] = Field(
         "breast_cancer", description="L11: table that an MLP-7 is trained and explained on; its columns are the players")
     tabular_training: Annotated[Training, partial(dict(TABULAR_TRAINING))] = Field(

@@ -51,9 +51,9 @@ class Sparsity(Study):
 
 
 class TwoPhase(Study):
-    """02_two_phase_dynamics: D3, D4, D11."""
+    """02_two_phase_dynamics: D3a, D3b, D4, D11a, D11b."""
 
-    # At most 20: a random walk per seed is called two phases in 2 % of simulated runs at 12 checkpoints, 11 % at 40.
+    # 13: simulated, D4 has a power of .8 with them at 5 networks (utils.power.two_phase).
     checkpoints: int = Field(13, ge=6, le=20, description="log-spaced training steps at which interactions are extracted, "
                                                           "initialisation included")
     time_points: int = Field(6, ge=3, description="checkpoints drawn as bars per order, as in the papers' figure")

@@ -1,7 +1,8 @@
-"""L3, L4, L8, L11, L13, L15: which interactions a layer shares with the final layer, will forget, has yet to learn."""
+"""L3, L4, L8a, L8b, L11, L13, L15-L18: what a layer shares with the final layer, forgets, has yet to learn."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
@@ -9,58 +10,43 @@ import numpy as np
 import pandas as pd
 import torch
 
-from .. import stats
-from ..claims import Part, Premise, load
-from ..jobs.layered import Analyses, Layered
+from ..claims import Part, Premise
+from ..jobs.layered import Analyses, Layered, Trio
 from ..jobs.study import System, scope
-from ..metrics import layers, salience
+from ..metrics import layers, orders, salience
 from ..params.layerwise import Layerwise
+from . import layerwise_statistics as statistics
 
-__all__ = ["FIRST", "Kind", "beyond_null", "case", "certificates", "changes", "control_of", "course_parts", "enough_layers",
-           "layer_scope", "probe_table", "probes_converged", "sharing_parts", "signal", "similarities", "strength_parts",
-           "table_parts", "totals"]
+__all__ = ["FIRST", "Kind", "Orders", "by_orders", "case", "certificates", "change_of", "changes", "control_of",
+           "enough_layers", "layer_scope", "pair_similarities", "probe_table", "probes_converged", "rank_correlations",
+           "row_parts", "signal", "similarities", "totals"]
 
 Kind = Literal["and", "or", "both"]
 FIRST = {"and": 1, "or": 2, "both": 1}
 """The lowest order that counts: first-order OR terms are merged into the AND terms."""
 
 
-def changes(
-    x: Layered, kind: Kind, rule: salience.Rule = "max_per_sample", *, certified_only: bool = False, merged: bool = True,
-) -> layers.Change:
-    """Normalised strength per order and its decomposition at every layer: each (R seeds, C layers, X, n).
+def change_of(x: Layered, kind: Kind, rule: salience.Rule, *, merged: bool = True) -> layers.Change:
+    """Normalised salient strength per order and its decomposition at every layer: each (R seeds, C layers, X, n).
 
-    certified_only: an image counts only if all its layers are certified in that seed. merged: first-order OR terms into AND.
+    merged: first-order OR terms into AND.
     """
     found = x.e.merged if merged else x.e.found
     salient = found.salient(salience.threshold(found, x.e.v, rule).clamp(min=torch.finfo(torch.float64).tiny))
     unit = layers.normalised(found, x.e.v)
-    names = {"and": (0,), "or": (1,), "both": (0, 1)}[kind]
-    parts = []
-    for k in names:
-        values, mask = (unit.and_, unit.or_)[k], salient[k]
-        parts.append(layers.change(values, values[:, -1:], mask, mask[:, -1:]))
-    whole = x.e.converged.all(1)[:, None, :, None].double() if certified_only else 1.0
+    parts = [layers.change(values, values[:, -1:], mask, mask[:, -1:]) for values, mask in
+             zip(_of_kind((unit.and_, unit.or_), kind), _of_kind(salient, kind), strict=True)]
     fields = ("own", "target", "overlap", "forget", "new")
-    return layers.Change(*(sum(getattr(part, name) for part in parts) * whole for name in fields))
+    return layers.Change(*(sum(getattr(part, name) for part in parts) for name in fields))
 
 
-def _mean(strength: torch.Tensor, x: Layered, certified_only: bool) -> torch.Tensor:
-    """Mean over images (R, X, n) → (R, n); over the certified ones only, NaN where there is none."""
-    if not certified_only:
-        return strength.mean(1)
-    count = x.e.converged.all(1).double().sum(-1, keepdim=True)
-    return strength.sum(1) / torch.where(count > 0, count, torch.nan)
+def _of_kind(pair: Sequence[torch.Tensor], kind: Kind) -> list[torch.Tensor]:
+    return [pair[k] for k in {"and": (0,), "or": (1,), "both": (0, 1)}[kind]]
 
 
-def strength_parts(x: Layered, kind: Kind, rule: salience.Rule = "max_per_sample", *, certified_only: bool = False,
-                   merged: bool = True, layer: int = -1) -> list[Part]:
-    """L3, per seed: strength of the low minus the high half of the orders, of the final layer (or of another one)."""
-    own = changes(x, kind, rule, certified_only=certified_only, merged=merged).own[:, layer]
-    strength = _mean(own, x, certified_only)
-    first = FIRST[kind]
-    return [Part("low_minus_high", layers.low_minus_high(strength, first=first).numpy()),
-            Part("per_subset", layers.low_minus_high(strength, per_subset=True, first=first).numpy())]
+def changes(x: Layered, kind: Kind, rule: salience.Rule = "max_per_sample") -> layers.Change:
+    """What the figures draw: :func:`change_of` after the first-order merge."""
+    return change_of(x, kind, rule)
 
 
 def totals(change: layers.Change) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -69,44 +55,46 @@ def totals(change: layers.Change) -> tuple[torch.Tensor, torch.Tensor, torch.Ten
     return change.overlap.sum(-1)[:, :-1], change.forget.sum(-1)[:, :-1], target[:, :-1]
 
 
-def course_parts(x: Layered, kind: Kind, rule: salience.Rule = "max_per_sample", *, certified_only: bool = False,
-                 merged: bool = True, per_sample: bool = False, own_layer: bool = False) -> list[Part]:
-    """L4, per seed: slope of completeness over the probed layers, redundancy at its peak minus at either end.
+@dataclasses.dataclass(frozen=True)
+class Orders:
+    """Arrays of one kind of interaction. strength (S, C, X, n) of *all* terms; the decomposition counts salient ones only.
 
-    per_sample: mean of ratios in place of the ratio of means (completeness). own_layer: redundancy relative to the layer.
+    overlap, forget (S, P, X, n) of the probed layers; target (S, X, n) of the output. NaN: an uncertified image left out.
     """
-    change = changes(x, kind, rule, certified_only=certified_only, merged=merged)
-    overlap, forget, target = totals(change)
-    share = layers.completeness(overlap, target, per_sample).numpy()
-    whole = change.own.sum(-1)[:, :-1] if own_layer else target
-    peaks = [layers.peak_heights(f, w) for f, w in zip(forget, whole, strict=True)]
-    return [Part("completeness_slope", [layers.depth_slope(row) for row in share]),
-            Part("redundancy_above_first", [peak[0] for peak in peaks]),
-            Part("redundancy_above_last", [peak[1] for peak in peaks])]
+
+    strength: np.ndarray
+    overlap: np.ndarray
+    forget: np.ndarray
+    target: np.ndarray
 
 
-def table_parts(x: Layered, kind: Kind = "and", rule: salience.Rule = "max_per_sample", *,
-                certified_only: bool = False) -> list[Part]:
-    """L11, per seed: those of L3 and of completeness, and the largest redundancy of a probed layer."""
-    _, forget, target = totals(changes(x, kind, rule, certified_only=certified_only))
-    most = layers.redundancy(forget, target).amax(-1)  # NaN if any is
-    slope = course_parts(x, kind, rule, certified_only=certified_only)[:1]
-    return [*strength_parts(x, kind, rule, certified_only=certified_only), *slope, Part("redundancy", most.numpy())]
+def by_orders(x: Layered, kind: Kind, rule: salience.Rule, certified_only: bool = False, merged: bool = True) -> Orders:
+    """The arrays that the statistics take; certified_only: an image counts only where all its layers are certified."""
+    found = change_of(x, kind, rule, merged=merged)
+    every = x.e.merged if merged else x.e.found
+    unit = layers.normalised(every, x.e.v)
+    strength = sum(orders.by_order(part.abs()) for part in _of_kind((unit.and_, unit.or_), kind))
+    whole = x.e.converged.all(1) if certified_only else torch.ones_like(x.e.converged[:, 0])
+    left = torch.where(whole, 1.0, torch.nan).double()[:, None, :, None]  # (S, 1, X, 1)
+    return Orders((strength * left).numpy(), (found.overlap * left)[:, :-1].numpy(), (found.forget * left)[:, :-1].numpy(),
+                  (found.target * left)[:, 0].numpy())
 
 
-def _correlations(x: Layered, kind: Kind, rule: salience.Rule, certified_only: bool) -> np.ndarray:
-    overlap, _, target = totals(changes(x, kind, rule, certified_only=certified_only))
-    return np.array([layers.depth_correlation(row) for row in layers.completeness(overlap, target).numpy()])
-
-
-def sharing_parts(x: Layered, shuffled: Layered, kind: Kind = "both", rule: salience.Rule = "max_per_sample", *,
-                  certified_only: bool = False) -> list[Part]:
-    """L15, per seed: rank correlation of overlap / all of the final layer with the depth, and that minus the control's.
-
-    A control whose overlap is the same at every layer (none at all, say) correlates with nothing: 0.
-    """
-    ours, theirs = (_correlations(one, kind, rule, certified_only) for one in (x, shuffled))
-    return [Part("correlation", ours), Part("above_control", ours - np.nan_to_num(theirs))]
+def pair_similarities(x: Layered, certified_only: bool = False) -> np.ndarray:
+    """Weighted Jaccard of *all* interactions of every two probed layers per image, AND and OR together: (S, P, P, X)."""
+    unit = layers.normalised(x.e.merged, x.e.v)
+    values = torch.cat([unit.and_[..., 1:], unit.or_[..., 1:]], -1)[:, :-1]
+    whole = x.e.converged.all(1) if certified_only else torch.ones_like(x.e.converged[:, 0])
+    count = values.shape[1]
+    found = torch.ones(len(values), count, count, values.shape[2], dtype=torch.float64)
+    for i in range(count):
+        for j in range(i):
+            a, b = values[:, i], values[:, j]
+            lesser = torch.where(a * b > 0, torch.minimum(a.abs(), b.abs()), 0.0).sum(-1)
+            # Σ max over the signed parts: where the signs differ both magnitudes count
+            larger = a.abs().sum(-1) + b.abs().sum(-1) - lesser
+            found[:, i, j] = found[:, j, i] = lesser / torch.where(larger > 0, larger, torch.nan)
+    return torch.where(whole[:, None, None], found, torch.nan).numpy()
 
 
 def similarities(x: Layered, rule: salience.Rule = "max_per_sample", kinds: Sequence[str] = ("and", "or")) -> np.ndarray:
@@ -152,31 +140,6 @@ def signal(x: Layered, factor: float = 10.0) -> Premise:
                    f"at {', '.join(weak)} the mean of |v(N) - v(∅)| is below {factor:g} times the rounding of the scores")
 
 
-def beyond_null(row: str, system: str, name: str, parts: Sequence[Part], null: Sequence[Part]) -> Premise:
-    """A claim that its null explains is not reproduced: where all parts of the null clear their bounds as well, those of the
-    network must lie beyond them (a paired t interval across seeds, level as for the row).
-
-    null: the parts that the null changes, at least one.
-    """
-    registry = load()
-    level, thresholds = registry.protocol.level, registry.row(row).thresholds_for(system)
-    ours = {part.name: np.asarray(part.values, dtype=float) for part in parts}
-    theirs = {part.name: np.asarray(part.values, dtype=float) for part in null}
-    clear = all(_clears(values, thresholds[k].bound, thresholds[k].direction, level) for k, values in theirs.items())
-    beyond = [k for k, values in theirs.items() if _clears(ours[k] - values, 0.0, thresholds[k].direction, level)]
-    short = [k for k in theirs if k not in beyond]
-    return Premise(f"not explained by {name}", not clear or not short,
-                   f"{name} meets the criterion as well ({', '.join(theirs)}), and the network is not shown to lie beyond "
-                   f"it in {', '.join(short)}")
-
-
-def _clears(values: np.ndarray, bound: float, direction: str, level: float) -> bool:
-    if not np.isfinite(values).any():
-        return False
-    found = stats.t_interval(values, level)
-    return found.low > bound if direction == "above" else found.high < bound
-
-
 # What goes with a verdict ------------------------------------------------------------------------------------------
 
 
@@ -197,7 +160,7 @@ def control_of(x: Layered, kind: Kind, rule: salience.Rule) -> dict[str, object]
     return {"completeness": layers.completeness(change.overlap.sum(-1), target.sum(-1)).nanmean(0).tolist(),
             "redundancy": layers.redundancy(change.forget.sum(-1), target.sum(-1)).nanmean(0).tolist(),
             "strength per order, final layer": change.own[:, -1].mean((0, 1)).tolist(),
-            "low minus high by layer": layers.low_minus_high(change.own.mean(2), first=FIRST[kind]).mean(0).tolist(),
+            "low minus high by layer, salient": statistics.balance(change.own.mean((0, 2)).numpy(), FIRST[kind]).tolist(),
             "probes": _probe_summary(x)}
 
 
@@ -226,72 +189,90 @@ def certificates(x: Layered) -> pd.DataFrame:
 
 # The rows ------------------------------------------------------------------------------------------------------------
 
+_KIND: dict[str, Kind] = {"L3": "and", "L4": "and", "L8a": "or", "L8b": "or", "L11": "and", "L15": "both", "L16": "and",
+                          "L17": "and", "L18": "both"}
+_SALIENT = ("L4", "L8b", "L11", "L15", "L17")
+"""Rows whose statistic counts salient interactions: another rule of salience is another criterion."""
 
-def _row_parts(row: str, x: Layered, shuffled: Layered, rule: salience.Rule, **options: bool) -> list[Part]:
-    """The parts of a row, as claims.yaml names them."""
-    if row == "L3":
-        return strength_parts(x, "and", rule, **options)
-    if row == "L4":
-        return course_parts(x, "and", rule, **options)
-    if row == "L8":
-        return strength_parts(x, "or", rule, **options) + course_parts(x, "or", rule, **options)
-    if row == "L11":
-        return table_parts(x, "and", rule, **options)
+
+def row_parts(row: str, a: Trio, rule: salience.Rule, *, kind: Kind | None = None, only: Sequence[int] | None = None,
+              **how: bool) -> list[Part]:
+    """The parts of a row, as claims.yaml names them, both readings. only: orders of L4, given instead of chosen."""
+    kind = kind or _KIND[row]
+    if row == "L18":
+        return statistics.neighbour_parts(pair_similarities(a.main, **how))
+    x = by_orders(a.main, kind, rule, **how)
+
+    def of(other: Layered) -> Orders:
+        return by_orders(other, kind, rule, **how)
+
+    def low_high() -> list[Part]:
+        first = FIRST[kind]
+        return statistics.low_minus_high_parts(statistics.balance(x.strength[:, :-1], first),
+                                               statistics.balance(of(a.untrained).strength[:, :-1], first))
+
+    def completeness_slope() -> list[Part]:
+        return statistics.slope_parts("completeness_slope", _completeness(x), _completeness(of(a.shuffled)))
+
+    if row in ("L3", "L8a"):
+        return low_high()
+    if row in ("L4", "L8b"):
+        return statistics.redundancy_parts(x.forget, x.target, of(a.shuffled).forget, only)
     if row == "L15":
-        return sharing_parts(x, shuffled, "both", rule, **options)
-    raise ValueError(f"row must be L3, L4, L8, L11 or L15, got {row!r}")
+        return completeness_slope()
+    if row == "L16":
+        return statistics.slope_parts("high_share_slope", statistics.high_share(x.strength[:, :-1]),
+                                      statistics.high_share(of(a.shuffled).strength[:, :-1]))
+    if row == "L17":
+        return statistics.order_gap_parts(x.overlap[:, -1], x.target)
+    if row == "L11":
+        return [*low_high(), *completeness_slope(), statistics.largest_part(x.forget.sum(-1), x.target.sum(-1))]
+    raise ValueError(f"row must be one of {', '.join(_KIND)}, got {row!r}")
 
 
-_KIND: dict[str, Kind] = {"L3": "and", "L4": "and", "L8": "or", "L11": "and", "L15": "both"}
-_OVER_LAYERS = ("completeness_slope", "redundancy_above_first", "redundancy_above_last", "redundancy")
-"""Parts that rest on the probes; the strength of the final layer does not, so shuffled probes are no null of it."""
+def _completeness(x: Orders) -> np.ndarray:
+    """overlap / target of every image and probed layer, (S, P, X); an output's largest term is salient, so it has one."""
+    target = x.target.sum(-1)[:, None]
+    return np.divide(x.overlap.sum(-1), target, out=np.full(x.overlap.shape[:-1], np.nan), where=target > 0)
+
+
+def rank_correlations(x: Layered, rule: salience.Rule) -> list[float]:
+    """L15, shown: per seed, Spearman's correlation of the mean completeness with the layer."""
+    mean = np.nanmean(_completeness(by_orders(x, "both", rule)), axis=2)
+    return [layers.depth_correlation(row) for row in mean]
 
 
 def _reported(row: str, a: Analyses, rule: salience.Rule) -> dict[str, list[Part]]:
     """Analyses that are shown without gating."""
-    found = {name: _row_parts(row, x, a.shuffled_of(name), rule) for name, x in a.second.items()}
-    if row == "L15":  # no statement on orders: the other end of the face is shown only
-        found |= {name: _row_parts(row, x, a.shuffled_of(name), rule) for name, x in a.orders.items()}
-        found["AND alone"] = sharing_parts(a.main, a.shuffled, "and", rule)
-    found |= {f"salience rule {other}": _row_parts(row, a.main, a.shuffled, other)
-              for other in salience.RULES if other != rule}
+    found = {name: row_parts(row, x, rule) for name, x in a.second.items()}
+    if row in _SALIENT:
+        found |= {f"salience rule {r}": row_parts(row, a.trio, r) for r in salience.RULES if r != rule}
     if row == "L4":
-        found["mean of ratios"] = course_parts(a.main, "and", rule, per_sample=True)
-        found["redundancy relative to the own layer"] = course_parts(a.main, "and", rule, own_layer=True)
-    if row == "L8":
-        found["first-order terms not merged"] = _row_parts(row, a.main, a.shuffled, rule, merged=False)
+        found["order 1 alone"] = row_parts(row, a.trio, rule, only=[1])
+    if row == "L8a":
+        found["first-order terms not merged"] = row_parts(row, a.trio, rule, merged=False)
     if row == "L11":
-        found["OR"] = table_parts(a.main, "or", rule)
-    return found
-
-
-def _null_premises(row: str, system: str, a: Analyses, rule: salience.Rule, parts: list[Part]) -> list[Premise]:
-    """The nulls that the row names, each of which must not meet the criterion as well as the network does."""
+        found["OR"] = row_parts(row, a.trio, rule, kind="or")
     if row == "L15":
-        return []  # its null is one of its thresholds
-    nulls = {"the untrained network (N0)": _row_parts(row, a.untrained, a.untrained, rule)}
-    if row == "L3":
-        nulls["independent noise of matched variance (N2)"] = strength_parts(a.noise, "and", rule)
-    else:
-        shuffled = _row_parts(row, a.shuffled, a.shuffled, rule)
-        nulls["the probes on shuffled labels"] = [part for part in shuffled if part.name in _OVER_LAYERS]
-    return [beyond_null(row, system, name, parts, null) for name, null in nulls.items()]
+        found["AND alone"] = row_parts(row, a.trio, rule, kind="and")
+        found |= {name: row_parts(row, x, rule) for name, x in a.orders.items()}
+    return found
 
 
 def case(p: Layerwise, system: System, a: Analyses, row: str) -> dict[str, Any]:
     """Everything that ``claims.judge(row, system.id, **case)`` needs: parts, premises, variants, controls."""
     rule = p.salience
-    parts = _row_parts(row, a.main, a.shuffled, rule)
-    premises = [signal(a.main), *_null_premises(row, system.id, a, rule, parts)]
-    if row != "L3":
-        premises = [enough_layers(a.main), probes_converged(a.main), *premises]
-    variants = {"uncertified games dropped": _row_parts(row, a.main, a.shuffled, rule, certified_only=True)}
-    if row != "L15":
-        variants |= {name: _row_parts(row, x, a.shuffled, rule) for name, x in a.orders.items()}
-    judged = [a.main, *a.orders.values(), *([a.shuffled] if row == "L15" else [])]
-    return {"parts": parts, "seeds": p.seeds, "scope": layer_scope(p, system), "premises": premises,
-            "accuracy": a.accuracies, "uncertified": max(x.e.uncertified for x in judged), "variants": variants,
-            "reported": _reported(row, a, rule), "control": {
+    variants = {"uncertified games dropped": row_parts(row, a.trio, rule, certified_only=True)}
+    if row not in ("L15", "L18"):  # no statements on orders
+        variants |= {name: row_parts(row, x, rule) for name, x in a.orders.items()}
+    judged = [a.trio, *a.orders.values()]
+    kind = _KIND[row]
+    changed = f"salience rule {rule} in place of max_per_sample" if row in _SALIENT and rule != "max_per_sample" else None
+    return {"parts": row_parts(row, a.trio, rule), "seeds": p.seeds, "scope": layer_scope(p, system),
+            "premises": [signal(a.main), enough_layers(a.main), probes_converged(a.main)], "accuracy": a.accuracies,
+            "uncertified": max(x.e.uncertified for t in judged for x in (t.main, t.shuffled, t.untrained)),
+            "variants": variants, "reported": _reported(row, a, rule), "changed": changed, "control": {
                 "layers": list(a.main.layers), "salience rule": rule,
-                **{name: control_of(x, _KIND[row], rule) for name, x in (
+                **({"rank correlation of completeness and layer": rank_correlations(a.main, rule)} if row == "L15" else {}),
+                **{name: control_of(x, kind, rule) for name, x in (
                     ("network", a.main), ("shuffled labels", a.shuffled), ("untrained network", a.untrained))}}}

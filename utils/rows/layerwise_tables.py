@@ -9,11 +9,13 @@ import pandas as pd
 import torch
 
 from .. import stats
-from ..jobs.layered import Layered
+from ..jobs.layered import Analyses, Layered
 from ..metrics import layers, salience
-from .layerwise import FIRST, Kind, changes, similarities, totals
+from .layerwise import FIRST, Kind, by_orders, changes, pair_similarities, similarities, totals
+from .layerwise_statistics import high_share
 
-__all__ = ["adjacency", "bar_table", "behaviour", "behaviour_control", "behaviour_table", "course_table", "sharing_tables"]
+__all__ = ["bar_table", "behaviour", "behaviour_control", "behaviour_table", "course_table", "high_share_table",
+           "pair_tables", "pooled_table", "sharing_tables"]
 
 
 def bar_table(x: Layered, kind: Kind, rule: salience.Rule) -> pd.DataFrame:
@@ -79,12 +81,34 @@ def _mean_similarity(x: Layered, rule: salience.Rule) -> np.ndarray:
     return torch.from_numpy(similarities(x, rule)).nanmean(0).numpy()
 
 
-def adjacency(x: Layered, rule: salience.Rule) -> dict[str, float]:
-    """Mean similarity of adjacent probed layers, and of layers that are further apart."""
-    between = _mean_similarity(x, rule)[:-1, :-1]
-    distance = np.abs(np.subtract.outer(np.arange(len(between)), np.arange(len(between))))
-    return {"similarity of adjacent layers": float(between[distance == 1].mean()) if len(between) > 1 else float("nan"),
-            "similarity of layers further apart": float(between[distance > 1].mean()) if len(between) > 2 else float("nan")}
+def high_share_table(a: Analyses, rule: salience.Rule) -> pd.DataFrame:
+    """L16: share of the orders above n/2 in the strength of all AND interactions, by layer; shuffled-label probes too."""
+    rows = []
+    for name, x in (("trained", a.main), ("shuffled labels", a.shuffled)):
+        share = np.nanmean(high_share(by_orders(x, "and", rule).strength), axis=2)
+        rows += _course("share of orders > n/2", name, x.layers, torch.from_numpy(share), band=True)
+    return pd.DataFrame(rows)
+
+
+def pooled_table(x: Layered, rule: salience.Rule) -> pd.DataFrame:
+    """L17: completeness of AND interactions of orders 1-2 and of orders ≥ 4 pooled, by layer (ratios of sums)."""
+    change = changes(x, "and", rule)
+    rows = []
+    for name, picked in (("orders 1-2", slice(0, 2)), ("orders ≥ 4", slice(3, None))):
+        overlap, target = (part[..., picked].sum(-1) for part in (change.overlap, change.target))
+        rows += _course("completeness", name, x.layers, layers.completeness(overlap, target.expand_as(overlap)), band=True)
+    return pd.DataFrame(rows)
+
+
+def pair_tables(x: Layered) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """L18: mean similarity of each probed layer to the next one and to those further on; similarity of every two layers."""
+    between = np.nanmean(pair_similarities(x), axis=3)
+    rows = []
+    for name, apart in (("one apart", range(1, 2)), ("two or more apart", range(2, between.shape[1]))):
+        values = [[np.mean([one[i, i + d] for d in apart if i + d < len(one)] or [np.nan]) for i in range(len(one))]
+                  for one in between]
+        rows += _course("similarity", name, x.probed, torch.tensor(values), band=True)
+    return pd.DataFrame(rows), pd.DataFrame(between.mean(0), index=x.probed, columns=x.probed)
 
 
 # L13 -------------------------------------------------------------------------------------------------------------------

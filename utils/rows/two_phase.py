@@ -1,28 +1,35 @@
-"""D3, D4, D11: complexity falls, then rises, in step with over-fitting; and what there is before training."""
+"""D3a, D3b, D4, D11a, D11b: complexity falls, then rises, in step with over-fitting; and what there is before training."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
+from numpy.typing import ArrayLike, NDArray
 
-from .. import lattice, stats
-from ..claims import Part, Premise
-from ..interactions import Interactions
+from .. import claims, lattice, stats
+from ..claims import Part, Premise, Verdict
 from ..jobs.study import Extracted
 from ..metrics import dynamics, nulls, orders, salience, sparsity
+from ..metrics.unimodal import unimodal_distance
 from ..params import TwoPhase
 from ..train import Run
 
-__all__ = ["GRID", "bar_table", "dynamics_tables", "gap_controls", "gap_parts", "gap_steps", "loss_gap", "overfits",
-           "phase_controls", "phase_parts", "require_duality", "signal", "spindle_controls", "spindle_parts",
-           "spindle_table", "turning_steps", "uncertified"]
+__all__ = ["EDGE", "GRID", "alignment", "alignment_parts", "bar_table", "changed", "drawn", "fall_parts", "gap_controls",
+           "gap_parts", "gap_table", "gap_verdict", "law_parts", "loss_gaps", "mean_orders", "median_turn",
+           "moments_in_time", "other_images", "overfits", "phase_controls", "phase_table", "phase_verdict", "pooled_parts",
+           "pure_shares", "require_duality", "rise_parts", "shape_parts", "shape_table", "signal", "spindle_controls",
+           "spindle_table", "split_shares", "start_verdict", "turning_points", "turning_steps", "uncertified"]
 
-GRID = 128
-"""Points, even in log time, on which a loss gap is smoothed and searched."""
+EDGE = dynamics.EDGE
+GRID = 64
+"""Points, even in log time, on which a loss gap is fitted; the loss is measured at about 40 steps of the same window."""
+_SHIFTS = 1000
 
+Floats = NDArray[np.float64]
 Others = Mapping[str, tuple[Extracted, Extracted | None]]
 
 
@@ -53,32 +60,108 @@ def signal(e: Extracted, factor: float = 10.0) -> Premise:
                    f"at step(s) {weak} the mean of |v(N) - v(∅)| is below {factor:g} times the rounding of the scores")
 
 
-def phase_parts(e: Extracted, rule: salience.Rule | None = None, certified_only: bool = False) -> list[Part]:
-    """D3, per seed: fall and rise of the mean order around its minimum, chosen on one half and judged on the other."""
+# --- D3a, D3b: the fall and the rise
+
+
+def mean_orders(e: Extracted, rule: salience.Rule | None = None, certified_only: bool = False) -> Floats:
+    """Mean order of each image's interactions: (S networks, C checkpoints, X images); NaN where an image has no strength.
+
+    rule: of salient interactions only. certified_only: NaN for an image with an uncertified checkpoint in that network.
+    """
     weighted, strength = e.moments(rule, certified_only)
-    found = [dynamics.two_phase(w, s) for w, s in zip(weighted, strength, strict=True)]
-    return [Part("phase1", [f.fall for f in found]), Part("phase2", [f.rise for f in found]),
-            Part("interior", [float(f.interior) for f in found])]
+    return torch.where(strength > 0, weighted / strength, torch.nan).numpy()
+
+
+def turning_points(mu: Floats) -> NDArray[np.int64]:
+    """t* for each network and half of the images, from ``mu`` (S, C, X): (S, 2) indices of checkpoints.
+
+    The inner checkpoint of least mean order of the *other* networks on the *other* half: a minimum that is judged on what
+    chose it finds a rise in noise.
+    """
+    if mu.shape[1] < 2 * EDGE + 1:
+        raise ValueError(f"two phases need at least {2 * EDGE + 1} checkpoints, got {mu.shape[1]}")
+    return EDGE + stats.cross_chosen(mu[:, EDGE:mu.shape[1] - EDGE], _least)
+
+
+def _least(values: Floats) -> int:
+    return int(np.argmin(np.where(np.isnan(values), np.inf, values)))
+
+
+def fall_parts(mu: Floats) -> list[Part]:
+    """D3a from ``mu`` (S, C, X): mean over images of the mean order before training minus that at t*."""
+    return [Part.of("fall", mu[:, 0] - stats.chosen(mu, turning_points(mu)))]
+
+
+def rise_parts(mu: Floats) -> list[Part]:
+    """D3b from ``mu`` (S, C, X): mean over images of the mean order at the end of training minus that at t*."""
+    return [Part.of("rise", mu[:, -1] - stats.chosen(mu, turning_points(mu)))]
+
+
+def pooled_parts(e: Extracted, name: str) -> list[Part]:
+    """``fall`` or ``rise`` as a ratio of sums over images, the same t*: images of larger scores count for more."""
+    weighted, strength = (x.numpy() for x in e.moments())
+    where, end = turning_points(mean_orders(e)), {"fall": 0, "rise": -1}[name]
+    turn = [stats.chosen(x, where) for x in (weighted, strength)]
+
+    def difference(keep: NDArray[np.bool_]) -> Floats:
+        ratio = [w[:, keep].sum(1) / s[:, keep].sum(1) for w, s in ((weighted[:, end], strength[:, end]), turn)]
+        return ratio[0] - ratio[1]
+
+    return [Part.jackknifed(name, difference, weighted.shape[2])]
+
+
+def other_images(p: TwoPhase) -> tuple[str, TwoPhase]:
+    """The same study of images of the other split, and its name: training images where test images are explained."""
+    split = "train" if p.image_split == "test" else "test"
+    return f"{'training' if split == 'train' else 'test'} images", p.model_copy(update={"image_split": split})
+
+
+def changed(p: TwoPhase) -> str | None:
+    """What of ``p`` makes another statistic than the registered one, in words: such numbers are a sensitivity."""
+    return "training instead of test images" if p.image_split == "train" else None
+
+
+def phase_verdict(row: str, p: TwoPhase, system: str, main: Extracted, others: Others, noise: Extracted,
+                  **common: Any) -> Verdict:
+    """D3a or D3b of one system: both ends of the face and certified games only must agree; other analyses are shown.
+
+    others: further analyses by name, those called ``order weight …`` are gates. common: what else the judge is told.
+    """
+    parts, name = {"D3a": (fall_parts, "fall"), "D3b": (rise_parts, "rise")}[row]
+    gates, shown = _sorted({key: parts(mean_orders(e)) for key, (e, _) in others.items()})
+    gates["uncertified games dropped"] = parts(mean_orders(main, certified_only=True))
+    shown["ratio of sums over images"] = pooled_parts(main, name)
+    shown[f"salient interactions only ({p.salience})"] = parts(mean_orders(main, p.salience))
+    return claims.judge(row, system, parts(mean_orders(main)), variants=gates, reported=shown,
+                        control=phase_controls(p, main, noise), **common)
+
+
+def gap_verdict(row: str, system: str, main: Extracted, others: Others, runs: Sequence[Run], **common: Any) -> Verdict:
+    """D4 of one system, gates and other analyses as in :func:`phase_verdict`."""
+    gates, shown = _sorted({key: gap_parts(e, runs) for key, (e, _) in others.items()})
+    gates["uncertified games dropped"] = gap_parts(main, runs, certified_only=True)
+    return claims.judge(row, system, gap_parts(main, runs), variants=gates, reported=shown,
+                        control=gap_controls(main, runs), **common)
+
+
+def _sorted(analyses: dict[str, list[Part]]) -> tuple[dict[str, list[Part]], dict[str, list[Part]]]:
+    """Those that must agree (the other end of the face), and those that are only shown."""
+    return ({name: x for name, x in analyses.items() if name.startswith("order")},
+            {name: x for name, x in analyses.items() if not name.startswith("order")})
 
 
 def phase_controls(p: TwoPhase, e: Extracted, noise: Extracted) -> dict[str, object]:
-    """Mean order over time, that of independent noise (N2) through the same split, and t* of each seed."""
+    """Mean order over time, that of independent noise (N2) through the same split, and where t* was chosen."""
+    mu = mean_orders(e)
     weighted, strength = e.moments()
-    mean = (weighted.sum(-1) / strength.sum(-1)).mean(0)
-    within = weighted / strength
-    noisy, total = noise.moments()
-    return {"step": e.steps.tolist(), "mean order": mean.tolist(),
-            "mean order, each image normalised by its own strength": within.nanmean((0, 2)).tolist(),
-            "mean order of independent noise before training (N2)": float((noisy.sum(-1) / total.sum(-1)).mean()),
-            "t* of each seed": turning_steps(e).tolist(), "salience rule of the figure": p.salience}
+    return {"step": e.steps.tolist(), "mean order": np.nanmean(mu, axis=(0, 2)).tolist(),
+            "mean order, ratio of sums over images": (weighted.sum(-1) / strength.sum(-1)).mean(0).tolist(),
+            "mean order of independent noise before training (N2)": float(np.nanmean(mean_orders(noise))),
+            "t* chosen for each network, by half of the images": e.steps[turning_points(mu)].tolist(),
+            "inner checkpoints": e.steps[[EDGE, -EDGE - 1]].tolist(), "salience rule of the figure": p.salience}
 
 
-def gap_controls(e: Extracted, runs: list[Run]) -> dict[str, object]:
-    """Both moments of each seed, and the distance that is one extraction cell."""
-    inner = e.steps[e.steps > 0]
-    return {"t* of each seed": turning_steps(e).tolist(), "t_gap of each seed": gap_steps(runs).tolist(),
-            "t_gap of each seed, normalised gap": gap_steps(runs, normalised=True).tolist(),
-            "factor between neighbouring checkpoints": float((inner[-1] / inner[0]) ** (1 / (len(inner) - 1)))}
+# --- D4: in step with the loss gap
 
 
 def overfits(runs: list[Run]) -> Premise:
@@ -90,91 +173,192 @@ def overfits(runs: list[Run]) -> Premise:
                    "train for more steps or on fewer images")
 
 
-def loss_gap(run: Run, normalised: bool = False) -> tuple[np.ndarray, np.ndarray]:
-    """Smoothed test minus training loss on the log grid: steps and gap (GRID,); ``normalised``: over their sum."""
-    gap = run.losses["test_loss"] - run.losses["train_loss"]
-    if normalised:
-        gap = gap / (run.losses["test_loss"] + run.losses["train_loss"])
-    steps, values = dynamics.on_log_grid(run.losses["step"].to_numpy(), gap.to_numpy(), GRID)
-    return steps, dynamics.smooth(values)
+def loss_gaps(steps: ArrayLike, runs: Sequence[Run]) -> tuple[Floats, Floats]:
+    """(Test minus training loss) / their sum in the window of the checkpoints ``steps``: log steps (G,), gaps (S, G)."""
+    inner = np.asarray(steps)[np.asarray(steps) > 0]
+    grid = np.linspace(np.log(inner[0]), np.log(inner[-1]), GRID)
+    curves = [(run.losses["step"].to_numpy(), run.losses["test_loss"].to_numpy(), run.losses["train_loss"].to_numpy())
+              for run in runs]
+    return grid, np.stack([dynamics.on_log_grid(at, (test - train) / (test + train), grid) for at, test, train in curves])
 
 
-def gap_steps(runs: list[Run], normalised: bool = False) -> np.ndarray:
-    """t_gap of each seed: step at which the loss gap has left its minimum by 5 % of its range."""
-    curves = [loss_gap(run, normalised) for run in runs]
-    return np.array([steps[dynamics.gap_start(values)] for steps, values in curves])
+def moments_in_time(x: Floats, curves: Floats) -> tuple[float, Floats]:
+    """Change point in log time of the average of ``curves`` (S, K), and of the averages without each network (S,)."""
+    networks = len(curves)
+    whole = curves.mean(0, keepdims=True)
+    left = (networks * whole - curves) / (networks - 1) if networks > 1 else np.empty((0, len(x)))
+    found = dynamics.change_points(x, np.concatenate([whole, left]))
+    return float(found[0]), found[1:]
 
 
-def turning_steps(e: Extracted, rule: salience.Rule | None = None, certified_only: bool = False) -> np.ndarray:
-    """t* of each seed: the checkpoint of least mean order over all images, step 0 excluded."""
-    weighted, strength = e.moments(rule, certified_only)
-    mu = (weighted.sum(-1) / strength.sum(-1)).numpy()[:, e.steps > 0]
-    return e.steps[e.steps > 0][mu.argmin(1)]
+def alignment_parts(x: Floats, mu: Floats, grid: Floats, gaps: Floats) -> list[Part]:
+    """D4: where the loss gap and the mean order turn upwards, compared.
 
-
-def gap_parts(e: Extracted, runs: list[Run], normalised: bool = False, certified_only: bool = False) -> list[Part]:
-    """D4: |log t_gap - log t*| in extraction cells, and its circular-shift test over the seeds."""
-    t_gap, t_star = gap_steps(runs, normalised), turning_steps(e, certified_only=certified_only)
-    inner = np.log(e.steps[e.steps > 0].astype(float))
-    cell = (inner[-1] - inner[0]) / (len(inner) - 1)
-    distance = np.abs(np.log(t_gap) - np.log(t_star)) / cell
-    grid = np.log(loss_gap(runs[0])[0])
-    places = [np.interp(np.log(t), grid, np.arange(GRID)) for t in (t_gap, t_star)]
-    test = stats.event_shift_test(*places, GRID)
-    return [Part("distance", distance), Part("circular_shift", pvalue=test.pvalue, estimate=float(distance.mean()))]
-
-
-def _shares(found: Interactions) -> torch.Tensor:
-    return orders.order_shares(found.merge_first_order())
-
-
-def _harsanyi(v: torch.Tensor) -> Interactions:
-    return Interactions(lattice.and_interactions(v), torch.zeros_like(v))
-
-
-def spindle_parts(e: Extracted, noise: Extracted, certified_only: bool = False) -> list[Part]:
-    """D11, per seed: distance of the untrained network's order shares from noise, before and after the split.
-
-    e, noise: interactions of the network's and of the matched iid games, whose checkpoint 0 counts.
+    x (K,): log steps of the checkpoints after initialisation, mu (S, K): mean order of each network; grid (G,), gaps
+    (S, G): normalised loss gap, in the same window. Distance: (log t_gap - log t*) in mean cells of ``x``. Both moments are
+    change points of curves averaged over networks, since a single network's curve is too rough to have one; the networks are
+    the sample, so they are jackknifed, and the values are the S pseudo-values: their t interval is the jackknife's. The
+    images enter through each network's own average only. NaN where a curve, or one of its averages with a network left
+    out, never turns upwards. The shift test moves t_gap circularly through the window.
     """
-    n = e.found.n
-    plain = orders.total_variation(orders.order_shares(_harsanyi(e.v[:, 0])), orders.spindle(n))
-    ours, theirs = e.found[:, 0], noise.found[:, 0]
-    if certified_only:
-        keep, kept = e.converged[:, 0, :, None], noise.converged[:, 0, :, None]
-        ours, theirs = Interactions(ours.and_ * keep, ours.or_ * keep), Interactions(theirs.and_ * kept, theirs.or_ * kept)
-    split = orders.total_variation(_shares(ours), _shares(theirs))
-    return [Part("harsanyi", plain.numpy()), Part("after_split", split.numpy())]
+    cell, window = (x[-1] - x[0]) / (len(x) - 1), x[-1] - x[0]
+    (gap, gap_left), (turn, turn_left) = moments_in_time(grid, gaps), moments_in_time(x, mu)
+    distance, left = (gap - turn) / cell, (gap_left - turn_left) / cell
+    networks = len(mu)
+    values = networks * distance - (networks - 1) * left if networks > 1 else np.array([distance])
+    if np.isnan(values).any():
+        return [Part("distance", np.full(networks, np.nan)), Part("circular_shift", pvalue=1.0)]
+    places = [np.clip((t - x[0]) / window, 0, 1)[None] * (_SHIFTS - 1) for t in (gap, turn)]
+    test = stats.event_shift_test(*places, _SHIFTS)
+    return [Part("distance", values), Part("circular_shift", pvalue=test.pvalue, estimate=abs(distance))]
+
+
+def alignment(e: Extracted, runs: Sequence[Run], certified_only: bool = False) -> tuple[Floats, Floats, Floats, Floats]:
+    """What :func:`alignment_parts` takes: log steps, mean orders, log grid, normalised gaps. Step 0 is left out."""
+    later = e.steps > 0
+    mu = mean_orders(e, certified_only=certified_only)[:, later]
+    curves = np.stack([stats.unit_means(network) for network in mu])  # (S, K), a mean over images each
+    return np.log(e.steps[later].astype(float)), curves, *loss_gaps(e.steps, runs)
+
+
+def gap_parts(e: Extracted, runs: Sequence[Run], certified_only: bool = False) -> list[Part]:
+    """D4 of a system, see :func:`alignment_parts`."""
+    return alignment_parts(*alignment(e, runs, certified_only))
+
+
+def gap_controls(e: Extracted, runs: Sequence[Run]) -> dict[str, object]:
+    """Both moments, of the averaged curves and of each network's own, and the factor that is one extraction cell."""
+    x, mu, grid, gaps = alignment(e, runs)
+    return {"t* (step)": float(np.exp(moments_in_time(x, mu)[0])),
+            "t_gap (step)": float(np.exp(moments_in_time(grid, gaps)[0])),
+            "t* of each network": np.exp(dynamics.change_points(x, mu)).tolist(),
+            "t_gap of each network": np.exp(dynamics.change_points(grid, gaps)).tolist(),
+            "factor between neighbouring checkpoints": float(np.exp((x[-1] - x[0]) / (len(x) - 1)))}
+
+
+def turning_steps(e: Extracted, runs: Sequence[Run]) -> dict[str, float]:
+    """The two moments in steps, to be marked in a figure; one that is not there is left out."""
+    x, mu, grid, gaps = alignment(e, runs)
+    found = {"$t_{gap}$": np.exp(moments_in_time(grid, gaps)[0]), "$t^*$": np.exp(moments_in_time(x, mu)[0])}
+    return {label: float(step) for label, step in found.items() if np.isfinite(step)}
+
+
+# --- D11a, D11b: before training
+
+
+def split_shares(e: Extracted, certified_only: bool = False) -> Floats:
+    """Share of each image's strength in each order before training, after the split: (S, X, n); NaN: no strength."""
+    positive, negative = orders.strength_by_order(e.found[:, 0].merge_first_order())
+    return _normalised(positive - negative, e.converged[:, 0] if certified_only else None)
+
+
+def pure_shares(v: torch.Tensor) -> Floats:
+    """The same of the pure AND (Harsanyi) interactions of games ``v`` (S, X, 2^n)."""
+    return _normalised(orders.by_order(lattice.and_interactions(v).abs()))
+
+
+def _normalised(strength: torch.Tensor, keep: torch.Tensor | None = None) -> Floats:
+    total = strength.sum(-1, keepdim=True)
+    good = (total > 0) if keep is None else (total > 0) & keep[..., None]
+    return torch.where(good, strength / total, torch.nan).numpy()
+
+
+def _profiles(shares: Floats) -> tuple[Floats, Floats]:
+    """Mean profile over images (S, n), and without each image (S, X, n); images without a profile are left out."""
+    columns = np.moveaxis(shares, -1, 0)
+    return np.stack([stats.unit_means(c) for c in columns], -1), np.stack([stats.leave_one_out(c) for c in columns], -1)
+
+
+def shape_parts(shares: Floats) -> list[Part]:
+    """D11a from the order shares (S, X, n) before training: do both ends lie below half of the peak, and is there one?
+
+    ``ends``: 1 - 2 share_end / share_peak, the end with the larger share and the peak chosen by the other networks and the
+    other images (a peak at an end gives -1). ``unimodal``: total variation of the mean profile to the nearest unimodal one.
+    """
+    options = np.moveaxis(shares, -1, 1)  # (S, n, X)
+    sides = options[:, [0, -1]]
+    end, peak = (stats.chosen(o, stats.cross_chosen(o, _most)) for o in (sides, options))
+    whole, left = _profiles(shares)
+    return [Part("ends", 1 - 2 * stats.unit_means(end) / stats.unit_means(peak),
+                 1 - 2 * stats.leave_one_out(end) / stats.leave_one_out(peak)),
+            Part("unimodal", unimodal_distance(whole), unimodal_distance(left))]
+
+
+def _most(values: Floats) -> int:
+    return int(np.argmax(np.where(np.isnan(values), -np.inf, values)))
+
+
+def law_parts(pure: Floats, split: Floats, noise: Floats) -> list[Part]:
+    """D11b from order shares (S, X, n): total variation of mean profiles from those of noise.
+
+    pure: of the network's pure AND interactions, against C(n, k) 2^(k/2); split, noise: of the network's and of matched
+    independent games after the same split, against each other.
+    """
+    law = orders.spindle(pure.shape[-1]).numpy()
+    (h, h_left), (ours, ours_left), (theirs, theirs_left) = (_profiles(s) for s in (pure, split, noise))
+    return [Part("harsanyi", np.abs(h - law).sum(-1) / 2, np.abs(h_left - law).sum(-1) / 2),
+            Part("after_split", np.abs(ours - theirs).sum(-1) / 2, np.abs(ours_left - theirs_left).sum(-1) / 2)]
+
+
+def start_verdict(row: str, system: str, main: Extracted, noise: Extracted, others: Others, **common: Any) -> Verdict:
+    """D11a or D11b of one system; others: further analyses by name with their noise games, gates as for the phases."""
+    def law(e: Extracted, null: Extracted, only: bool = False) -> list[Part]:
+        return law_parts(pure_shares(e.v[:, 0]), split_shares(e, only), split_shares(null, only))
+
+    def shape(e: Extracted, null: Extracted, only: bool = False) -> list[Part]:
+        return shape_parts(split_shares(e, only))
+
+    parts: Callable[..., list[Part]] = {"D11a": shape, "D11b": law}[row]
+    gates, shown = _sorted({name: parts(e, null) for name, (e, null) in others.items()})
+    gates["uncertified games dropped"] = parts(main, noise, True)
+    return claims.judge(row, system, parts(main, noise), variants=gates, reported=shown, control=spindle_controls(main),
+                        **common)
 
 
 def spindle_controls(e: Extracted, seed: int = 0) -> dict[str, float]:
     """Mean distance from the spindle of games that are not noise, and of the network from a flat distribution."""
     n, start = e.found.n, e.v[:, 0]
-    flat = torch.full((n,), 1 / n, dtype=torch.float64)
+    law, flat = orders.spindle(n).numpy(), np.full(n, 1 / n)
     cases = {"linear games": nulls.additive_games(start, seed), "games of the size only": nulls.size_games(start, seed),
              "independent noise": nulls.iid_games(start, seed)}
-    found = {f"{name} from the spindle": orders.total_variation(orders.order_shares(_harsanyi(v)), orders.spindle(n))
-             for name, v in cases.items()}
-    found["the untrained network from the uniform distribution"] = orders.total_variation(
-        orders.order_shares(_harsanyi(start)), flat)
-    return {name: float(values.mean()) for name, values in found.items()}
+    found = {f"{name} from the spindle": np.abs(_profiles(pure_shares(v))[0] - law) for name, v in cases.items()}
+    found["the untrained network from the uniform distribution"] = np.abs(_profiles(pure_shares(start))[0] - flat)
+    return {name: float(gaps.sum(-1).mean() / 2) for name, gaps in found.items()}
 
 
 def spindle_table(e: Extracted, noise: Extracted, seed: int = 0) -> pd.DataFrame:
     """Order shares before training: the formula, the network and controls (pure AND), and both after the split."""
     n, start = e.found.n, e.v[:, 0]
+    pure, split = "pure AND (Harsanyi)", "after the AND-OR split"
     cases = {
-        ("pure AND (Harsanyi)", "formula"): orders.spindle(n).expand(len(start), n),
-        ("pure AND (Harsanyi)", "untrained"): orders.order_shares(_harsanyi(start)),
-        ("pure AND (Harsanyi)", "iid noise"): orders.order_shares(_harsanyi(nulls.iid_games(start, seed))),
-        ("pure AND (Harsanyi)", "linear control"): orders.order_shares(_harsanyi(nulls.additive_games(start, seed))),
-        ("pure AND (Harsanyi)", "size-only control"): orders.order_shares(_harsanyi(nulls.size_games(start, seed))),
-        ("after the AND-OR split", "untrained"): _shares(e.found[:, 0]),
-        ("after the AND-OR split", "iid noise"): _shares(noise.found[:, 0]),
+        (pure, "formula"): np.broadcast_to(orders.spindle(n).numpy(), (len(start), 1, n)),
+        (pure, "untrained"): pure_shares(start), (pure, "iid noise"): pure_shares(nulls.iid_games(start, seed)),
+        (pure, "linear control"): pure_shares(nulls.additive_games(start, seed)),
+        (pure, "size-only control"): pure_shares(nulls.size_games(start, seed)),
+        (split, "untrained"): split_shares(e), (split, "iid noise"): split_shares(noise),
     }
-    return pd.concat([pd.DataFrame({"panel": panel, "games": label, "order": range(1, n + 1), "share": s.mean(0).numpy(),
-                                    "low": s.amin(0).numpy(), "high": s.amax(0).numpy()})
-                      for (panel, label), s in cases.items()], ignore_index=True)
+    return _share_table(cases)
+
+
+def shape_table(p: TwoPhase, main: Extracted, others: Others) -> pd.DataFrame:
+    """Order shares before training after the split, at both ends of the face, and half of the peak, which D11a asks for."""
+    cases = {}
+    for panel, e in drawn(p, main, others).items():
+        shares = split_shares(e)
+        peak = _profiles(shares)[0].max(-1)
+        cases[panel, "untrained"] = shares
+        cases[panel, "half of the peak"] = np.broadcast_to(peak[:, None, None] / 2, (len(peak), 1, e.found.n))
+    return _share_table(cases)
+
+
+def _share_table(cases: Mapping[tuple[str, str], Floats]) -> pd.DataFrame:
+    """Mean over images, then over networks, with the networks' range, of shares (S, X, n) by (panel, games)."""
+    return pd.concat([pd.DataFrame({"panel": panel, "games": label, "order": range(1, shares.shape[-1] + 1),
+                                    "share": s.mean(0), "low": s.min(0), "high": s.max(0)})
+                      for (panel, label), shares in cases.items() for s in [np.nanmean(shares, axis=1)]], ignore_index=True)
+
+
+# --- figures of the two phases
 
 
 def bar_table(e: Extracted, name: str, count: int, rule: salience.Rule | None) -> pd.DataFrame:
@@ -185,7 +369,7 @@ def bar_table(e: Extracted, name: str, count: int, rule: salience.Rule | None) -
     tau = salience.threshold(e.merged, e.v, rule) if rule else None
     positive, negative = (x.mean((0, 2)) for x in orders.strength_by_order(e.merged, tau))
     chosen = np.linspace(0, len(e.steps) - 1, count).round().astype(int)
-    turning = int(np.searchsorted(e.steps, np.median(turning_steps(e))))
+    turning = int(np.median(turning_points(mean_orders(e))))
     inner = 1 + int(np.abs(chosen[1:-1] - turning).argmin())
     chosen[inner] = min(max(turning, chosen[inner - 1] + 1), chosen[inner + 1] - 1)
     return pd.concat([pd.DataFrame({
@@ -193,26 +377,31 @@ def bar_table(e: Extracted, name: str, count: int, rule: salience.Rule | None) -
         "positive": positive[c].numpy(), "negative": negative[c].numpy()}) for c in chosen], ignore_index=True)
 
 
-def _mean_order_table(e: Extracted, label: str, normalised: bool = False) -> pd.DataFrame:
-    """Mean order at each checkpoint: mean over seeds, with its 95 % t interval across seeds.
-
-    normalised: each image divided by its own strength first, so that no image speaks louder for its larger scores.
-    """
-    weighted, strength = e.moments()
-    mu = ((weighted / strength).nanmean(-1) if normalised else weighted.sum(-1) / strength.sum(-1)).numpy()
-    spans = [stats.t_interval(column) for column in mu.T]
-    return pd.DataFrame({"curve": label, "step": e.steps, "value": mu.mean(0),
-                         "low": [s.low for s in spans], "high": [s.high for s in spans]})
+def drawn(p: TwoPhase, main: Extracted, others: Others, *more: str) -> dict[str, Extracted]:
+    """The analyses that a figure of the mean order shows: both ends of the face, and those named in ``more``."""
+    return {f"order weight {p.order_weights[0]:+g}": main,
+            **{name: e for name, (e, _) in others.items() if name.startswith("order") or name in more}}
 
 
-def dynamics_tables(p: TwoPhase, main: Extracted, others: Others, runs: list[Run]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Curves of the D4 figure: mean order (left scale) and loss gap (right), raw and normalised in a panel each."""
-    labels = {f"order weight {p.order_weights[0]:+g}": main,
-              **{name: e for name, (e, _) in others.items() if name.startswith("order")}}
-    left, right = [], []
-    for panel, normalised in (("raw", False), ("normalised", True)):
-        left += [_mean_order_table(e, label, normalised).assign(panel=panel) for label, e in labels.items()]
-        curves = [loss_gap(run, normalised) for run in runs]
-        gap = np.mean([values for _, values in curves], axis=0)
-        right.append(pd.DataFrame({"curve": "loss gap", "step": curves[0][0], "value": gap, "panel": panel}))
-    return pd.concat(left, ignore_index=True), pd.concat(right, ignore_index=True)
+def median_turn(e: Extracted) -> float:
+    """The median step of t* over networks and halves of the images."""
+    return float(np.median(e.steps[turning_points(mean_orders(e))]))
+
+
+def phase_table(name: str, analyses: Mapping[str, Extracted]) -> pd.DataFrame:
+    """Mean order at each checkpoint, a curve per analysis: mean over networks of their means over images, with the interval
+    over networks and images."""
+    rows = []
+    for label, e in analyses.items():
+        mu = mean_orders(e)
+        for c, step in enumerate(e.steps):
+            span = stats.crossed(stats.unit_means(mu[:, c]), stats.leave_one_out(mu[:, c])).interval()
+            rows.append({"panel": name, "curve": label, "step": int(step), "value": span.estimate,
+                         "low": span.low, "high": span.high})
+    return pd.DataFrame(rows)
+
+
+def gap_table(name: str, e: Extracted, runs: Sequence[Run]) -> pd.DataFrame:
+    """The normalised loss gap, averaged over networks."""
+    grid, gaps = loss_gaps(e.steps, runs)
+    return pd.DataFrame({"panel": name, "curve": "loss gap", "step": np.exp(grid), "value": gaps.mean(0)})

@@ -2,8 +2,8 @@
 
 A lane whose game is certified takes the next game of the queue at once, and a window later is certified for the first
 time; lanes never mix, so a game's bits depend on no neighbour, no thread and no order. Iterations are float32 (float64
-for κ' = 0, whose inverse is too ill-conditioned, and for tolerances beyond float32), certificates float64. A game that
-leaves the finite numbers in float32 is solved again in float64 and counted.
+where the inverse is too ill-conditioned, at κ' = 0 and for a large μ, and for tolerances beyond float32), certificates
+float64. A game that leaves the finite numbers in float32 is solved again in float64 and counted.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import functools
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -23,6 +24,9 @@ from .problem import Problem, Schedule, Solution
 __all__ = ["solve"]
 
 FLOAT32_TOL = 1e-5  # below it a gap is beyond what float32 iterations reach
+# Largest μ·2^{n/2} in float32, which loses (largest eigenvalue of G)·μ² ~ 4^n μ² rounding errors: on random networks and
+# null games nothing is lost at μ = 2 for n = 10, 1.5 for n = 12, .5 for n = 14, games stall or diverge at 4, 3 and 1.
+FLOAT32_SCALE = 80.0
 
 
 @functools.lru_cache(maxsize=16)
@@ -44,6 +48,39 @@ def _spectrum(n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     pairs = [schur.eigen((d,), (n,)) for d in schur.multiplets(n)]
     dims = np.array(list(schur.multiplets(n)), dtype=np.int64)
     return dims, np.concatenate([p[0] for p in pairs]), np.concatenate([p[1].ravel() for p in pairs])
+
+
+@functools.lru_cache(maxsize=4)
+def _gram_inverse(n: int) -> np.ndarray:
+    """G^{-1} by multiplet, (Σd², LANES) float64: the same in every lane."""
+    spectrum = _spectrum(n)
+    inverse = aligned((int((spectrum[0] ** 2).sum()), LANES), np.float64)
+    for lane in range(LANES):
+        kernels.set_inverse(inverse, lane, 0.0, *spectrum)
+    return inverse
+
+
+class _Scales(NamedTuple):
+    """Per game, float64 (games,): the mean |interaction| of the least-norm solution, and the scale μ of the slack."""
+
+    typical: np.ndarray
+    mu: np.ndarray
+
+
+def _scales(problem: Problem) -> _Scales:
+    """Known before the first iteration, because μ decides whether float32 is enough."""
+    n, (games, rows) = problem.n, problem.v.shape
+    v, x, y = (aligned((rows, LANES), np.float64) for _ in range(3))
+    out, work = aligned((2, LANES), np.float64), aligned((n + 1, LANES), np.float64)
+    tables, gram = _tables(n, np.float64), _gram_inverse(n)
+    typical, inputs = np.zeros(games), problem.v.numpy()
+    for start in range(0, games, LANES):
+        some = inputs[start:start + LANES]
+        v[:, :len(some)] = some.T
+        kernels.least_norm_mean(out, v, x, y, tables, gram, work)
+        typical[start:start + LANES] = out[0, :len(some)]
+    mu = [Schedule.mu(bound, n, size) for bound, size in zip(problem.bound.tolist(), typical.tolist(), strict=True)]
+    return _Scales(typical, np.array(mu))
 
 
 class _Queue:
@@ -71,10 +108,9 @@ class _Queue:
 class _Block:
     """Sixteen lanes at work: their state, their work space and the games they hold."""
 
-    def __init__(self, problem: Problem, exact: bool, dtype: type) -> None:
-        self.problem, self.exact = problem, exact
+    def __init__(self, problem: Problem, exact: bool, dtype: type, scales: _Scales) -> None:
+        self.problem, self.exact, self.scales = problem, exact, scales
         self.plan = Schedule.of(exact)
-        self.mu = self.plan.mu(problem.bound, problem.v.shape[-1]).numpy()
         n, rows = problem.n, problem.v.shape[-1]
         shape = (rows, LANES)
         self.state = [aligned(shape, dtype) for _ in range(4)]  # W_and, W_or, W_e, λ
@@ -86,8 +122,7 @@ class _Block:
         size = int((self.spectrum[0] ** 2).sum())
         self.inverse, self.inverse64 = aligned((size, LANES), dtype), aligned((size, LANES), np.float64)
         self.gram = aligned((size, LANES), np.float64)
-        for lane in range(LANES):
-            kernels.set_inverse(self.gram, lane, 0.0, *self.spectrum)
+        self.gram[:] = _gram_inverse(n)
         self.work, self.work64 = aligned((n + 1, LANES), dtype), aligned((n + 1, LANES), np.float64)
         self.lanes, self.out = aligned((4, LANES), np.float64), aligned((2, LANES), np.float64)
         self.totals = [aligned(shape, dtype) for _ in range(3)]
@@ -104,14 +139,9 @@ class _Block:
 
     def fill(self, queue: _Queue) -> bool:
         """Give every idle lane the next game; False when no lane has any."""
-        fresh = []
         for lane in range(LANES):
             if self.games[lane] is None and (game := queue.next()) is not None:
                 self._load(lane, game)
-                fresh.append(lane)
-        if fresh:
-            kernels.least_norm_mean(self.out, self.v64, self.x64, self.y64, self.tables64, self.gram, self.work64)
-            self.lanes[0, fresh] = self.plan.theta * self.out[0, fresh]
         return any(game is not None for game in self.games)
 
     def _load(self, lane: int, game: int) -> None:
@@ -121,9 +151,9 @@ class _Block:
             array[:, lane] = 0.0
         self.bounds[:, lane] = np.inf, 0.0  # λ = 0 certifies 0
         self.windows[lane], self.short_gap[lane] = 0, np.inf
-        bound, mu = self.bound[game], self.mu[game]
+        bound, typical, mu = self.bound[game], self.scales.typical[game], self.scales.mu[game]
         shift = 0.0 if self.exact else mu**-2
-        self.lanes[1:, lane] = mu * bound, 1.0 / mu, bound
+        self.lanes[:, lane] = self.plan.theta * typical, mu * bound, 1.0 / mu, bound
         kernels.set_inverse(self.inverse64, lane, shift, *self.spectrum)
         self.inverse[:, lane] = self.inverse64[:, lane]
 
@@ -190,9 +220,9 @@ class _Block:
         answer.broken[game] = broken
 
 
-def _work(problem: Problem, exact: bool, dtype: type, queue: _Queue, answer: Solution,
+def _work(problem: Problem, exact: bool, dtype: type, scales: _Scales, queue: _Queue, answer: Solution,
           tick: Callable[[int], object]) -> None:
-    block = _Block(problem, exact, dtype)
+    block = _Block(problem, exact, dtype, scales)
     while not queue.stopped and block.fill(queue):
         block.advance()
         again = []
@@ -204,32 +234,40 @@ def _work(problem: Problem, exact: bool, dtype: type, queue: _Queue, answer: Sol
                 tick(1)
             block.clear(lane)
         if again:  # at once, not at the end: the other threads go on with the queue meanwhile
-            _work(problem, exact, np.float64, _Queue(again, queue), answer, tick)
+            _work(problem, exact, np.float64, scales, _Queue(again, queue), answer, tick)
             answer.broken[again] = True
 
 
-def _run(problem: Problem, exact: bool, dtype: type, answer: Solution, tick: Callable[[int], object]) -> None:
-    games = len(problem.v)
-    queue = _Queue(range(games))
+def _run(problem: Problem, exact: bool, answer: Solution, tick: Callable[[int], object]) -> None:
+    games, scales = len(problem.v), _scales(problem)
+    float64 = scales.mu * problem.v.shape[-1]**0.5 > FLOAT32_SCALE
+    float64 |= exact or problem.tol < FLOAT32_TOL
+    queues = {dtype: _Queue(np.flatnonzero(mine).tolist())
+              for dtype, mine in ((np.float64, float64), (np.float32, ~float64)) if mine.any()}
+
+    def work() -> None:
+        for dtype, queue in queues.items():
+            _work(problem, exact, dtype, scales, queue, answer, tick)
+
     threads = min(torch.get_num_threads(), -(-games // 4))
     if threads <= 1:
-        _work(problem, exact, dtype, queue, answer, tick)
+        work()
         return
     with ThreadPoolExecutor(threads) as pool:
-        tasks = [pool.submit(_work, problem, exact, dtype, queue, answer, tick) for _ in range(threads)]
+        tasks = [pool.submit(work) for _ in range(threads)]
         try:
             for task in tasks:
                 task.result()
         finally:
-            queue.stop()
+            for queue in queues.values():
+                queue.stop()
 
 
 def solve(problem: Problem, exact: bool, tick: Callable[[int], object]) -> Solution:
     """Solve every game of ``problem`` (CPU); ``exact``: κ' = 0 for all of them; ``tick(games)`` reports progress."""
     _prepare()
     answer = Solution.zeros(problem.v)
-    dtype = np.float64 if exact or problem.tol < FLOAT32_TOL else np.float32
-    _run(problem, exact, dtype, answer, tick)
+    _run(problem, exact, answer, tick)
     _seal()
     return answer
 

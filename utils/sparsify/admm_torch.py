@@ -100,7 +100,8 @@ class _Chunk:
         least = adjoint(inverse(v, self.zero))
         typical = (least[0].abs().sum(-1) + least[1].abs().sum(-1)) / (2 * (v.shape[-1] - 1))
         self.limit = plan.theta * typical[:, None] * problem.weights
-        self.mu = plan.mu(bound, v.shape[-1])[:, None]
+        scales = [plan.mu(*game) for game in zip(bound.tolist(), [problem.n] * len(v), typical.tolist(), strict=True)]
+        self.mu = torch.tensor(scales, dtype=v.dtype, device=v.device)[:, None]
         self.shift = self.zero if exact else self.mu[:, 0] ** -2
         self.box = self.mu * bound[:, None]
         self.w = [torch.zeros_like(v) for _ in range(3)]

@@ -46,7 +46,7 @@ class Split(Generic[Array]):
     l1: Array  # the same sum without weights
     converged: Array  # bool: gap <= tol; always False for "paper", which certifies nothing
     iterations: Array  # int64
-    sparse_and: Array  # (..., 2^n) the sparse iterate that i_and, i_or repair: exact zeros off its support
+    sparse_and: Array  # (..., 2^n) the sparse iterate that i_and, i_or repair: exact zeros; see infeasibility
     sparse_or: Array
     infeasibility: Array  # excess of |v - reconstruct(sparse_and, sparse_or)| over κ', relative to max |v - v(∅)|
     float64_games: Array  # bool: float32 broke down and the game was solved again in float64
