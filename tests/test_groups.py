@@ -10,11 +10,12 @@ import pytest
 import torch
 
 from utils import claims, params
+from utils.claims.weighing import decide, p_values, weigh
 from utils.interactions import Interactions
 from utils.jobs import toy
 from utils.jobs.study import Extracted
 from utils.metrics import groups
-from utils.rows import five_groups
+from utils.rows import courses, five_groups, group_sizes, group_tables, order_similarity, planted_toy, restless
 
 SYSTEM = "lenet/mnist_part"
 SEEDS = (0, 1, 2, 3, 4)
@@ -79,13 +80,39 @@ def test_the_printed_definitions_overlap_and_leave_gaps() -> None:
     assert fits(3, 1, 2, 1, 3) == set()  # a curve that fits none
 
 
+def drawn(curves: torch.Tensor, rho: torch.Tensor | None = None, seed: int = 1) -> tuple[torch.Tensor, torch.Tensor]:
+    """A whole set of random courses and their largest values."""
+    random = groups.RandomCourses.of(curves, rho)
+    signs = random.signs(torch.Generator().manual_seed(seed))
+    every = torch.arange(curves.shape[1]).expand(len(curves), -1)
+    return random.curves(signs, every), random.peaks(signs)
+
+
 def test_walks_keep_the_first_value_and_the_size_of_every_step() -> None:
     curves = torch.randn(3, 50, C, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    drawn = groups.walks(curves, torch.Generator().manual_seed(1))
-    assert torch.equal(drawn[..., 0], curves[..., 0])
-    assert torch.allclose(drawn.diff().abs(), curves.diff().abs())
-    same = (drawn.diff() * curves.diff() > 0).double().mean()
-    assert 0.4 < float(same) < 0.6
+    walks, peaks = drawn(curves)
+    assert torch.equal(walks[..., 0], curves[..., 0])
+    assert torch.allclose(walks.diff().abs(), curves.diff().abs())
+    assert torch.allclose(walks.abs().amax(-1), peaks)
+    assert 0.4 < float((walks.diff() * curves.diff() > 0).double().mean()) < 0.6
+
+
+@pytest.mark.parametrize("rho", [0.0, 0.6, 1.0])
+def test_persistent_courses_have_the_curves_persistence_and_innovations(rho: float) -> None:
+    generator = torch.Generator().manual_seed(0)
+    noise = torch.randn(2, 4000, C, generator=generator, dtype=torch.float64)
+    curves = [noise[..., 0] / max(1 - rho ** 2, 0.1) ** 0.5]
+    for t in range(1, C):
+        curves.append(rho * curves[-1] + noise[..., t])
+    curves = torch.stack(curves, -1)
+    found = groups.persistence(curves)
+    assert found.tolist() == pytest.approx([rho, rho], abs=0.03)
+    null, peaks = drawn(curves, found)
+    assert groups.persistence(null).tolist() == pytest.approx([rho, rho], abs=0.03)
+    own = curves[..., 1:] - found[:, None, None] * curves[..., :-1]
+    assert torch.allclose((null[..., 1:] - found[:, None, None] * null[..., :-1]).abs(), own.abs())
+    assert torch.allclose(null.abs().amax(-1), peaks)
+    assert float(groups.persistence(torch.ones(1, 3, C, dtype=torch.float64))) == 1
 
 
 def test_distance_from_a_null_by_hand() -> None:
@@ -95,20 +122,85 @@ def test_distance_from_a_null_by_hand() -> None:
     assert groups.excess_distance(apart[0], apart) == pytest.approx(1.0 - 2.0)
 
 
-def test_the_strongest_are_those_with_the_largest_maximum_over_time() -> None:
-    curves = torch.tensor([[[0.0, 1.0], [-3.0, 0.0], [2.0, 2.0]]])
-    assert groups.strongest(curves, 2).tolist() == [[1, 2]]
-    assert groups.strongest(curves, 9).tolist() == [[1, 2, 0]]
+def test_one_more_null_set_has_no_excess_distance_on_average() -> None:
+    rng = np.random.default_rng(0)
+    sets = rng.multinomial(20, [0.4, 0.3, 0.1, 0.1, 0.1], (4000, 5)) / 20
+    excess = groups.excess_distance(sets[:, 0], np.moveaxis(sets[:, 1:], 1, 0))
+    assert abs(excess.mean()) < 3 * excess.std() / len(excess) ** 0.5
+
+
+def test_the_strongest_are_those_with_the_largest_peak() -> None:
+    peak = torch.tensor([[1.0, 3.0, 2.0]])
+    assert groups.strongest(peak, 2).tolist() == [[1, 2]]
+    assert groups.strongest(peak, 9).tolist() == [[1, 2, 0]]
+
+
+def test_the_strongest_of_every_order_above_a_twentieth_of_the_largest() -> None:
+    peak, orders = torch.tensor([[0.4, 10.0, 0.6, 2.0, 3.0]]), torch.tensor([1, 1, 2, 2, 2])
+    index, counts, order = courses.per_order(peak, orders, most=2)
+    assert index.tolist() == [[1, 0, 4, 3]] and order.tolist() == [1, 1, 2, 2]
+    assert counts.tolist() == [[True, False, True, True]]
 
 
 # Rows ------------------------------------------------------------------------------------------------------------------
 
-N, IMAGES = 6, 10
+N, IMAGES = 8, 10
+ORDER = torch.tensor([mask.bit_count() for mask in range(1, 1 << N)])
 
 
 def study(**given: Any) -> params.FiveGroups:
-    rest = {"images": IMAGES, "n_players": N, "walks": 8, "top": 40, "map_images": 1} | given
+    rest = {"images": IMAGES, "n_players": N, "walks": 6, "map_images": 1} | given
     return params.validate("04_five_groups", **rest)
+
+
+def decided(row: str, parts: list[claims.Part], system: str = SYSTEM) -> dict[str, str]:
+    """The outcome of each reading by the registry's thresholds, whether or not the criterion was simulated."""
+    registry = claims.load()
+    thresholds = registry.row(row).thresholds_for(system)
+    assert sorted(part.name for part in parts) == sorted(thresholds)
+    found: dict[str, list[Any]] = {}
+    for part in parts:
+        t = thresholds[part.name]
+        found.setdefault(t.reading, []).append(weigh(part, t, registry.protocol, len(np.asarray(part.values))))
+    return {name: decide(*p_values([weighed]), registry.protocol.alpha) for name, weighed in found.items()}
+
+
+def selected(curves: torch.Tensor, walks: int = 4) -> courses.Courses:
+    """Courses of AND interactions with curves (R, X, 2^n - 1, C)."""
+    shape = curves.shape
+    return courses.courses(curves, ORDER, top=40, walks=walks, margins=(0.05, 0.1, 0.2), walk_margins=(0.1,),
+                           seeds=tuple(range(shape[0])), kept=np.ones(shape[:2], bool), steps=np.arange(shape[-1]))
+
+
+def readings(chosen: courses.Courses) -> dict[str, str]:
+    """Both readings of M7 and M10."""
+    own, walks = chosen.each.at()
+    tallies = (restless.tally(x, chosen.order, N) for x in (own, walks))
+    found = {"M7": five_groups.kinds_of(chosen), "M10": restless.contrast_parts(*tallies)}
+    return {f"{row} {name}": outcome for row, parts in found.items() for name, outcome in decided(row, parts).items()}
+
+
+def random_curves(kind: str, seed: int) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    noise = torch.randn(5, 6, 255, C, generator=generator, dtype=torch.float64)
+    strength = torch.exp(0.8 * torch.randn(5, 6, 255, 1, generator=generator, dtype=torch.float64))
+    if kind == "constants":
+        return strength * noise[..., :1].expand_as(noise)
+    rho = {"white noise": 0.0, "AR(1), .5": 0.5, "AR(1), .8": 0.8, "random walks": 1.0}[kind]
+    curves = [noise[..., 0] / (1 - rho ** 2) ** 0.5 if rho < 1 else noise[..., 0]]
+    for t in range(1, C):
+        curves.append(rho * curves[-1] + noise[..., t])
+    return strength * torch.stack(curves, -1)
+
+
+@pytest.mark.parametrize("kind", ["white noise", "constants", "AR(1), .5", "AR(1), .8", "random walks"])
+def test_noise_constants_and_walks_pass_no_reading_of_the_groups(kind: str) -> None:
+    runs = [readings(selected(random_curves(kind, seed))) for seed in range(8)]
+    for reading in ("M7 as_stated", "M7 specific", "M10 as_stated", "M10 specific"):
+        passed = sum(run[reading] == "REPRODUCED" for run in runs)
+        assert passed <= 2, f"{kind}: {reading} in {passed} of 8"  # P(3 or more of 8 at 5 %) is .006
+    if kind != "random walks":
+        assert all(run["M7 as_stated"] == "NOT REPRODUCED" for run in runs), "a kind of curve is missing"
 
 
 def extracted(and_: torch.Tensor, steps: int = C) -> Extracted:
@@ -139,113 +231,167 @@ def with_courses(of_order: Any, noise: float = 0.0, seed: int = 0) -> Extracted:
     return extracted(torch.from_numpy(np.ascontiguousarray(np.moveaxis(curves, 3, 1))))
 
 
-def walk(_order: int, rng: np.random.Generator) -> np.ndarray:
-    return rng.standard_normal(C).cumsum()
-
-
-def judged(row: str, e: Extracted, **given: Any) -> claims.Verdict:
+def grouped(e: Extracted, **given: Any) -> tuple[params.FiveGroups, types.SimpleNamespace, courses.Selections]:
     p, a = study(**given), analysis(e)
-    cases = {"M7": five_groups.kinds_case, "M8": five_groups.definition_case, "M9": five_groups.group_case,
-             "M10": five_groups.contrast_case}
-    return claims.judge(row, SYSTEM, **cases[row](p, a, five_groups.selections(p, a)))
-
-
-def test_random_walks_are_not_five_groups() -> None:
-    found = [judged(row, with_courses(walk, seed=s), walks=5, top=20) for s in range(2) for row in ("M7", "M8", "M9", "M10")]
-    assert [v.verdict for v in found].count("REPRODUCED") == 0
-    distances = [v.estimate for v in found if v.row == "M7"]
-    assert abs(float(np.mean(distances))) < 0.1, "walks have no excess distance on average"
+    return p, a, courses.selections(p, a)
 
 
 def five_kinds(_order: int, rng: np.random.Generator) -> np.ndarray:
     return [T, np.sin(np.pi * T), 1 - T, np.sin(2 * np.pi * T), rng.standard_normal(C)][rng.integers(5)]
 
 
-def test_five_kinds_of_course_are_told_from_random_walks() -> None:
-    e = with_courses(five_kinds, noise=0.01)
-    for row in ("M7", "M8"):
-        verdict = judged(row, e)
-        assert verdict.verdict == "REPRODUCED", verdict.reason
+def test_five_kinds_of_course_are_told_from_random_ones() -> None:
+    p, a, chosen = grouped(with_courses(five_kinds, noise=0.01), top=100)
+    case = five_groups.kinds_case(p, a, chosen)
+    assert decided("M7", case["parts"]) == {"as_stated": "REPRODUCED", "specific": "REPRODUCED"}
+    assert case["changed"] is None
 
 
 def test_fewer_than_five_kinds_are_not_five() -> None:
     e = with_courses(lambda _order, rng: [T, np.sin(np.pi * T), 1 - T][rng.integers(3)], noise=0.01)
-    assert judged("M8", e).verdict == "REPRODUCED", "far from walks"
-    assert judged("M7", e).verdict == "NOT REPRODUCED", "but two of the five kinds are missing"
+    p, a, chosen = grouped(e)
+    case = five_groups.kinds_case(p, a, chosen)
+    assert decided("M7", case["parts"]) == {"as_stated": "NOT REPRODUCED", "specific": "REPRODUCED"}
 
 
-def test_one_network_on_one_data_set_shows_no_contrast() -> None:
-    verdict = judged("M9", with_courses(five_kinds, noise=0.01))
-    assert verdict.verdict == "INCONCLUSIVE" and "resnet20" in verdict.reason
-    assert verdict.control["L1 distance of the shares to RN-20, MNIST in Table 3"] > 0
+def test_a_group_that_is_missing_at_one_margin_fails() -> None:
+    rng = np.random.default_rng(0)
+    shares = np.full((5, 3, 20, 5), 0.2) + 0.01 * rng.standard_normal((5, 3, 20, 5))
+    null = np.full((5, 2, 20, 5), 0.2)
+    assert decided("M7", five_groups.kinds_parts(shares, null[:, 0], null, null))["as_stated"] == "REPRODUCED"
+    shares[:, 2, :, 3] -= 0.19
+    parts = five_groups.kinds_parts(shares, null[:, 0], null, null)
+    assert decided("M7", parts)["as_stated"] == "NOT REPRODUCED"
+    assert np.asarray(parts[3].values).mean() == pytest.approx(0.01, abs=0.003)
+
+
+def test_other_margins_or_another_top_are_sensitivities() -> None:
+    assert "margins" in courses.changed(study(margins=[0.1])) and "40 strongest" in courses.changed(study(top=40))
+    assert courses.changed(study()) is None
+
+
+def test_the_definitions_are_described_beside_noise() -> None:
+    p, a, chosen = grouped(with_courses(lambda _order, _rng: T))
+    found = claims.describe("M8", SYSTEM, **five_groups.definition_case(p, a, chosen))
+    assert found.verdict is None and found.control["network"]["none"] == 0
+    # T starts at zero: to the letter it is reliable, and nothing forbids "betraying" a sign that it never had.
+    assert found.control["network"]["one"] + found.control["network"]["several"] == 1
+    assert group_tables.fit_table(a, chosen).groupby("curves")["share"].sum().tolist() == pytest.approx([1, 1])
 
 
 def test_high_orders_that_fluctuate_are_told_from_low_ones_that_do() -> None:
     def high(order: int, rng: np.random.Generator) -> np.ndarray:
-        return 2 * rng.standard_normal(C) if order >= 5 else T
+        return rng.standard_normal(C) if order >= 6 else T
 
     def low(order: int, rng: np.random.Generator) -> np.ndarray:
-        return 3 * T if order >= 5 else rng.standard_normal(C)
+        return T if order >= 6 else rng.standard_normal(C)
 
-    assert judged("M10", with_courses(high), top=63).verdict == "REPRODUCED"
-    assert judged("M10", with_courses(low), top=63).verdict == "NOT REPRODUCED"
+    for courses_of, outcome in ((high, "REPRODUCED"), (low, "NOT REPRODUCED")):
+        p, a, chosen = grouped(with_courses(courses_of))
+        case = restless.contrast_case(p, a, chosen)
+        assert all(premise.ok for premise in case["premises"])
+        assert decided("M10", case["parts"]) == {"as_stated": outcome, "specific": outcome}
+        assert set(case["variants"]) == {"uncertified games dropped", "order weight -0.2"}
 
 
-def test_too_few_high_orders_leave_the_row_open() -> None:
-    verdict = judged("M10", with_courses(lambda order, _rng: T if order < 5 else 0 * T))
-    assert verdict.verdict == "INCONCLUSIVE"
-    assert "has 0 of order 6" in verdict.reason and "at least 10 are needed" in verdict.reason
+def test_the_contrast_and_its_jackknife_by_hand() -> None:
+    total = np.zeros((1, 3, 8))
+    total[0, :, [0, 5]] = 4
+    hit = total.copy()
+    hit[0, :, 0] = [0, 0, 3]  # order 1: 3 of 12
+    hit[0, :, 5] = [4, 2, 0]  # order 6: 6 of 12
+    value, without = restless.contrast(hit, total, np.ones(8, bool))
+    assert value == pytest.approx([6 / 12 - 3 / 12])
+    assert without[0] == pytest.approx([2 / 8 - 3 / 8, 4 / 8 - 3 / 8, 6 / 8 - 0])
+    assert restless.counted(total).tolist() == [True, False, False, False, False, True, False, False]
+
+
+def test_too_few_orders_leave_the_row_open_with_their_number() -> None:
+    p, a, chosen = grouped(with_courses(lambda order, _rng: T if order < 5 else 0 * T))
+    premise = restless.contrast_case(p, a, chosen)["premises"][-1]
+    assert not premise.ok and premise.reason.startswith("0 orders of 6 or more and 3 of 3 or less")
 
 
 def test_too_few_checkpoints_leave_the_rows_open_and_say_how_many_are_needed() -> None:
-    whole = with_courses(walk)
-    few = extracted(whole.found.and_[:, :6], 6)
-    for row in ("M7", "M8", "M9", "M10"):
-        verdict = judged(row, few, checkpoints=6)
-        assert verdict.verdict == "INCONCLUSIVE"
-        assert "6 checkpoints" in verdict.reason and "at least 11 are needed" in verdict.reason
+    premise = courses.enough_checkpoints(study(checkpoints=6))
+    assert not premise.ok and "6 checkpoints" in premise.reason and "at least 7 are needed" in premise.reason
 
 
 def test_uncertified_games_drop_out_of_the_variant() -> None:
     e = with_courses(lambda _order, _rng: T)
     e.converged[0, 3, 2] = False
-    e.found.and_[0, :, 2] *= -1
-    chosen = five_groups.select(study(), e, certified_only=True)
-    labels = groups.classify(chosen.curves)
-    assert (labels[0, 2] == -1).all() and (np.delete(labels, 2, axis=1) == 0).all()
-    assert (groups.classify(chosen.null)[0, :, 2] == -1).all()
+    e.found.and_[0, :, 2] *= torch.linspace(1, -1, C)[:, None]
+    chosen = courses.select(study(), e)
+    own, walks = chosen.top.at(kept=chosen.kept)
+    assert (own[0, 2] == -1).all() and (np.delete(own, 2, axis=1) == 0).all() and (walks[0, :, 2] == -1).all()
+    assert not np.isnan([part.values for part in five_groups.kinds_of(chosen, chosen.kept)]).any()
 
 
 def test_contrasts_between_networks_need_both() -> None:
     one, two = analysis(with_courses(lambda _o, _r: T)), analysis(with_courses(lambda _o, r: r.standard_normal(C)))
     one.system.jobs[0].config.model, two.system.jobs[0].config.model = "resnet20", "vgg11"
     p = study()
-    assert list(five_groups.pairs(p, [one])) == []
-    ((name, first, second),) = five_groups.pairs(p, [two, one])
-    assert (name, first, second) == ("resnet20+vgg11/mnist_part", one, two)
-    case = five_groups.pair_case(p, one, two)
-    values = {part.name: np.mean(part.values) for part in case["parts"]}
+    chosen = [courses.selections(p, a) for a in (two, one)]
+    assert list(group_sizes.pairs(p, [one], chosen[1:])) == []
+    ((name, pair, both),) = group_sizes.pairs(p, [two, one], chosen)
+    assert (name, pair) == ("resnet20+vgg11/mnist_part", (one, two))
+    parts = group_sizes.pair_case(p, pair, both)["parts"]
+    values = {part.name: np.mean(part.values) for part in parts}
     assert values["more_reliable"] > 0.5 and values["fewer_fluctuating"] > 0.3
     assert abs(values["more_forgotten"]) < 0.2
-    verdict = claims.judge("M9", name, **case)  # every contrast is weighed; no accuracy is registered for the pair
-    assert len(verdict.parts) == 5 and verdict.verdict == "INCONCLUSIVE"
+    assert decided("M9", parts, name) == {"as_stated": "NOT REPRODUCED"}, "no network has forgotten interactions"
+    assert claims.load().row("M9").thresholds_for(SYSTEM) == {}, "one network shows no contrast"
+    assert set(group_sizes.pair_table(p, pair, both)["panel"]) == {"LeNet", "the paper's networks"}
 
 
 def test_tables_count_what_was_grouped() -> None:
     e = with_courses(lambda order, _rng: T if order > 1 else 1 - T)
-    p, a = study(), analysis(e)
-    chosen = five_groups.selections(p, a)
-    layout = five_groups.paper_layout(p, a, chosen)
+    p, a, chosen = grouped(e, top=40)
+    layout = group_sizes.paper_layout(p, a, chosen)
     assert list(layout.columns) == list(groups.GROUPS) and len(layout) == 9
     assert layout.sum(axis=1).to_numpy() == pytest.approx(40, abs=0.3)
-    table = five_groups.order_table(p, a, chosen)
+    table = group_tables.order_table(p, a, chosen)
     own = table[table["curves"] == "network"].pivot(index="order", columns="group", values="count")
     assert own.loc[1, "reliable"] == 0 and own.loc[2:, "forgotten"].sum() == 0
     assert own.to_numpy().sum() == pytest.approx(40)
-    curves = five_groups.curve_table(p, a, chosen)
-    assert set(curves.dropna()["group"]) == {"reliable", "forgotten"}
+    curves = group_tables.curve_table(p, a, chosen)
+    assert set(curves.dropna()["group"]) <= {"reliable", "forgotten"}
     assert curves["panel"].nunique() == 5, "a group without curves keeps its panel"
     assert curves["value"].abs().max() == 1
+
+
+# Orders of two networks --------------------------------------------------------------------------------------------------
+
+
+def test_trained_networks_that_meet_are_told_from_those_that_part() -> None:
+    rng = np.random.default_rng(0)
+    start, end = np.array([0.1, 0.2, 0.4, 0.3]), np.array([0.6, 0.2, 0.1, 0.1])
+
+    def shares(*ends: np.ndarray) -> np.ndarray:
+        found = np.stack([np.broadcast_to(x, (5, IMAGES, 4)) for x in ends], axis=1)
+        found = found * np.exp(0.05 * rng.standard_normal(found.shape))
+        return found / found.sum(-1, keepdims=True)
+
+    meeting = order_similarity.similarity_parts(shares(start, end), shares(start, end))
+    parting = order_similarity.similarity_parts(shares(start, end), shares(start, np.array([0.0, 0.05, 0.15, 0.8])))
+    pair = "mlp7_w256+lenet/mnist_part"
+    assert decided("M14", meeting, pair) == {"as_stated": "REPRODUCED"}
+    assert decided("M14", parting, pair) == {"as_stated": "NOT REPRODUCED"}
+
+
+def test_order_shares_are_those_of_the_interactions() -> None:
+    e = with_courses(lambda order, _rng: np.linspace(1, 3, C) if order in (1, 3) else 0 * T)
+    found = order_similarity.order_shares(e)
+    strength = e.found.and_[:, [0, -1]].abs()
+    every = torch.tensor([mask.bit_count() for mask in range(1 << N)])
+    wanted = strength[..., every == 3].sum(-1) / strength.sum(-1)
+    assert found[..., 2] == pytest.approx(wanted.numpy()) and found.sum(-1) == pytest.approx(1)
+    one, two = analysis(e), analysis(e)
+    ((name, pair),) = order_similarity.network_pairs(study(), [one, two])
+    case = order_similarity.similarity_case(study(), pair)
+    assert np.asarray(case["parts"][0].values) == pytest.approx(0, abs=1e-12)
+    assert case["control"]["total variation between the two trained networks"] == 0 and name == "lenet+lenet/mnist_part"
+    assert set(order_similarity.share_table(study(), pair)["panel"]) == {"trained", "untrained"}
 
 
 # The planted toy set ---------------------------------------------------------------------------------------------------
@@ -260,13 +406,13 @@ def planted_curves(curve: np.ndarray, loyal: np.ndarray = T) -> dict[str, Extrac
     return {"order weight +0.2": extracted(and_), "order weight -0.2": extracted(and_)}
 
 
-@pytest.mark.parametrize(("name", "verdict"), [("betraying", "REPRODUCED"), ("reliable", "NOT REPRODUCED"),
-                                               ("withdrawn", "NOT REPRODUCED")])
-def test_a_betraying_input_is_found_where_there_is_one(name: str, verdict: str) -> None:
-    case = five_groups.toy_case(study(), planted_curves(COURSES[name][0]))
-    got = claims.judge("M12", toy.TOY_SYSTEM, **case)
-    assert got.verdict == verdict, got.reason
-    assert got.control["seeds where the loyal input is called betraying"] == 0
+@pytest.mark.parametrize(("name", "found"), [("betraying", 5), ("reliable", 0), ("withdrawn", 0)])
+def test_a_betraying_input_is_found_where_there_is_one(name: str, found: int) -> None:
+    case = planted_toy.toy_case(study(), planted_curves(COURSES[name][0]))
+    shown = claims.demonstrate("M12", toy.TOY_SYSTEM, **case)
+    assert shown.verdict is None and shown.status == "demonstration"
+    assert f"betraying in {found} of 5 networks at order weight +0.2 and {found} of 5" in shown.reason
+    assert "keeps its sign in 0 and 0." in shown.reason
 
 
 def test_the_toy_data_betray_as_planned() -> None:
@@ -281,9 +427,9 @@ def test_the_toy_data_betray_as_planned() -> None:
 
 def test_a_small_network_on_the_toy_data_betrays_its_early_feature() -> None:
     found = toy.planted(study(seeds=[0], images=5, toy_steps=1500))
-    case = five_groups.toy_case(study(seeds=[0], images=5, toy_steps=1500), found)
-    assert case["parts"][0].values.tolist() == [1.0]
-    assert case["control"]["share of samples where the loyal input is called betraying"] == [0.0]
-    table = five_groups.toy_table(found)
+    case = planted_toy.toy_case(study(seeds=[0], images=5, toy_steps=1500), found)
+    assert case["control"]["share of samples whose planted input is called betraying, order weight +0.2"][0] > 0.5
+    assert case["control"]["share of samples whose loyal input is called betraying, order weight +0.2"] == [0.0]
+    table = planted_toy.toy_table(found)
     z = table[table["input"] == toy.INPUTS[toy.BETRAYED]]["utility"].to_numpy()
     assert z.max() > 0.3 and z[-1] < -0.3

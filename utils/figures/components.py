@@ -67,8 +67,12 @@ def grouped_bars(table: pd.DataFrame, *, x: str, hue: str, panel: str, y: str = 
     return figure
 
 
-def mask_fit(lines: pd.DataFrame, errors: pd.DataFrame, title: str = "") -> Figure:
-    """Left: the outputs on all masks in ascending order and smoothed errors; right: all errors as a histogram (Fig. 5)."""
+def mask_fit(table: pd.DataFrame, title: str = "") -> Figure:
+    """Left: the outputs on all masks in ascending order and smoothed errors; right: all errors as a histogram (Fig. 5).
+
+    table: panel ("smoothed" or "histogram"), curve, mask, value.
+    """
+    lines, errors = (table[table["panel"] == name] for name in ("smoothed", "histogram"))
     names = list(dict.fromkeys(lines["curve"]))
     colours = dict(zip(names, ["#000000", "#CC79A7", "#E69F00", "#009E73", "#56B4E9", "#D55E00"], strict=False))
     figure, axes = grid(2, size=(4.4, 3.2))

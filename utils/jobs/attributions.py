@@ -85,4 +85,5 @@ def maps(p: FiveGroups, a: Analysis) -> Maps:
     """Maps for the first images of the first seed of one system."""
     device, job = str(runtime.device(p.device)), a.system.jobs[0]
     pca = PCAJob(train=job, layer=a.layer, images=p.pca_images, r=p.n_players, device=device)
-    return ensure(MapsJob(sample=GamesJob.of(job, p.images, p.n_players, device=device), pca=pca, images=p.map_images))
+    sample = GamesJob.of(job, p.images, p.n_players, device=device, split=p.image_split)
+    return ensure(MapsJob(sample=sample, pca=pca, images=p.map_images))

@@ -272,7 +272,7 @@ def analyse(p: FiveGroups, system: System) -> Analysis:
     ends = (0, p.checkpoints - 1)
     runs = system.runs()
     pca = [PCAJob(train=job, layer=layer, images=p.pca_images, r=p.n_players, device=device) for job in system.jobs]
-    sample = [GamesJob.of(job, p.images, p.n_players, device=device) for job in system.jobs]
+    sample = [GamesJob.of(job, p.images, p.n_players, device=device, split=p.image_split) for job in system.jobs]
     stored = [FeaturesJob(sample=job, layer=layer) for job in sample]
     features_found = ensure_all(stored, f"features of {system.name}")
     components = ensure_all(pca, f"components of {system.name}")
@@ -295,7 +295,7 @@ def analyse(p: FiveGroups, system: System) -> Analysis:
 
 def _paper_patches(p: FiveGroups, job: TrainJob, device: str) -> LastGamesJob:
     """The paper's raw variables: cells of 4x4 pixels drawn out of all of the image's (7x7 or 8x8), background included."""
-    whole = LastGamesJob.of(job, p.images, p.paper_patches, device=device)
+    whole = LastGamesJob.of(job, p.images, p.paper_patches, device=device, split=p.image_split)
     # A cell's mean is never below 0, so a negative threshold admits every cell.
     anywhere = PatchDraw(cell=4, region="foreground", threshold=-1.0)
     return whole.model_copy(update={"how": whole.how.model_validate(dataclasses.asdict(anywhere))})

@@ -1,4 +1,4 @@
-"""Five kinds of course that an interaction can take during training, and the random walks they are judged against.
+"""Five kinds of course that an interaction can take during training, and the random courses they are judged against.
 
 The definitions printed in Table 2 of Ren J. et al. 2025 overlap and tolerate no noise; :func:`classify` is an operational
 rule of ours that puts every curve into exactly one group, :func:`printed` the definitions to the letter.
@@ -6,11 +6,14 @@ rule of ours that puts every curve into exactly one group, :func:`printed` the d
 
 from __future__ import annotations
 
+import dataclasses
+
+import numba
 import numpy as np
 import torch
 
-__all__ = ["GROUPS", "PAPER_COUNTS", "checkpoints_needed", "classify", "counts", "excess_distance", "printed", "shares",
-           "smoothed", "strongest", "walks"]
+__all__ = ["GROUPS", "MARGIN", "MARGINS", "PAPER_COUNTS", "TOP", "WIDTH", "RandomCourses", "checkpoints_needed", "classify",
+           "counts", "excess_distance", "persistence", "printed", "shares", "smoothed", "strongest"]
 
 GROUPS = ("reliable", "withdrawn", "forgotten", "betraying", "fluctuating")
 
@@ -19,6 +22,10 @@ PAPER_COUNTS: dict[str, tuple[float, ...]] = {
     "VGG-11, MNIST": (44.2, 21.4, 5.8, 20.8, 7.8), "RN-20, MNIST": (49.6, 18.2, 18.0, 12.6, 1.6),
     "RN-18, Tiny ImageNet": (4.0, 39.0, 20.4, 20.4, 16.2), "CNN, SST-2": (33.6, 14.4, 0.4, 12.8, 38.8)}
 """Table 3 of Ren J. et al. 2025: mean number of interactions in each group among the 100 strongest, in GROUPS' order."""
+
+MARGINS, MARGIN, WIDTH, TOP = (0.05, 0.1, 0.2), 0.1, 3, 100
+"""Tolerances η of the rule at which M7 and M9 are judged, the one of all other statements, the checkpoints of its moving
+average, and the number of interactions of an image that are grouped."""
 
 
 def checkpoints_needed(width: int) -> int:
@@ -108,40 +115,92 @@ def printed(curves: np.ndarray) -> dict[str, np.ndarray]:
             "fluctuating": (_sign_changes(curves, 0.0) >= 2) & (_sign_changes(slope, 0.0) >= 2)}
 
 
-def counts(groups: np.ndarray) -> np.ndarray:
-    """Curves in each group, (...) → (5,); curves of zeros (-1) are left out."""
-    return np.array([(groups == k).sum() for k in range(len(GROUPS))])
+def counts(labels: np.ndarray) -> np.ndarray:
+    """Curves in each group, (..., T) → (..., 5); curves of zeros (-1) are left out."""
+    return (np.asarray(labels)[..., None] == np.arange(len(GROUPS))).sum(-2)
 
 
-def shares(groups: np.ndarray) -> np.ndarray:
-    """Share of each group among the curves that have one: (...) → (5,); NaN when there is none."""
-    found = counts(groups)
-    return found / found.sum() if found.sum() else np.full(len(GROUPS), np.nan)
+def shares(labels: np.ndarray) -> np.ndarray:
+    """Share of each group among the curves that have one: (..., T) → (..., 5); NaN where there is none."""
+    found = counts(labels).astype(float)
+    total = found.sum(-1, keepdims=True)
+    return np.divide(found, total, out=np.full_like(found, np.nan), where=total > 0)
 
 
-def strongest(curves: torch.Tensor, top: int) -> torch.Tensor:
-    """Positions of the ``top`` curves of each sample with the largest max_t |I|: (X, M, C) → int64 (X, top or M)."""
-    peak = curves.abs().amax(-1)
-    return peak.argsort(dim=-1, descending=True, stable=True)[..., :top]
+def strongest(peak: torch.Tensor, top: int) -> torch.Tensor:
+    """Positions of the ``top`` curves of each sample with the largest ``peak`` = max_t |I|: (X, M) → int64 (X, top or M)."""
+    return peak.topk(min(top, peak.shape[-1]), dim=-1).indices
 
 
-def walks(curves: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """A random walk for every curve (..., C): its first value and its steps' sizes, each step's sign drawn anew.
+def persistence(curves: torch.Tensor) -> torch.Tensor:
+    """ρ of x_t = ρ x_(t-1) + innovation, least squares over all curves of a sample at once: (X, M, C) → (X,), at most 1.
 
-    So each walk belongs to the order of its interaction and has the variance of its steps, at every time. Made for *all*
-    interactions before the strongest are selected: walks of selected curves would not have been selected themselves, and
-    even genuine walks would then differ from their null.
+    About 0 for independent values, 1 for random walks and constants.
     """
-    steps = curves.diff(dim=-1)
-    signs = torch.randint(0, 2, steps.shape, generator=generator).to(curves) * 2 - 1
-    return torch.cat([curves[..., :1], curves[..., :1] + (steps * signs).cumsum(-1)], -1)
+    before, after = curves[..., :-1], curves[..., 1:]
+    square = before.square().sum((-2, -1))
+    return torch.where(square > 0, (before * after).sum((-2, -1)) / square.clamp(min=1e-300), 1.0).clamp(-1.0, 1.0)
 
 
-def excess_distance(found: np.ndarray, null: np.ndarray) -> float:
-    """L1 distance of shares (5,) from the mean of B sets of walks (B, 5), minus the mean of the same for single sets.
+@numba.njit(nogil=True)
+def _peaks(first: np.ndarray, innovations: np.ndarray, rho: np.ndarray, signs: np.ndarray) -> np.ndarray:
+    # Every interaction's course is walked for its largest value only: nothing of the size of all courses is stored.
+    found = np.empty(first.shape)
+    for x in range(first.shape[0]):
+        for m in range(first.shape[1]):
+            value, bits = first[x, m], signs[x, m]
+            peak = abs(value)
+            for t in range(innovations.shape[0]):
+                step = innovations[t, x, m]
+                value = rho[x] * value + (step if bits >> t & 1 else -step)
+                peak = max(peak, abs(value))
+            found[x, m] = peak
+    return found
 
-    A distance is never negative; each set is compared with the mean of the others, so walks have 0 on average. B ≥ 2.
+
+@dataclasses.dataclass(frozen=True)
+class RandomCourses:
+    """A random course for every curve: its first value and its innovations x_t - ρ x_(t-1), each sign drawn anew.
+
+    first (X, M), innovations (C - 1, X, M), rho (X, 1): 1 is a random walk, whose innovations are the steps. So each course
+    belongs to the order of its interaction and has the variance of its steps, at every time. Made for *all* interactions
+    before the strongest are selected: walks of selected curves would not have been selected themselves, and even genuine
+    walks would then differ from their null. Only the selected are ever built: a course is its signs, one bit a step.
     """
-    mean = null.mean(0)
+
+    first: torch.Tensor
+    innovations: torch.Tensor
+    rho: torch.Tensor
+
+    @classmethod
+    def of(cls, curves: torch.Tensor, rho: torch.Tensor | None = None) -> RandomCourses:
+        """Those of curves (X, M, C); rho (X,): persistence, default 1."""
+        rho = torch.ones(len(curves), dtype=curves.dtype) if rho is None else rho
+        moved = curves.movedim(-1, 0).contiguous()
+        return cls(moved[0], moved[1:] - rho[:, None] * moved[:-1], rho[:, None])
+
+    def signs(self, generator: torch.Generator) -> torch.Tensor:
+        """A set of courses: (X, M), bit t is the sign of innovation t."""
+        return torch.randint(0, 2 ** len(self.innovations), self.first.shape, generator=generator)
+
+    def peaks(self, signs: torch.Tensor) -> torch.Tensor:
+        """Largest |x| of every course: (X, M)."""
+        return torch.from_numpy(_peaks(self.first.numpy(), self.innovations.numpy(), self.rho[:, 0].numpy(), signs.numpy()))
+
+    def curves(self, signs: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
+        """The courses at positions ``index`` (X, T) of each sample: (X, T, C)."""
+        found, chosen = [self.first.gather(1, index)], signs.gather(1, index)
+        for t, step in enumerate(self.innovations):
+            picked = step.gather(1, index)
+            found.append(self.rho * found[-1] + torch.where((chosen >> t & 1).bool(), picked, -picked))
+        return torch.stack(found, -1)
+
+
+def excess_distance(found: np.ndarray, null: np.ndarray) -> np.ndarray:
+    """L1 distance of shares (..., 5) from those of B null sets (B, ..., 5), minus the null sets' own: (...). B ≥ 2.
+
+    A distance is never negative. Here the network and each null set are held against the mean of the *other* null sets, so
+    that a network which is one more null set has 0 on average, exactly.
+    """
     others = (null.sum(0) - null) / (len(null) - 1)
-    return float(np.abs(found - mean).sum() - np.abs(null - others).sum(-1).mean())
+    return (np.abs(found - others).sum(-1) - np.abs(null - others).sum(-1)).mean(0)

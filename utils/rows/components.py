@@ -1,42 +1,49 @@
 """M1 to M6: principal feature components as players; how few components and interactions are needed.
 
-Each ``*_case`` gives the judge's keyword arguments of one row on one system: one value per seed, its premises, the variants
-that must agree and those that are reported.
+Each ``*_case`` gives the judge's keyword arguments of one row on one system: the parts of both readings, its premises, the
+variants that must agree and those that are reported. Each ``*_parts`` is the row's statistic, a pure function of arrays
+(networks × checkpoints × images) that the simulations call as well.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 
+from .. import stats
 from ..claims import Part, Premise
 from ..interactions import Interactions
-from ..jobs.components import Analysis
+from ..jobs.components import Analysis, at
 from ..jobs.study import Extracted
 from ..metrics import faithfulness, sparsity
 from ..params import FiveGroups
+from ..players.components import Components
 from . import two_phase
 from .sparsity import identity_errors, match_table
 
-__all__ = ["JUDGED_ALPHA", "accuracy_case", "accuracy_table", "basis", "certified", "crossing_case", "crossing_table",
-           "eigen_table", "fit_case", "fit_tables", "matching_case", "matching_table", "remainder_table", "scope_of",
-           "sparsity_case", "sparsity_table", "variance_case"]
+__all__ = ["FIRST", "JUDGED_ALPHA", "LAST", "accuracy_case", "accuracy_parts", "accuracy_table", "basis", "certified",
+           "crossing_case", "crossing_parts", "crossing_table", "eigen_table", "fit_case", "fit_parts", "fit_table",
+           "matching_case", "matching_table", "remainder_table", "scope_of", "sparsity_case", "sparsity_parts",
+           "sparsity_table", "spread", "variance_case", "variance_parts"]
 
 FIRST, LAST = 0, -1
 JUDGED_ALPHA = 60
 _LEAST_SCORE = 0.1
 _ENOUGH_IMAGES = 1000
+PAPER_PLAYERS = (10, 12)
+"""M4: components and raw patches in the paper."""
 
 
 def scope_of(p: FiveGroups, a: Analysis) -> str:
     """For what a verdict speaks: networks, training, and what the players are."""
     config, seeds = a.system.jobs[0].config, ", ".join(map(str, p.seeds))
     return (f"{len(p.seeds)} networks {a.system.name} (seeds {seeds}) trained for {config.steps} steps of plain SGD (lr "
-            f"{config.lr:g}, batch {config.batch}) on {config.n_train} images of {p.dataset}; {p.images} training images; "
+            f"{config.lr:g}, batch {config.batch}) on {config.n_train} images of {p.dataset}; {p.images} "
+            f"{'test' if p.image_split == 'test' else 'training'} images; "
             f"players: {p.n_players} principal components of layer {a.layer} (PCA over {p.pca_images} training images x "
             f"{p.checkpoints} checkpoints), masked by those of the mean image; kappa {p.kappa:g}")
 
@@ -53,11 +60,24 @@ def certified(parts: Callable[[bool], list[Part]]) -> dict[str, Any]:
     return {"parts": parts(False), "variants": {"uncertified games dropped": parts(True)}}
 
 
-def _mean(e: Extracted, values: torch.Tensor, certified_only: bool = False, at: int = LAST) -> np.ndarray:
-    """Mean over images of ``values`` (R, C, X) at one checkpoint, NaN left out: one number per seed (R,)."""
-    keep = ~values[:, at].isnan() & (e.converged[:, at] if certified_only else True)
-    chosen = torch.where(keep, values[:, at].double(), 0.0)
-    return (chosen.sum(-1) / keep.sum(-1)).numpy()
+def _kept(e: Extracted, values: torch.Tensor, certified_only: bool = False) -> np.ndarray:
+    """``values`` (R, C, X) of games, NaN for uncertified ones if asked."""
+    return torch.where(e.converged, values.double(), torch.nan).numpy() if certified_only else values.double().numpy()
+
+
+def spread(units: np.ndarray) -> float:
+    """Standard deviation across images, the mean over networks: (S, X), NaN left out.
+
+    Never 0: where no image differs from another, any difference is worth the claim.
+    """
+    y = np.asarray(units, dtype=float)
+    usable = y[(~np.isnan(y)).sum(1) > 1]
+    return max(float(np.nanstd(usable, axis=1, ddof=1).mean()), 1e-12) if len(usable) else 1e-12
+
+
+def _means(values: np.ndarray) -> list[float]:
+    """Mean over images of each network, (S, X) with NaN left out."""
+    return stats.unit_means(values).tolist()
 
 
 # M1 --------------------------------------------------------------------------------------------------------------------
@@ -92,15 +112,27 @@ def remainder_table(a: Analysis) -> pd.DataFrame:
 # M2 and M3 -------------------------------------------------------------------------------------------------------------
 
 
+def variance_parts(share: np.ndarray, ratio: np.ndarray, untrained: np.ndarray) -> list[Part]:
+    """M2 per network (S,): share of the variance; specific: log(λ10/λ11), pooled, minus untrained."""
+    return [Part("variance_share", share), Part("gap_minus_untrained", np.log(ratio) - np.log(untrained))]
+
+
 def variance_case(p: FiveGroups, a: Analysis) -> dict[str, Any]:
-    """M2, per seed: share of the pooled variance in the first r components."""
+    """M2, per network: share of the pooled variance in the first r components, and the gap after them."""
     r = p.n_players
-    ratios = [float(c.eigenvalues[r - 1] / c.eigenvalues[r]) if len(c.eigenvalues) > r else None for c in a.pca]
+
+    def ratios(found: Sequence[Components]) -> np.ndarray:
+        # Features that span only r dimensions have no eigenvalue r + 1 to compare with.
+        return np.array([float(c.eigenvalues[r - 1] / c.eigenvalues[r]) if c.rank > r and len(c.eigenvalues) > r else np.nan
+                         for c in found])
+
     ten = Premise("ten components", r == 10, f"the claim speaks of 10 components, n_players is {r}")
+    shares = [c.share for c in a.pca]
     control = {"share before training (N0)": [c.share for c in a.start], "components": r,
-               "eigenvalue r over eigenvalue r+1": ratios, "numbers in a feature": int(a.pca[0].mean.numel())}
-    share = Part("variance_share", [c.share for c in a.pca])
-    return {"parts": [share], "premises": [ten], "control": control, **basis(p, a)}
+               "eigenvalue r over eigenvalue r+1": ratios(a.pca), "the same before training (N0)": ratios(a.start),
+               "numbers in a feature": int(a.pca[0].mean.numel())}
+    return {"parts": variance_parts(np.array(shares), ratios(a.pca), ratios(a.start)), "premises": [ten],
+            "control": control, **basis(p, a)}
 
 
 def eigen_table(a: Analysis) -> pd.DataFrame:
@@ -114,16 +146,21 @@ def eigen_table(a: Analysis) -> pd.DataFrame:
     return pd.concat(pieces, ignore_index=True)
 
 
+def accuracy_parts(difference: np.ndarray) -> list[Part]:
+    """M3 per network (S,): equivalence, a bound on either side."""
+    return [Part("not_lower", difference), Part("not_higher", difference)]
+
+
 def accuracy_case(p: FiveGroups, a: Analysis) -> dict[str, Any]:
     """M3, per seed: test accuracy with r components minus with the whole feature, after training."""
-    difference = [float(x.components[LAST] - x.whole[LAST]) for x in a.accuracy]
+    difference = np.array([float(x.components[LAST] - x.whole[LAST]) for x in a.accuracy])
     count = a.accuracy[0].images
     enough = Premise("test images", count >= _ENOUGH_IMAGES, f"{count} test images, at least {_ENOUGH_IMAGES} are needed")
     ten = Premise("ten components", p.n_players == 10, f"the claim speaks of 10 components, n_players is {p.n_players}")
     control = {f"{name}, {state}": [float(getattr(x, field)[k]) for x in a.accuracy]
                for name, field in (("whole feature", "whole"), ("components", "components"), ("random directions", "random"))
                for state, k in (("untrained (N0)", FIRST), ("trained", LAST))}
-    return {"parts": [Part("not_lower", difference), Part("not_higher", difference)], "premises": [enough, ten],
+    return {"parts": accuracy_parts(difference), "premises": [enough, ten],
             "control": {"test images": count, **control}, **basis(p, a)}
 
 
@@ -142,19 +179,36 @@ def accuracy_table(a: Analysis) -> pd.DataFrame:
 # M4 --------------------------------------------------------------------------------------------------------------------
 
 
+def sparsity_parts(components: np.ndarray, equal: np.ndarray, paper: np.ndarray) -> list[Part]:
+    """M4 from fractions of interactions with 90 % of the strength: components and as many raw patches (S, 2, X), untrained
+    and trained; the paper's 12 raw patches (S, X), trained.
+
+    As stated: the paper's comparison. Specific: with equal numbers of players, minus the same of the untrained network.
+    """
+    stated = components[:, LAST] - paper
+    beyond = (components[:, LAST] - equal[:, LAST]) - (components[:, FIRST] - equal[:, FIRST])
+    return [Part.of("fewer_than_paper_patches", stated, scale=spread(stated)),
+            Part.of("fewer_than_patches_beyond_untrained", beyond, scale=spread(beyond))]
+
+
 def sparsity_case(p: FiveGroups, a: Analysis) -> dict[str, Any]:
-    """M4, per seed: fraction of interactions with 90 % of the strength, components minus as many raw patches."""
-    def fraction(e: Extracted, only: bool = False, at: int = LAST) -> np.ndarray:
-        return _mean(e, sparsity.mass_fraction(e.merged), only, at)
+    """M4: fraction of interactions with 90 % of the strength, components minus raw patches."""
+    def fraction(e: Extracted, only: bool = False) -> np.ndarray:
+        return _kept(e, sparsity.mass_fraction(e.merged), only)
 
     def parts(only: bool, raw: Extracted = a.raw) -> list[Part]:
-        return [Part("mass90_difference", fraction(a.ends, only) - fraction(raw, only))]
+        return sparsity_parts(fraction(a.ends, only), fraction(raw, only), fraction(a.paper, only)[:, LAST])
 
+    own, equal = fraction(a.ends), fraction(a.raw)
     patches = f"{p.paper_patches} patches out of all 4x4 cells, the paper's comparison"
-    control = {"components": fraction(a.ends), f"{p.n_players} raw patches": fraction(a.raw), patches: fraction(a.paper),
-               "before training (N0), components minus patches": fraction(a.ends, at=FIRST) - fraction(a.raw, at=FIRST)}
-    return {**certified(parts), "reported": {name: parts(False, e) for name, e in a.draws.items()},
-            "control": {name: value.tolist() for name, value in control.items()}, **basis(p, a, a.main, a.raw)}
+    control = {"components": _means(own[:, LAST]), f"{p.n_players} raw patches": _means(equal[:, LAST]),
+               patches: _means(fraction(a.paper)[:, LAST]),
+               "components minus as many patches": _means(own[:, LAST] - equal[:, LAST]),
+               "the same before training (N0)": _means(own[:, FIRST] - equal[:, FIRST])}
+    other = (p.n_players, p.paper_patches) != PAPER_PLAYERS
+    return {**certified(parts), "reported": {name: parts(False, e) for name, e in a.draws.items()}, "control": control,
+            "changed": f"{p.n_players} components and {p.paper_patches} patches instead of 10 and 12" if other else None,
+            **basis(p, a, a.main, a.raw, a.paper)}
 
 
 def sparsity_table(a: Analysis, points: int = 120) -> pd.DataFrame:
@@ -181,9 +235,17 @@ def _crossings(found: Interactions, v: torch.Tensor, order: torch.Tensor | None 
     return first, last
 
 
-def _crossing_parts(e: Extracted, only: bool = False, at: int = LAST) -> list[Part]:
-    pair = _crossings(e.merged, e.v)
-    return [Part(name, _mean(e, x, only, at)) for name, x in zip(("first_crossing", "last_crossing"), pair, strict=True)]
+def crossing_parts(first: np.ndarray, last: np.ndarray) -> list[Part]:
+    """M5 from first and last crossings (S, 2, X), untrained and trained; NaN where |g(f_N)| is below 0.1."""
+    found = []
+    for name, x in (("first_crossing", first), ("last_crossing", last)):
+        beyond = x[:, LAST] - x[:, FIRST]
+        found += [Part.of(name, x[:, LAST]), Part.of(f"{name}_beyond_untrained", beyond, scale=spread(beyond))]
+    return found
+
+
+def _both_crossings(e: Extracted, only: bool = False) -> list[np.ndarray]:
+    return [_kept(e, x, only) for x in _crossings(e.merged, e.v)]
 
 
 def _random_order(found: Interactions, seed: int = 0) -> torch.Tensor:
@@ -192,33 +254,32 @@ def _random_order(found: Interactions, seed: int = 0) -> torch.Tensor:
 
 
 def crossing_case(p: FiveGroups, a: Analysis) -> dict[str, Any]:
-    """M5, per seed: share of interactions needed to come within 10 % of g(f_N), at first and for good."""
-    merged = a.ends.merged
-    random = _crossings(merged, a.ends.v, _random_order(merged))
-    trained = _crossings(merged, a.ends.v)
-    control = {f"{label}: {part.name}": part.values.tolist()
-               for label, e, at in (("untrained (N0)", a.ends, FIRST), ("independent noise (N2)", a.noise, LAST))
-               for part in _crossing_parts(e, at=at)}
-    control |= {f"interactions in random order: {name}": _mean(a.ends, x).tolist()
-                for name, x in zip(("first_crossing", "last_crossing"), random, strict=True)}
-    control |= {"share of images left out, |g| < 0.1": float(trained[0][:, LAST].isnan().double().mean()),
-                "share of images whose error does not stay within 10 %": float((trained[1][:, LAST] == 1).double().mean())}
-    reported = {name: _crossing_parts(e) for name, e in a.others.items()} | {"no noise terms": _crossing_parts(a.exact)}
-    return {**certified(lambda only: _crossing_parts(a.ends, only)), "reported": reported, "control": control,
+    """M5: share of interactions needed to come within 10 % of g(f_N), at first and for good."""
+    names, merged = ("first crossing", "last crossing"), a.ends.merged
+    trained, noise = _both_crossings(a.ends), _both_crossings(a.noise)
+    random = [x.numpy() for x in _crossings(merged, a.ends.v, _random_order(merged))]
+    control = {f"{label}: {name}": _means(x[:, state]) for label, found, state in (
+        ("untrained (N0)", trained, FIRST), ("independent noise (N2)", noise, LAST),
+        ("interactions in random order", random, LAST)) for name, x in zip(names, found, strict=True)}
+    control |= {"share of images left out, |g| < 0.1": float(np.isnan(trained[0][:, LAST]).mean()),
+                "share of images whose error does not stay within 10 %": float((trained[1][:, LAST] == 1).mean())}
+    others = {name: at(e, (0, len(e.steps) - 1)) for name, e in a.others.items()} | {"no noise terms": a.exact}
+    return {**certified(lambda only: crossing_parts(*_both_crossings(a.ends, only))),
+            "reported": {name: crossing_parts(*_both_crossings(e)) for name, e in others.items()}, "control": control,
             **basis(p, a, a.main, a.noise)}
 
 
 def crossing_table(a: Analysis, points: int = 100) -> pd.DataFrame:
     """Matching error against α (Fig. 4), in units of the mean |g(f_N)|: mean over images, range over seeds."""
     merged = a.ends.merged
-    least = [float(torch.tensor(part.values).nanmean()) for part in _crossing_parts(a.ends)]
+    least = [float(np.mean(_means(x[:, LAST]))) for x in _both_crossings(a.ends)]
     panel = f"{a.system.name}: $\\hat\\alpha/2^{{r+1}}$ = {least[0]:.1%} (for good: {least[1]:.1%})"
     cases = {"trained": (a.ends, LAST, None), "untrained": (a.ends, FIRST, None), "iid noise": (a.noise, LAST, None),
              "random order": (a.ends, LAST, _random_order(merged))}
     pieces = []
-    for label, (e, at, order) in cases.items():
-        error = faithfulness.matching_error(e.merged, e.v, order)[:, at].mean(1)
-        curve = error / e.v[:, at, :, -1].abs().mean(-1, keepdim=True)
+    for label, (e, state, order) in cases.items():
+        error = faithfulness.matching_error(e.merged, e.v, order)[:, state].mean(1)
+        curve = error / e.v[:, state, :, -1].abs().mean(-1, keepdim=True)
         alphas = np.unique(np.geomspace(1, curve.shape[-1] - 1, points).round().astype(int))
         part = curve[:, alphas]
         pieces.append(pd.DataFrame({"panel": panel, "games": label, "alpha": alphas, "error": part.mean(0).numpy(),
@@ -229,26 +290,33 @@ def crossing_table(a: Analysis, points: int = 100) -> pd.DataFrame:
 # M6 --------------------------------------------------------------------------------------------------------------------
 
 
-def _fit_parts(e: Extracted, only: bool = False, at: int = LAST, alpha: int = JUDGED_ALPHA) -> list[Part]:
-    return [Part("relative_error", _mean(e, faithfulness.top_model_error(e.merged, e.v, alpha), only, at))]
+def fit_parts(error: np.ndarray) -> list[Part]:
+    """M6 from root mean square errors over the deviation of the output (S, 2, X), untrained and trained."""
+    beyond = error[:, LAST] - error[:, FIRST]
+    return [Part.of("relative_error", error[:, LAST]),
+            Part.of("relative_error_beyond_untrained", beyond, scale=spread(beyond))]
+
+
+def _errors(e: Extracted, only: bool = False, alpha: int = JUDGED_ALPHA) -> np.ndarray:
+    return _kept(e, faithfulness.top_model_error(e.merged, e.v, alpha), only)
 
 
 def fit_case(p: FiveGroups, a: Analysis) -> dict[str, Any]:
-    """M6, per seed: error of the model of the 60 strongest interactions over all masks, in deviations of the output."""
+    """M6: error of the model of the 60 strongest interactions over all masks, in deviations of the output."""
     possible = 2 ** (p.n_players + 1)
     few = Premise("60 is few", possible >= 10 * JUDGED_ALPHA,
                   f"60 of {possible} interactions are not few: 9 or more players are needed, n_players is {p.n_players}")
-    control = {f"{alpha} interactions": _fit_parts(a.ends, alpha=alpha)[0].values.tolist() for alpha in p.alphas}
-    control |= {"untrained (N0), 60 interactions": _fit_parts(a.ends, at=FIRST)[0].values.tolist(),
-                "independent noise (N2), 60 interactions": _fit_parts(a.noise)[0].values.tolist()}
-    reported = {name: _fit_parts(e) for name, e in a.others.items()} | {"no noise terms": _fit_parts(a.exact)}
-    return {**certified(lambda only: _fit_parts(a.ends, only)), "reported": reported, "premises": [few], "control": control,
-            **basis(p, a, a.main, a.noise)}
+    control = {f"{alpha} interactions": _means(_errors(a.ends, alpha=alpha)[:, LAST]) for alpha in p.alphas}
+    control |= {"untrained (N0), 60 interactions": _means(_errors(a.ends)[:, FIRST]),
+                "independent noise (N2), 60 interactions": _means(_errors(a.noise)[:, LAST])}
+    others = {name: at(e, (0, len(e.steps) - 1)) for name, e in a.others.items()} | {"no noise terms": a.exact}
+    return {**certified(lambda only: fit_parts(_errors(a.ends, only))), "premises": [few], "control": control,
+            "reported": {name: fit_parts(_errors(e)) for name, e in others.items()}, **basis(p, a, a.main, a.noise)}
 
 
-def fit_tables(p: FiveGroups, a: Analysis, neighbours: int = 50) -> tuple[pd.DataFrame, pd.DataFrame]:
+def fit_table(p: FiveGroups, a: Analysis, neighbours: int = 50) -> pd.DataFrame:
     """Fig. 5, first image of the first seed: outputs on all masks, ascending, with errors smoothed over ``neighbours``
-    masks; and every single error for the histogram."""
+    masks (panel "smoothed"); and every single error (panel "histogram")."""
     v, found = a.ends.v[0, LAST, 0], a.ends.merged[0, LAST, 0]
     order = v.argsort()
     lines = [pd.DataFrame({"curve": "output $g(f_S)$", "mask": range(len(v)), "value": v[order].numpy()})]
@@ -260,4 +328,5 @@ def fit_tables(p: FiveGroups, a: Analysis, neighbours: int = 50) -> tuple[pd.Dat
         smooth = np.convolve(off, window, "same") / np.convolve(np.ones(len(off)), window, "same")
         lines.append(pd.DataFrame({"curve": name, "mask": range(len(v)), "value": smooth}))
         errors.append(pd.DataFrame({"curve": name, "mask": range(len(v)), "value": off}))
-    return pd.concat(lines, ignore_index=True), pd.concat(errors, ignore_index=True)
+    panels = {"smoothed": lines, "histogram": errors}
+    return pd.concat([one.assign(panel=name) for name, many in panels.items() for one in many], ignore_index=True)
