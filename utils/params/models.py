@@ -84,7 +84,13 @@ class TwoPhase(Study):
 
 
 class TheoreticalFit(Study):
-    """03_theoretical_fit: D5 to D10."""
+    """03_theoretical_fit: D5 to D10, D15."""
+
+    second_draw: bool = Field(False, description="not used here: the fits of a second draw of players are not shown")
+    checkpoints: int = Field(13, ge=8, description="log-spaced training steps at which interactions are extracted, "
+                                                   "initialisation included; D10's targets are five of them")
+    fit_images: int = Field(100, ge=8, description="D10: test images whose distributions are predicted; another number is a "
+                                                   "sensitivity without verdict")
 
     kappa: float = Field(0.02, ge=0, lt=1, description="bound of |δ_T| as a fraction of |v(N) - v(∅)| in the split, as in "
                                                        "02_two_phase_dynamics (the same splits serve both)")

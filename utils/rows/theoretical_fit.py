@@ -1,4 +1,4 @@
-"""D10: the predicted against the real distribution over orders in the second phase."""
+"""D10, D15: the predicted against the real distribution over orders in the second phase, and the fitted noise over time."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ import numpy as np
 import pandas as pd
 import torch
 
-from .. import lattice, theory
+from .. import lattice, stats, theory
 from ..claims import Part, Premise
 from ..interactions import Interactions
 from ..jobs.study import Extracted
 from ..metrics import dynamics, orders
 
-__all__ = ["LATEST", "NOISE", "SAMPLING", "TIMES", "HeldOut", "Times", "fit_controls", "fit_parts", "fit_reported",
-           "fit_tables", "fit_variants", "harsanyi", "has_times", "held_out", "phase2_times"]
+__all__ = ["FLOOR", "LATEST", "NOISE", "RIVALS", "SAMPLING", "TIMES", "Courses", "certified_noise", "changed", "course_parts", "courses",
+           "fit_case", "fit_controls", "fit_parts", "fit_tables", "halves", "harsanyi", "has_times", "judged",
+           "noise_parts", "noise_table", "target_steps", "times"]
 
 TIMES = ("early", "intermediate", "late")
 """The moments of the second phase at which theory and network are compared, as in Fig. 4 of Ren Q. et al. 2024."""
@@ -24,76 +25,171 @@ TIMES = ("early", "intermediate", "late")
 LATEST = 0.5
 """Targets come from checkpoints up to this fraction of the last step: the last ones gave the ground truth themselves."""
 
+CANDIDATES = 5
+"""So many of the last of these checkpoints may be targets: a second phase must have begun there."""
+
+FLOOR = 1e-6
+"""Least fitted noise level whose logarithm is taken (D15): below it the prediction is w* itself."""
+
 NOISE = r"fitted noise level $\sigma^2$"
 """Panel of the figure that shows the fitted path."""
 
 SAMPLING = "other half"
 """Beside the models: the fitting half's own distribution, whose distance says what so few images can show at all."""
 
-Times = tuple[dict[int, str], dict[int, str]]
-"""For each half of the images, as the one that chooses: checkpoints by the names of TIMES, or none."""
+RIVALS = tuple(model for model in theory.MODELS if model != "noise")
 
 
-# --- D10: theory against network ------------------------------------------------------------------------------------------
+def target_steps(steps: Sequence[int]) -> tuple[int, ...]:
+    """The checkpoints that D10 needs: the first, the last ``CANDIDATES`` within ``LATEST`` of training, and the last."""
+    inner = [step for step in steps if 0 < step <= LATEST * steps[-1]]
+    return (steps[0], *inner[-CANDIDATES:], steps[-1])
+
+
+def halves(images: int, shared: int) -> tuple[np.ndarray, np.ndarray]:
+    """Two halves of the images, each holding the same half of the first ``shared``: those that chose a turning point."""
+    every, chose = np.arange(images), np.arange(images) < min(shared, images)
+    first = np.where(chose, every < min(shared, images) // 2, every < (images + min(shared, images)) // 2)
+    return every[first], every[~first]
+
+
+def times(mu: np.ndarray, steps: Sequence[int], targets: Sequence[int]) -> np.ndarray:
+    """Which targets are early, intermediate and late for each network and half: (S, 2, 3) indices, -1 where there is none.
+
+    mu (S, C, X): each image's mean order at all checkpoints ``steps``. The second phase begins at t*, the inner checkpoint
+    of least mean order on *other networks and the other half* of these images; early is the first target from there on, late
+    the last one, intermediate the one midway. One target alone is no course: none.
+    """
+    edge = dynamics.EDGE
+    found = np.full((len(mu), 2, len(TIMES)), -1)
+    choice = edge + stats.cross_chosen(mu[:, edge:len(steps) - edge], lambda curve: int(np.nanargmin(curve)))
+    last = [k for k, step in enumerate(targets) if 0 < step < targets[-1]]
+    for s, h in np.ndindex(*choice.shape):
+        points = [k for k in last if targets[k] >= steps[choice[s, h]]]
+        if len(points) > 1:
+            found[s, h] = points[0], points[(len(points) - 1) // 2] if len(points) > 2 else -1, points[-1]
+    return found
 
 
 @dataclasses.dataclass(frozen=True)
-class HeldOut:
-    """One model fitted on one half of the images of one seed at one checkpoint, and judged on the other half.
+class Courses:
+    """Strengths per order of S networks and X images: real (S, T, X, n) at T targets, first and last included; predicted:
+    model → (S, G, X, n) for the G values of its parameter in grids."""
 
-    value: the parameter (σ² of the theory, λ, K or a of a rival); fitted, distance: total variation on the half that
-    chose it and on the other; real, predicted (n,): shares over orders on the judged half. time: a name of TIMES or "".
-    model: one of utils.theory.MODELS, or SAMPLING.
+    real: np.ndarray
+    predicted: Mapping[str, np.ndarray]
+    grids: Mapping[str, np.ndarray]
+
+    def take(self, network: int) -> Courses:
+        """One network alone."""
+        pick = slice(network, network + 1)
+        return Courses(self.real[pick], {m: x[pick] for m, x in self.predicted.items()}, self.grids)
+
+
+def courses(e: Extracted, models: Sequence[str] = theory.MODELS, *, tau: float = 0.0, fine: int = 24) -> Courses:
+    """From interactions to strengths per order; every model is given the same w*, the merged ones of the last checkpoint.
+
+    tau: only interactions of at least that fraction of the mean |v(N) - v(∅)| count, in both; 0 counts all.
     """
-
-    seed: int
-    half: int
-    checkpoint: int
-    time: str
-    model: str
-    value: float
-    fitted: float
-    distance: float
-    real: torch.Tensor
-    predicted: torch.Tensor
+    merged, grids = e.merged, {m: theory.parameter_grid(m, e.found.n, fine) for m in models}
+    least = None if not tau else tau * (e.v[..., -1] - e.v[..., 0]).abs().mean(-1, keepdim=True).expand(e.v.shape[:-1])
+    positive, negative = orders.strength_by_order(merged, least)
+    predicted = {m: np.stack([theory.strengths_by_order(
+        merged.and_[s, -1], merged.or_[s, -1], grids[m], model=m, tau=tau,
+        initial=(merged.and_[s, 0], merged.or_[s, 0]) if m == "mix" else None).numpy()
+        for s in range(len(e.v))]) for m in models}
+    return Courses((positive - negative).numpy(), predicted, {m: g.numpy() for m, g in grids.items()})
 
 
-def _halves(e: Extracted, seed: int, certified_only: bool) -> list[tuple[list[int], list[int]]]:
-    """(choosing, judging) images of both directions; certified_only drops those with an uncertified checkpoint."""
-    whole = e.converged[seed].all(0)
-    one, other = ([i for i in half if whole[i] or not certified_only] for half in dynamics.halves(e.v.shape[2]))
-    return [(one, other), (other, one)]
+def _shares(strength: np.ndarray) -> np.ndarray:
+    total = strength.sum(-1, keepdims=True)
+    return np.divide(strength, total, out=np.full_like(strength, np.nan), where=total > 0)
 
 
-def phase2_times(e: Extracted, certified_only: bool = False) -> Times:
-    """Moments of the second phase: t*, the last checkpoint within the first half of training, and the one midway.
-
-    t* is the inner checkpoint of least mean order over all seeds on the half of the images that also fits (see
-    :func:`utils.metrics.dynamics.two_phase`): the second phase starts there, with almost nothing but low orders, as the
-    paper's early bars show. Two checkpoints are an early and a late one; where there is one, there is no phase to speak of.
-    """
-    inner = slice(dynamics.EDGE, len(e.steps) - dynamics.EDGE)
-    weighted, strength = (moment[:, inner] for moment in e.moments(certified_only=certified_only))
-    if weighted.shape[1] == 0:
-        return {}, {}
-    one, other = (_named(e, weighted[..., half].sum((0, 2)) / strength[..., half].sum((0, 2)))
-                  for half in dynamics.halves(e.v.shape[2]))
-    return one, other
+def _distance(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Total variation of strengths (..., n) made shares; 1 where one of them is empty."""
+    return np.nan_to_num(np.abs(_shares(a) - _shares(b)).sum(-1) / 2, nan=1.0)
 
 
-def _named(e: Extracted, mean_order: torch.Tensor) -> dict[int, str]:
-    turning = dynamics.EDGE + int(mean_order.argmin())
-    points = [c for c in range(turning, len(e.steps)) if e.steps[c] <= LATEST * e.steps[-1]]
-    early, middle, late = TIMES
-    between = {points[(len(points) - 1) // 2]: middle} if len(points) > 2 else {}
-    return {points[0]: early, **between, points[-1]: late} if len(points) > 1 else {}
+# --- D10: theory against network -----------------------------------------------------------------------------------------
+
+@dataclasses.dataclass(frozen=True)
+class Judged:
+    """Distances of D10: value[model] (S, 2, T), fitted on one half and judged on the other; without[model] (S, 2, T, X) with
+    one image left out of the judged half (or of the fitting half, which the sampling distance knows); fitted[model]
+    (S, 2, T) the parameter. SAMPLING is one of the models."""
+
+    value: Mapping[str, np.ndarray]
+    without: Mapping[str, np.ndarray]
+    fitted: Mapping[str, np.ndarray]
 
 
-def has_times(e: Extracted) -> Premise:
-    """The second phase must hold two checkpoints that may be predicted, whichever half of the images chooses."""
-    return Premise("two checkpoints in the second phase", all(phase2_times(e)),
-                   f"at least 2 checkpoints are needed from the turning point to {LATEST:.0%} of training, and fewer of the "
-                   f"{len(e.steps)} lie there: ask for more checkpoints, or train for longer")
+def judged(found: Courses, split: tuple[np.ndarray, np.ndarray]) -> Judged:
+    """Every model fitted on one half of the images and judged on the other, both ways; ``without`` keeps the fits."""
+    networks, targets, images, _ = found.real.shape
+    value, without = ({m: np.full((networks, 2, targets, *more), np.nan) for m in (*found.predicted, SAMPLING)}
+                      for more in ((), (images,)))
+    fitted = {m: np.full((networks, 2, targets), np.nan) for m in found.predicted}
+    for h in (0, 1):
+        judge, choose = split[h], split[1 - h]
+        real = [found.real[:, :, part] for part in (judge, choose)]
+        sums = [x.sum(2) for x in real]
+        own, theirs = (total[:, :, None] - x for total, x in zip(sums, real, strict=True))
+        value[SAMPLING][:, h] = _distance(*sums)
+        without[SAMPLING][:, h][..., judge] = _distance(own, sums[1][:, :, None])
+        without[SAMPLING][:, h][..., choose] = _distance(theirs, sums[0][:, :, None])
+        for m, paths in found.predicted.items():
+            # (S, T, G): the fit; ties go to the smaller value, which comes first on the grid.
+            best = _distance(paths[:, None, :, choose].sum(3), sums[1][:, :, None]).argmin(-1)
+            fitted[m][:, h] = found.grids[m][best]
+            there = np.stack([paths[s][best[s]][:, judge] for s in range(networks)])  # (S, T, X of the half, n)
+            total = there.sum(2)
+            value[m][:, h] = _distance(total, sums[0])
+            without[m][:, h][..., judge] = _distance(total[:, :, None] - there, own)
+            without[m][:, h][..., choose] = value[m][:, h, :, None]
+    return Judged(value, without, fitted)
+
+
+def _over(times_: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Mean over a network's times and halves: (S, 2, 3) and (S, 2, T, ...) → (S, ...); NaN without times."""
+    rows = []
+    for s in range(len(values)):
+        picked = [values[s, h, k] for h in (0, 1) for k in times_[s, h] if k >= 0]
+        rows.append(np.mean(picked, axis=0) if picked else np.full(values.shape[3:], np.nan))
+    return np.stack(rows)
+
+
+def _best_rival(times_: np.ndarray, found: Judged, rivals: Sequence[str]) -> np.ndarray:
+    """(S, 2): for each network and judged half the rival that is nearest in the other networks on the other half."""
+    every = np.stack([found.value[m] for m in rivals], axis=-1)
+    mean = np.full((len(every), 2, len(rivals)), np.nan)
+    for s, h in np.ndindex(len(every), 2):
+        picked = [every[s, h, k] for k in times_[s, h] if k >= 0]
+        mean[s, h] = np.mean(picked, axis=0) if picked else np.nan
+    rest = [np.delete(mean, s, axis=0) if len(mean) > 1 else mean for s in range(len(mean))]
+    pooled = [[np.nan_to_num(np.nanmean(r[:, 1 - h], axis=0), nan=1.0) if np.isfinite(r[:, 1 - h]).any() else
+               np.ones(len(rivals)) for h in (0, 1)] for r in rest]
+    return np.argmin(pooled, axis=-1)
+
+
+def fit_parts(found: Judged, times_: np.ndarray) -> list[Part]:
+    """D10: distance beyond what two halves of the images differ by; and beyond that of the best rival, chosen elsewhere."""
+    rivals = [m for m in found.fitted if m != "noise"]
+    choice = _best_rival(times_, found, rivals)
+
+    def rival(of: Mapping[str, np.ndarray]) -> np.ndarray:
+        return np.stack([[of[rivals[choice[s, h]]][s, h] for h in (0, 1)] for s in range(len(choice))])
+
+    excess = [_over(times_, of["noise"] - of[SAMPLING]) for of in (found.value, found.without)]
+    above = [_over(times_, of["noise"] - rival(of)) for of in (found.value, found.without)]
+    return [Part("distance", *excess), Part("distance_minus_best_rival", *above)]
+
+
+def has_times(times_: np.ndarray) -> Premise:
+    """The second phase must hold two checkpoints that may be predicted, whatever half and networks choose."""
+    return Premise("two checkpoints in the second phase", bool((times_[..., 0] >= 0).all()),
+                   f"at least 2 of the last {CANDIDATES} checkpoints up to {LATEST:.0%} of training must lie in the second "
+                   "phase, and for some network fewer do: ask for more checkpoints, or train for longer")
 
 
 def harsanyi(e: Extracted) -> Extracted:
@@ -101,144 +197,161 @@ def harsanyi(e: Extracted) -> Extracted:
     return dataclasses.replace(e, found=Interactions(lattice.and_interactions(e.v), torch.zeros_like(e.v)))
 
 
-def held_out(e: Extracted, times: Times, *, tau: float = 0.0, everywhere: bool = False,
-             certified_only: bool = False) -> list[HeldOut]:
-    """All models, fitted on one half of the images and judged on the other, at ``times`` (``everywhere``: all checkpoints).
-
-    Every model is given the same w*: the merged interactions of the last checkpoint on the same images. tau: salience of
-    both distributions, 0 counts all. Checkpoints where a real distribution has no salient interaction are left out.
-    """
-    merged = e.merged
-    found = []
-    for seed in range(len(merged.and_)):
-        for half, (chosen, (choose, judge)) in enumerate(zip(times, _halves(e, seed, certified_only), strict=True)):
-            at = list(range(len(e.steps))) if everywhere else sorted(chosen)
-            if at and choose and judge:
-                games = [(merged.and_[seed][:, part], merged.or_[seed][:, part]) for part in (choose, judge)]
-                found += [HeldOut(seed, half, c, chosen.get(c, ""), *rest) for c, *rest in _cross_fit(*games, at, tau)]
-    return found
+def _certified(e: Extracted) -> Extracted:
+    """Only images all of whose checkpoints are certified in every network; all where that would leave too few."""
+    whole = e.converged.all(1).all(0)
+    return e if bool(whole.all()) or int(whole.sum()) < 4 else dataclasses.replace(
+        e, v=e.v[:, :, whole], found=e.found[:, :, whole], **{name: getattr(e, name)[:, :, whole] for name in
+                                                            ("gap", "converged", "l1", "error")})
 
 
-Games = tuple[torch.Tensor, torch.Tensor]  # AND and OR interactions, (C, X, 2^n) each
+def fit_case(e: Extracted, mu: np.ndarray, steps: Sequence[int], ends: Mapping[str, tuple[Extracted, np.ndarray]],
+             tau: float) -> tuple[dict[str, object], Judged, np.ndarray]:
+    """D10's arguments of the judge, its distances and times. ends: name → extraction and mean orders of another analysis."""
+    shared = mu.shape[2]
+
+    def parts(one: Extracted, order: np.ndarray, **how: float) -> list[Part]:
+        split = halves(one.v.shape[2], shared)
+        return fit_parts(judged(courses(one, **how), split), times(order, steps, one.steps.tolist()))
+
+    found = judged(courses(e), halves(e.v.shape[2], shared))
+    chosen = times(mu, steps, e.steps.tolist())
+    return {"parts": fit_parts(found, chosen), "premises": [has_times(chosen)],
+            "variants": {**{name: parts(*pair) for name, pair in ends.items()},
+                         "uncertified games dropped": parts(_certified(e), mu)},
+            "reported": {f"salient interactions only, tau = {tau:g}": parts(e, mu, tau=tau),
+                         "pure AND interactions": parts(harsanyi(e), mu)}}, found, chosen
 
 
-def _cross_fit(choose: Games, judge: Games, at: list[int], tau: float) -> list[tuple]:
-    """(checkpoint, model, value, fitted, distance, real, predicted) of every model, and of SAMPLING, at ``at``."""
-    wanted, real = (theory.order_distribution(conj[at], disj[at], tau) for conj, disj in (choose, judge))
-    some = (~(wanted.isnan() | real.isnan()).any(-1)).nonzero().flatten().tolist()
-    wanted, real, at = wanted[some], real[some], [at[i] for i in some]
-    if not at:
-        return []
-    apart = orders.total_variation(wanted, real).tolist()
-    found: list[tuple] = [(c, SAMPLING, float("nan"), 0.0, apart[i], real[i], wanted[i]) for i, c in enumerate(at)]
-    for model in theory.MODELS:
-        start = [tuple(w[0] for w in half) if model == "mix" else None for half in (choose, judge)]
-        fit = theory.fit_model(choose[0][-1], choose[1][-1], wanted, model=model, tau=tau, initial=start[0])
-        every = theory.predicted_shares(judge[0][-1], judge[1][-1], fit.value, model=model, tau=tau, initial=start[1])
-        distance = orders.total_variation(every, real).nan_to_num(nan=1.0)  # nothing salient is predicted: all is missed
-        found += [(c, model, *numbers, real[i], every[i]) for i, (c, *numbers) in enumerate(
-            zip(at, fit.value.tolist(), fit.distance.tolist(), distance.tolist(), strict=True))]
-    return found
+def changed(images: int, split: str) -> str | None:
+    """What makes a run's D10 another statistic than the registered one, in words; None: nothing."""
+    found = [f"{images} images instead of 100"] * (images != 100) + [f"{split} images"] * (split != "test")
+    return "; ".join(found) or None
 
 
-def _frame(found: Sequence[HeldOut]) -> pd.DataFrame:
-    names = ["seed", "half", "checkpoint", "time", "model", "value", "fitted", "distance"]
-    return pd.DataFrame([[getattr(one, name) for name in names] for one in found], columns=names)
+def fit_controls(found: Judged, times_: np.ndarray, targets: Sequence[int]) -> dict[str, object]:
+    """Held-out distance of every model per time, how often each rival was the best, the steps that were compared."""
+    rivals = [m for m in found.fitted if m != "noise"]
+    best = np.asarray(rivals)[_best_rival(times_, found, rivals)].ravel().tolist()
+    at = {name: [(s, h, times_[s, h, k]) for s, h in np.ndindex(*times_.shape[:2]) if times_[s, h, k] >= 0]
+          for k, name in enumerate(TIMES)}
+    mean = {m: {name: float(np.mean([x[one] for one in ones])) if ones else None for name, ones in at.items()}
+            for m, x in found.value.items()}
+    return {"held-out distance": mean, "best rival of other networks and images": {m: best.count(m) for m in rivals},
+            "steps compared": {name: sorted({int(targets[k]) for _, _, k in ones}) for name, ones in at.items()}}
 
 
-def _judged(found: Sequence[HeldOut]) -> pd.DataFrame:
-    """A row per seed: held-out distance of the theory and of the best rival (its ``name``), means over halves and times.
-
-    The best rival is the one that comes closest on the *judged* halves: the theory has to beat every one of them. A rival
-    chosen on the fitting half is overfitted (three compete), so that the theory would beat it where nothing is learnt.
-    """
-    table = _frame([one for one in found if one.time])
-    means = table.groupby(["seed", "model"])["distance"].mean().unstack("model")
-    rivals = means.drop(columns=["noise", SAMPLING])
-    return pd.DataFrame({"theory": means["noise"], "rival": rivals.min(axis=1), "name": rivals.idxmin(axis=1)})
-
-
-def fit_parts(found: Sequence[HeldOut], seeds: int) -> list[Part]:
-    """D10, per seed: mean held-out distance over times and halves, and by how much it is below the best rival's.
-
-    NaN for a seed without times.
-    """
-    values = np.full((2, seeds), np.nan)
-    if any(one.time for one in found):
-        judged = _judged(found)
-        values[0, judged.index] = judged["theory"]
-        values[1, judged.index] = judged["theory"] - judged["rival"]
-    return [Part("distance", values[0]), Part("distance_minus_best_rival", values[1])]
-
-
-Others = Mapping[str, tuple[Extracted, Extracted | None]]
-
-
-def _parts(e: Extracted, **how: bool) -> list[Part]:
-    return fit_parts(held_out(e, phase2_times(e, **how), **how), len(e.v))
-
-
-def fit_variants(e: Extracted, others: Others) -> dict[str, list[Part]]:
-    """Analyses that must agree: the other ends of the face of optima, and only games with a certificate."""
-    found = {name: _parts(other) for name, (other, _) in others.items() if name.startswith("order")}
-    return {**found, "uncertified games dropped": _parts(e, certified_only=True)}
-
-
-def fit_reported(e: Extracted, others: Others, salient: Sequence[HeldOut]) -> dict[str, list[Part]]:
-    """Analyses that are shown without deciding: second draw of players, salient interactions only, no split at all."""
-    seeds, times = len(e.v), phase2_times(e)
-    found = {name: _parts(other) for name, (other, _) in others.items() if not name.startswith("order")}
-    return {**found, "salient interactions only": fit_parts(salient, seeds),
-            "pure AND interactions": fit_parts(held_out(harsanyi(e), times), seeds)}
-
-
-def fit_controls(e: Extracted, found: Sequence[HeldOut]) -> dict[str, object]:
-    """Held-out distance of every model per time, the rivals that were compared, the steps, and σ² over the whole course."""
-    table = _frame(found)
-    at = table[table["time"] != ""]
-    path = table[table["model"] == "noise"].groupby("checkpoint")["value"].median()
-    distance = at.groupby(["model", "time"])["distance"].mean().to_dict()
-    rivals = _judged(found)["name"].value_counts() if len(at) else pd.Series(dtype=int)
-    steps = at.groupby("time")["checkpoint"].unique()
-    return {
-        "held-out distance": {m: {t: distance.get((m, t)) for t in TIMES} for m in (*theory.MODELS, SAMPLING)},
-        "best rival, number of seeds": {name: int(count) for name, count in rivals.sort_index().items()},
-        "steps compared": {t: sorted(e.steps[steps[t]].tolist()) if t in steps else [] for t in TIMES},
-        "fitted sigma2, median over seeds and halves": {str(e.steps[c]): value for c, value in path.items()}}
-
-
-def fit_tables(e: Extracted, cases: Mapping[str, Sequence[HeldOut]]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """D10's figure: bars (real and predicted shares per case and time) and curves over all checkpoints of the first case.
+def fit_tables(e: Extracted, cases: Mapping[str, tuple[Courses, Judged]], times_: np.ndarray, shared: int,
+               ) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """D10's figure: bars (real and predicted shares per case and time) and curves over the targets of the first case.
 
     Bars are means over seeds and halves of what was judged, low and high their quartiles. Curves: the fitted σ² and the
     held-out distance of every model, median and quartiles.
     """
-    bars = []
-    for case, found in cases.items():
-        for time in TIMES:
-            judged = [one for one in found if one.time == time and one.model == "noise"]
-            if judged:
-                steps = sorted({int(e.steps[one.checkpoint]) for one in judged})
-                name = f"{time}\nstep {steps[0]}" + (f" to {steps[-1]}" if len(steps) > 1 else "")
-                bars += [_bars([one.real for one in judged], "real").assign(row=case, time=name),
-                         _bars([one.predicted for one in judged], "theory").assign(row=case, time=name)]
+    split, bars = halves(e.v.shape[2], shared), []
+    for case, (found, distances) in cases.items():
+        for k, time in enumerate(TIMES):
+            pairs = [(s, h, times_[s, h, k]) for s, h in np.ndindex(*times_.shape[:2]) if times_[s, h, k] >= 0]
+            if not pairs:
+                continue
+            steps = sorted({int(e.steps[c]) for _, _, c in pairs})
+            name = f"{time}\nstep {steps[0]}" + (f" to {steps[-1]}" if len(steps) > 1 else "")
+            real = [_shares(found.real[s, c, split[h]].sum(0)) for s, h, c in pairs]
+            at = np.searchsorted(found.grids["noise"], [distances.fitted["noise"][one] for one in pairs])
+            theirs = [_shares(found.predicted["noise"][s, g, split[h]].sum(0))
+                      for (s, h, _), g in zip(pairs, at, strict=True)]
+            bars += [_bars(real, "real").assign(row=case, time=name), _bars(theirs, "theory").assign(row=case, time=name)]
     columns = ["shares", "order", "share", "low", "high", "row", "time"]
-    curves = _frame(next(iter(cases.values())))
-    sigma2 = _course(e, curves[(curves["model"] == "noise") & (curves["value"] > 0)], "value", NOISE)
+    first = next(iter(cases.values()))[1]
+    curves = [_course(e, "noise", np.where(first.fitted["noise"] > 0, first.fitted["noise"], np.nan), NOISE)]
+    curves += [_course(e, m, x, "held-out distance") for m, x in first.value.items()]
     return (pd.concat(bars, ignore_index=True) if bars else pd.DataFrame(columns=columns),
-            pd.concat([sigma2, _course(e, curves, "distance", "held-out distance")], ignore_index=True))
+            pd.concat(curves, ignore_index=True))
 
 
-def _bars(shares: list[torch.Tensor], kind: str) -> pd.DataFrame:
-    stacked = torch.stack(shares).nan_to_num()
-    return pd.DataFrame({"shares": kind, "order": range(1, stacked.shape[1] + 1), "share": stacked.mean(0).numpy(),
-                         "low": stacked.quantile(0.25, 0).numpy(), "high": stacked.quantile(0.75, 0).numpy()})
+def _bars(shares: list[np.ndarray], kind: str) -> pd.DataFrame:
+    stacked = np.nan_to_num(np.stack(shares))
+    return pd.DataFrame({"shares": kind, "order": range(1, stacked.shape[1] + 1), "share": stacked.mean(0),
+                         "low": np.quantile(stacked, 0.25, 0), "high": np.quantile(stacked, 0.75, 0)})
 
 
-def _course(e: Extracted, table: pd.DataFrame, column: str, panel: str) -> pd.DataFrame:
-    """Median and quartiles over seeds and halves of a column at every checkpoint, a line per model."""
-    names = {SAMPLING: SAMPLING, "noise": "theory", "exponential": "exponential shrink", "cut": "hard cut",
-             "mix": "mix with initial"}
-    lines = table.groupby(["model", "checkpoint"], sort=False)[column].quantile([0.25, 0.5, 0.75]).unstack().reset_index()
-    return pd.DataFrame({"panel": panel, "model": lines["model"].map(names), "step": e.steps[lines["checkpoint"]],
-                         "value": lines[0.5], "low": lines[0.25], "high": lines[0.75]})
+_NAMES = {SAMPLING: SAMPLING, "noise": "theory", "exponential": "exponential shrink", "cut": "hard cut",
+          "mix": "mix with initial"}
+
+
+def _course(e: Extracted, model: str, values: np.ndarray, panel: str) -> pd.DataFrame:
+    """Median and quartiles over seeds and halves (S, 2, T) at the targets, but for the first and the last one."""
+    inner = values[:, :, 1:-1].reshape(-1, values.shape[2] - 2)
+    kept = np.isfinite(inner).any(0)
+    low, middle, high = np.nanquantile(inner[:, kept], [0.25, 0.5, 0.75], axis=0) if kept.any() else np.empty((3, 0))
+    return pd.DataFrame({"panel": panel, "model": _NAMES[model], "step": e.steps[1:-1][kept], "value": middle, "low": low,
+                         "high": high})
+
+
+# --- D15: the fitted noise over time -------------------------------------------------------------------------------------
+
+def _slopes(path: np.ndarray, log_steps: np.ndarray) -> np.ndarray:
+    """Least-squares slope over log t of (..., T)."""
+    centred = log_steps - log_steps.mean()
+    return (path * centred).sum(-1) / (centred**2).sum()
+
+
+def _standardised(path: np.ndarray) -> np.ndarray:
+    """Each path in its own standard deviations; a constant one is 0 throughout."""
+    spread = path.std(-1, keepdims=True)
+    return np.divide(path - path.mean(-1, keepdims=True), spread, out=np.zeros_like(path), where=spread > 0)
+
+
+def course_parts(found: Courses, log_steps: np.ndarray) -> list[Part]:
+    """D15 from strengths at T times (S, T, X, n), the paths of the theory and of exponential shrinking.
+
+    As stated: slope of log σ² (floored) over log t. Specific: minus the slope of the rival's λ, both standardised.
+    """
+    images = found.real.shape[2]
+
+    def fits(keep: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        real = found.real[:, :, keep].sum(2)
+        paths = []
+        for m in ("noise", "exponential"):
+            total = found.predicted[m][:, :, keep].sum(2)
+            best = _distance(total[:, None], real[:, :, None]).argmin(-1)
+            paths.append(found.grids[m][best])
+        return np.log(np.maximum(paths[0], FLOOR)), paths[1]
+
+    every = np.ones(images, dtype=bool)
+    kept = [every, *(every & (np.arange(images) != x) for x in range(images))]
+    noise, rival = zip(*(fits(keep) for keep in kept), strict=True)
+    slope = np.stack([_slopes(path, log_steps) for path in noise], axis=1)
+    above = np.stack([_slopes(_standardised(a), log_steps) - _slopes(_standardised(b), log_steps)
+                      for a, b in zip(noise, rival, strict=True)], axis=1)
+    return [Part("slope", slope[:, 0], slope[:, 1:]), Part("slope_minus_rival", above[:, 0], above[:, 1:])]
+
+
+def _course_of(e: Extracted) -> tuple[Courses, np.ndarray]:
+    found = courses(e, ("noise", "exponential"), fine=12)
+    inner = (e.steps > 0) & (e.steps <= LATEST * e.steps[-1])
+    return dataclasses.replace(found, real=found.real[:, inner]), np.log(e.steps[inner].astype(float))
+
+
+def noise_parts(e: Extracted) -> list[Part]:
+    """D15 of all checkpoints up to half of the training; ``e`` holds all of them, and all their images count."""
+    return course_parts(*_course_of(e))
+
+
+def certified_noise(e: Extracted) -> list[Part]:
+    """D15 of the images all of whose games are certified."""
+    return noise_parts(_certified(e))
+
+
+def noise_table(e: Extracted, name: str) -> pd.DataFrame:
+    """Fitted σ² and λ of each network over the steps, each divided by its largest value."""
+    found, log_steps = _course_of(e)
+    rows = []
+    for m, label in (("noise", "theory"), ("exponential", "exponential shrink")):
+        total = found.predicted[m].sum(2)
+        best = _distance(total[:, None], found.real.sum(2)[:, :, None]).argmin(-1)
+        values = found.grids[m][best]
+        values = values / np.maximum(values.max(1, keepdims=True), 1e-300)
+        rows.append(pd.DataFrame({"step": np.exp(log_steps).round(), "value": values.mean(0), "low": values.min(0),
+                                  "high": values.max(0), "model": label, "panel": name}))
+    return pd.concat(rows, ignore_index=True)

@@ -12,8 +12,10 @@ from .predict import (
     fit_model,
     fit_sigma2,
     order_distribution,
+    parameter_grid,
     predicted_shares,
     sigma2_grid,
+    strengths_by_order,
 )
 from .regression import EIGENVALUES, noisy_loss, noisy_rows, noisy_weights
 from .rivals import convex_mix, exponential_shrink, hard_cut
@@ -35,8 +37,10 @@ __all__ = [
     "norm_ratios",
     "norm_ratios_mp",
     "order_distribution",
+    "parameter_grid",
     "predicted_shares",
     "row_norms",
     "sigma2_grid",
+    "strengths_by_order",
     "variance_slope",
 ]

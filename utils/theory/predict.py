@@ -26,8 +26,10 @@ __all__ = [
     "fit_model",
     "fit_sigma2",
     "order_distribution",
+    "parameter_grid",
     "predicted_shares",
     "sigma2_grid",
+    "strengths_by_order",
 ]
 
 Model = Literal["noise", "exponential", "cut", "mix"]
@@ -140,6 +142,41 @@ def predicted_shares(
     if given.ndim != 1 or len(given) == 0:
         raise ValueError(f"values is a list of at least one parameter, shape (k,), got shape {tuple(given.shape)}")
     return _predictor(w_and, w_or, model, tau, initial)(given)
+
+
+def parameter_grid(model: Model, n: int, fine: int = 24) -> torch.Tensor:
+    """The values of a model's parameter that are compared where a fit is a search on a grid, float64 (k,).
+
+    fine: points per decade of σ² (with 0), the others in proportion: λ and a in steps of 1/(20 fine) of their range.
+    """
+    if model == "noise":
+        return sigma2_grid(n, fine)
+    return _grid(model, n) if model == "cut" else torch.linspace(0, 8 if model == "exponential" else 1, 20 * fine + 1,
+                                                                 dtype=torch.float64)
+
+
+def strengths_by_order(
+    w_and: torch.Tensor,
+    w_or: torch.Tensor,
+    values: Array | Sequence[float],
+    *,
+    model: Model = "noise",
+    tau: float = 0.0,
+    initial: Pair | None = None,
+) -> torch.Tensor:
+    """Strength per order of each sample that ``model`` predicts: interactions (X, 2^n), values (k,) → (k, X, n).
+
+    Their sums over samples, made shares, are :func:`predicted_shares`; kept apart, one sample can be left out of a fit or
+    of a judgement. ``tau``: the salience threshold is that of all samples together.
+    """
+    final, start = _checked(w_and, w_or), None if initial is None else _checked(*initial, what="initial")
+    order = lattice.order(lattice.players_of(w_and.shape[-1]), w_and.device)[1:] - 1
+    found = []
+    for conj, disj in _weights(model, final, regression.on_cpu(values), start):
+        least = tau * (conj[..., 1:] + disj[..., 1:]).sum(-1).abs().mean(-1)[..., None, None] if tau else None
+        size = sum(w.abs() if least is None else w.abs() * (w.abs() >= least) for w in (conj, disj))[..., 1:]
+        found.append(size.new_zeros(*size.shape[:-1], int(order[-1]) + 1).index_add_(-1, order, size))
+    return torch.stack(found)
 
 
 def sigma2_grid(n: int, per_decade: int = 8) -> torch.Tensor:
