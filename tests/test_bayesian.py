@@ -69,22 +69,18 @@ def test_the_game_is_the_log_odds_of_the_mean_probability() -> None:
     assert (noisy.abs() < v[:, :2].abs() + 0.02).all(), "averaging over noise makes answers less sure"
 
 
-def shares(bayes: float, noise: float = 0.0, seed: int = 0) -> np.ndarray:
+def shares(bayes: float, seed: int = 0) -> np.ndarray:
     rng = np.random.default_rng(seed)
     standard = 0.4 + 0.1 * rng.standard_normal((NETWORKS, IMAGES))
-    return np.stack([standard + shift + 0.02 * rng.standard_normal((NETWORKS, IMAGES)) for shift in (bayes, 0.0, noise)], 1)
+    return np.stack([standard + shift + 0.02 * rng.standard_normal((NETWORKS, IMAGES)) for shift in (bayes, 0.0, 0.5)], 1)
 
 
-@pytest.mark.parametrize(("share", "readings"), [
-    (shares(-0.1), ("REPRODUCED", "REPRODUCED")), (shares(0.1), ("NOT REPRODUCED", "NOT REPRODUCED")),
-    (shares(0.0), ("NOT REPRODUCED", "NOT REPRODUCED")), (shares(-0.1, -0.1), ("REPRODUCED", "NOT REPRODUCED"))])
-def test_fewer_high_orders_are_found_and_only_beyond_averaged_noise(share: np.ndarray, readings: tuple) -> None:
+@pytest.mark.parametrize(("share", "outcome"), [
+    (shares(-0.1), "REPRODUCED"), (shares(0.1), "NOT REPRODUCED"), (shares(0.0), "NOT REPRODUCED")])
+def test_fewer_high_orders_are_found_where_they_are(share: np.ndarray, outcome: str) -> None:
     registry = claims.load()
-    thresholds, found = registry.row("F1").thresholds_for("lenet/mnist_part"), {}
-    for part in rows.bayesian_parts(share):
-        t = thresholds[part.name]
-        found[t.reading] = decide(*p_values([[weigh(part, t, registry.protocol, NETWORKS)]]), registry.protocol.alpha)
-    assert (found["as_stated"], found["specific"]) == readings
+    (part,), t = rows.bayesian_parts(share), registry.row("F1").thresholds_for("lenet/mnist_part")["high_order_share"]
+    assert decide(*p_values([[weigh(part, t, registry.protocol, NETWORKS)]]), registry.protocol.alpha) == outcome
 
 
 def test_from_parameters_to_parts() -> None:
@@ -101,7 +97,10 @@ def test_from_parameters_to_parts() -> None:
     nearest = abs(accuracies - float(games[0].accuracy[0])).min()
     assert abs(float(games[0].accuracy[0] - games[0].accuracy[1])) == pytest.approx(nearest)
     assert float(games[0].sd) > 0
-    parts = rows.bayesian_parts(rows.high_shares(found["main"]))
+    share = rows.high_shares(found["main"])
+    parts = rows.bayesian_parts(share)
+    standard = rows.bayesian_controls(games, share)["share of strength in orders above n/2"]["standard"]
+    assert standard == pytest.approx(share[:, 1].mean())
     assert all(part.values.shape == (2,) and part.without.shape == (2, 4) for part in parts)
     assert len(rows.bayesian_table(found["main"])) == 3 * 4
     assert bayesian_jobs.bayesian_systems(params.validate("09_multi_order")) == []

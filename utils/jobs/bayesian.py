@@ -33,7 +33,7 @@ def mean_log_odds(v: torch.Tensor) -> torch.Tensor:
 
 
 def noise_averaged(v: torch.Tensor, sd: torch.Tensor, draws: int, seed: int) -> torch.Tensor:
-    """The same of ``draws`` copies of games v (X, 2^n) with independent Gaussian noise of ``sd`` on every mask: the null.
+    """The same of ``draws`` copies of games v (X, 2^n) with independent Gaussian noise of ``sd`` on every mask: a control.
 
     It averages as a Bayesian network does, over scores that differ as much, but independently from mask to mask.
     """

@@ -59,10 +59,10 @@ def _ends(scenario: str, sizes: Sizes, rng: np.random.Generator) -> Sequence[Par
 
 
 def _bayesian(scenario: str, sizes: Sizes, rng: np.random.Generator) -> Sequence[Part]:
-    """Shares (S, 3, X): Bayesian, standard, standard with averaged noise, which is images' spread ± half of it."""
+    """Shares (S, 2, X): Bayesian and standard, the difference of an image varying by .7 of the spread across images."""
     standard = _units(sizes, rng)
-    others = [standard + 0.7 * _units(sizes, rng, -_EFFECTS.get(scenario, 0.0) / 0.7), standard + 0.3 * _units(sizes, rng)]
-    return bayesian_parts(0.4 + 0.15 * np.stack([others[0], standard, others[1]], 1))
+    bayes = standard + 0.7 * _units(sizes, rng, -_EFFECTS.get(scenario, 0.0) / 0.7)
+    return bayesian_parts(0.4 + 0.15 * np.stack([bayes, standard], 1))
 
 
 SIMULATIONS = [
