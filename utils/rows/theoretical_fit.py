@@ -14,10 +14,12 @@ from ..claims import Part, Premise
 from ..interactions import Interactions
 from ..jobs.study import Extracted
 from ..metrics import dynamics, orders
+from ..params import TheoreticalFit
+from .two_phase import mean_orders, signal
 
-__all__ = ["FLOOR", "LATEST", "NOISE", "RIVALS", "SAMPLING", "TIMES", "Courses", "certified_noise", "changed", "course_parts", "courses",
-           "fit_case", "fit_controls", "fit_parts", "fit_tables", "halves", "harsanyi", "has_times", "judged",
-           "noise_parts", "noise_table", "target_steps", "times"]
+__all__ = ["CANDIDATES", "FLOOR", "LATEST", "NOISE", "RIVALS", "SAMPLING", "TIMES", "Courses", "Judged", "changed",
+           "course_parts", "courses", "fit_case", "fit_controls", "fit_parts", "fit_tables", "halves", "harsanyi",
+           "has_times", "judged", "noise_case", "noise_parts", "noise_table", "target_steps", "times"]
 
 TIMES = ("early", "intermediate", "late")
 """The moments of the second phase at which theory and network are compared, as in Fig. 4 of Ren Q. et al. 2024."""
@@ -205,22 +207,30 @@ def _certified(e: Extracted) -> Extracted:
                                                             ("gap", "converged", "l1", "error")})
 
 
-def fit_case(e: Extracted, mu: np.ndarray, steps: Sequence[int], ends: Mapping[str, tuple[Extracted, np.ndarray]],
-             tau: float) -> tuple[dict[str, object], Judged, np.ndarray]:
-    """D10's arguments of the judge, its distances and times. ends: name → extraction and mean orders of another analysis."""
-    shared = mu.shape[2]
+def fit_case(p: TheoreticalFit, e: Extracted, ends: Mapping[str, Extracted], shared: Extracted,
+             others: Mapping[str, Extracted]) -> tuple[dict[str, object], pd.DataFrame, pd.DataFrame]:
+    """D10's arguments of the judge, and its figure's bars and curves.
 
-    def parts(one: Extracted, order: np.ndarray, **how: float) -> list[Part]:
-        split = halves(one.v.shape[2], shared)
-        return fit_parts(judged(courses(one, **how), split), times(order, steps, one.steps.tolist()))
+    e, ends: the games to predict at the targets, also at other order weights; shared, others: the games of
+    02_two_phase_dynamics at all checkpoints, whose mean orders choose the turning points.
+    """
+    steps, split = shared.steps.tolist(), halves(p.fit_images, shared.v.shape[2])
 
-    found = judged(courses(e), halves(e.v.shape[2], shared))
-    chosen = times(mu, steps, e.steps.tolist())
-    return {"parts": fit_parts(found, chosen), "premises": [has_times(chosen)],
-            "variants": {**{name: parts(*pair) for name, pair in ends.items()},
-                         "uncertified games dropped": parts(_certified(e), mu)},
-            "reported": {f"salient interactions only, tau = {tau:g}": parts(e, mu, tau=tau),
-                         "pure AND interactions": parts(harsanyi(e), mu)}}, found, chosen
+    def parts(one: Extracted, order: Extracted, halves_: tuple[np.ndarray, np.ndarray] = split, **how: float) -> list[Part]:
+        return fit_parts(judged(courses(one, **how), halves_), times(mean_orders(order), steps, one.steps.tolist()))
+
+    found = {"all interactions": courses(e), f"salient, tau = {p.tau:g}": courses(e, tau=p.tau)}
+    tables = {name: (one, judged(one, split)) for name, one in found.items()}
+    distances, chosen = tables["all interactions"][1], times(mean_orders(shared), steps, e.steps.tolist())
+    kept = _certified(e)
+    case = {"parts": fit_parts(distances, chosen), "premises": [signal(e), has_times(chosen)],
+            "variants": {**{name: parts(one, others[name]) for name, one in ends.items()},
+                         "uncertified games dropped": parts(kept, shared, halves(kept.v.shape[2], shared.v.shape[2]))},
+            "reported": {f"salient interactions only, tau = {p.tau:g}": parts(e, shared, tau=p.tau),
+                         "pure AND interactions": parts(harsanyi(e), shared)},
+            "uncertified": max(e.uncertified, *(one.uncertified for one in ends.values()), 0.0),
+            "changed": changed(p.fit_images, p.image_split), "control": fit_controls(distances, chosen, e.steps.tolist())}
+    return case, *fit_tables(e, tables, chosen, shared.v.shape[2])
 
 
 def changed(images: int, split: str) -> str | None:
@@ -338,9 +348,12 @@ def noise_parts(e: Extracted) -> list[Part]:
     return course_parts(*_course_of(e))
 
 
-def certified_noise(e: Extracted) -> list[Part]:
-    """D15 of the images all of whose games are certified."""
-    return noise_parts(_certified(e))
+def noise_case(e: Extracted, others: Mapping[str, Extracted]) -> dict[str, object]:
+    """D15's arguments of the judge."""
+    return {"parts": noise_parts(e), "premises": [signal(e)],
+            "variants": {**{name: noise_parts(one) for name, one in others.items()},
+                         "uncertified games dropped": noise_parts(_certified(e))},
+            "uncertified": max(e.uncertified, *(one.uncertified for one in others.values()), 0.0)}
 
 
 def noise_table(e: Extracted, name: str) -> pd.DataFrame:
