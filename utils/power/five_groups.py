@@ -194,7 +194,7 @@ def _m14(scenario: str, sizes: Sizes, rng: Rng) -> list[Part]:
 # Each draw of the larger study takes long: four systems stand for twelve (all have the effect or none has it, so that the
 # correction within the family changes little with their number), and rows that choose margins are drawn 400 times.
 _SIZES = {"default": DEFAULT, "reference": Sizes(10, 40, systems=4)}
-_NETWORKS = {"default": Sizes(5, 0, systems=2), "reference": Sizes(10, 0, systems=12)}
+_NETWORKS = {"default": Sizes(5, 0, systems=2), "reference": Sizes(10, 0, systems=4)}
 _GROUPS = ("utils.metrics.groups",)
 _DEFAULT = "lenet/mnist_part"
 

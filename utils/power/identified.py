@@ -41,7 +41,7 @@ def _overlap(scenario: str, sizes: Sizes, rng: np.random.Generator) -> list[Part
 
 
 _SIZES = {"default": DEFAULT, "reference": REFERENCE}
-_LOOP = {"default": Sizes(5, 3, systems=2), "reference": Sizes(10, 3, systems=12)}
+_LOOP = {"default": Sizes(5, 3, systems=2), "reference": Sizes(10, 3, systems=4)}
 SIMULATIONS = [
     Simulation("O2", "lenet/mnist_part", _excess, _CODE, _LOOP),
     Simulation("O3", "lenet/mnist_part", _apart, _CODE, _SIZES, nulls=("none", "none: unequal strength")),

@@ -56,7 +56,7 @@ def _kappa(scenario: str, sizes: Sizes, rng: np.random.Generator) -> list[Part]:
     return sparsity.similarity_parts(similar(cosine, 0.008), similar(overlap, 0.04))
 
 
-_HUNDRED = {"default": Sizes(5, 100, systems=2), "reference": Sizes(10, 100, systems=12)}
+_HUNDRED = {"default": Sizes(5, 100, systems=2), "reference": Sizes(10, 100, systems=4)}
 _SIZES = {"default": DEFAULT, "reference": REFERENCE}
 SIMULATIONS = [
     Simulation("D2", "lenet/mnist_part", _sparsity, _CODE, _SIZES, nulls=("none", "none: two equal rivals")),
