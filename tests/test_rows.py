@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
 from utils import claims, params
+from utils.claims import weighing
 from utils.interactions import Interactions
+from utils.jobs import study
+from utils.jobs.layered import Layered
 from utils.jobs.study import Extracted
 from utils.rows import sparsity
 
@@ -25,44 +29,124 @@ def extracted(found: Interactions, steps: np.ndarray = STEPS, kappa: float = 0.0
                      noise_floor=torch.full(shape[:2], 1e-9))
 
 
-def judged(row: str, parts: list[claims.Part]) -> str:
-    return claims.judge(row, SYSTEM, parts, seeds=SEEDS, scope="a test", accuracy=[0.99] * 5, uncertified=0.0).verdict
+def parts_of(found: list[claims.Part]) -> dict[str, claims.Part]:
+    return {part.name: part for part in found}
 
 
-def sparse_study(strengths: list[float], images: int = 6) -> Extracted:
-    """Checkpoint 0: every interaction of one size; checkpoint 1: a few, with the given strengths."""
+def decided(row: str, found: list[claims.Part]) -> dict[str, str]:
+    """Each inequality's decision alone, by the registered bounds."""
+    registry = claims.load()
+    thresholds = registry.row(row).thresholds_for(SYSTEM)
+    return {p.name: weighing.weigh(p, thresholds[p.name], registry.protocol, len(SEEDS)).decision for p in found}
+
+
+def sparse_study(strengths: list[float], images: int = 6, noise: float = 0.0) -> Extracted:
+    """Checkpoint 0: every interaction of one size; checkpoint 1: a few, with the given strengths (and noise per image)."""
     conj = torch.ones(len(SEEDS), 2, images, 1 << N, dtype=torch.float64)
     conj[:, 1] = 0
     conj[:, 1, :, 1:1 + len(strengths)] = torch.tensor(strengths, dtype=torch.float64)
+    conj[:, 1] *= 1 + noise * torch.rand(conj[:, 1].shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     return extracted(Interactions(conj, torch.zeros_like(conj)), STEPS[[0, -1]])
 
 
 def test_sparsity_is_found_where_it_is_and_only_above_its_nulls() -> None:
     p = params.validate("01_sparsity", n_players=N)
-    sparse, dense = sparse_study([8.0, 4.0, 2.0, 0.1]), sparse_study([1.0] * 20)
-    values = {part.name: part.values for part in sparsity.sparsity_parts(p, sparse, dense)}
-    assert values["mass90"] == pytest.approx([3 / 64] * 5)
-    assert judged("D2", sparsity.sparsity_parts(p, sparse, dense)) == "REPRODUCED"
-    assert judged("D2", sparsity.sparsity_parts(p, sparse, sparse_study([9.0, 0.1]))) == "NOT REPRODUCED"  # smooth wins
-    assert judged("D2", sparsity.sparsity_parts(p, dense, dense)) == "NOT REPRODUCED"
+    sparse, dense = sparse_study([8.0, 4.0, 2.0, 0.1], noise=0.2), sparse_study([1.0] * 20, noise=0.2)
+    assert parts_of(sparsity.sparsity_parts(p, sparse, dense))["mass90"].values == pytest.approx([3 / 64] * 5)
+    assert decided("D2", sparsity.sparsity_parts(p, sparse, dense)) == {"mass90": "clears", "gini_above_null": "clears"}
+    smooth = decided("D2", sparsity.sparsity_parts(p, sparse, sparse_study([9.0, 0.1], noise=0.2)))
+    assert smooth == {"mass90": "clears", "gini_above_null": "fails"}, "as sparse as a smooth game: no fact about learning"
+    assert decided("D2", sparsity.sparsity_parts(p, dense, dense))["mass90"] == "fails"
 
 
-def test_counts_of_salient_interactions() -> None:
+def test_the_stronger_null_is_chosen_by_other_networks_on_other_images() -> None:
+    rng = np.random.default_rng(0)
+    gini = np.full((5, 8), 0.8) + 0.01 * rng.normal(size=(5, 8))
+    rivals = np.stack([np.full((5, 8), 0.5), np.full((5, 8), 0.7)], axis=1)
+    rivals[0, 0, :4] = 0.95  # one network's own images cannot choose for themselves
+    found = parts_of(sparsity.sparse_parts(np.full((5, 8), 0.05), gini, rivals))["gini_above_null"]
+    assert found.values == pytest.approx(gini.mean(1) - 0.7)
+    assert found.scale == pytest.approx(gini.std(axis=1, ddof=1).mean())
+
+
+def test_another_share_or_rule_or_number_of_images_is_another_statistic() -> None:
+    base = {"n_players": 10}
+    assert sparsity.changed_mass(params.validate("01_sparsity", **base)) is None
+    assert "mass 0.5 instead of 0.9" in sparsity.changed_mass(params.validate("01_sparsity", mass=0.5))
+    assert "5 players" in sparsity.changed_mass(params.validate("01_sparsity", n_players=5))
+    assert sparsity.changed_count(params.validate("01_sparsity")) is None
+    assert "40 images instead of 100" in sparsity.changed_count(params.validate("01_sparsity", count_images=40))
+    assert "salience" in sparsity.changed_count(params.validate("01_sparsity", salience="mean_output"))
+    assert sparsity.changed_kappas(params.validate("01_sparsity")) is None
+    assert "0.02, 0.04" in sparsity.changed_kappas(params.validate("01_sparsity", kappas=[0.02, 0.04]))
+
+
+def test_counts_of_salient_interactions_and_of_the_untrained_network() -> None:
     p = params.validate("01_sparsity", n_players=N)
-    e = sparse_study([8.0, 4.0, 2.0, 0.3])
-    values = {part.name: part.values for part in sparsity.count_parts(p, e, e)}
-    assert values["count_not_fewer"] == pytest.approx([3.0] * 5)
-    assert judged("L2", sparsity.count_parts(p, e, e)) == "NOT REPRODUCED"  # 3 is fewer than half of 21.8
+    e = sparse_study([8.0, 4.0, 2.0, 0.3], images=8)
+    found = parts_of(sparsity.count_parts(p, e))
+    assert found["count"].values == pytest.approx([3.0] * 5), "0.3 is below a twentieth of 8"
+    assert found["count_minus_null"].values == pytest.approx([3.0 - 31] * 5)
+    rng = np.random.default_rng(0)
+    for level, decision in ((21.8, "clears"), (3.0, "fails"), (60.0, "fails"), (11.0, "open")):
+        count = level * (1 + 0.1 * rng.normal(size=(5, 100)))
+        assert decided("L2", sparsity.number_parts(count, count))["count"] == decision, level
+        assert decided("L2", sparsity.number_parts(count, count))["count_minus_null"] == "fails", "as many before training"
+        assert decided("L2", sparsity.number_parts(count, 2 * count))["count_minus_null"] == "clears"
 
 
-def test_kappa_rows_compare_interactions_by_value_rank_and_top() -> None:
+def test_the_count_rests_on_its_own_number_of_images_whatever_else_is_explained() -> None:
+    """The threshold is a maximum over images, so the count falls with their number: `images` must not enter it."""
+    settings = {"networks": ["mlp7"], "seeds": [0, 1], "n_players": 4, "checkpoints": 3, "count_images": 12, "device": "cpu",
+                "training": {"mlp7": {"width": 16, "steps": 30, "n_train": 200, "first_checkpoint": 5}}}
+    counts = []
+    for images in (4, 10, 20):
+        p = params.validate("01_sparsity", images=images, **settings)
+        (system,) = study.systems(p)
+        e = sparsity.count_sample(p, system)
+        assert e.v.shape[:3] == (2, 2, 12) and e.steps.tolist() == [0, 30]
+        counts.append(parts_of(sparsity.count_parts(p, e))["count"].values)
+    assert np.array_equal(counts[0], counts[1]) and np.array_equal(counts[0], counts[2])
+    few = sparse_study([8.0, 4.0, 2.0, 0.3], images=4, noise=1.0)
+    many = sparse_study([8.0, 4.0, 2.0, 0.5], images=200, noise=1.0)
+    p = params.validate("01_sparsity", n_players=N)
+    assert parts_of(sparsity.count_parts(p, many))["count"].values.mean() != pytest.approx(
+        parts_of(sparsity.count_parts(p, few))["count"].values.mean()), "the reason for a number of its own"
+
+
+def layer_of(e: Extracted) -> Layered:
+    """One checkpoint's games as four layers and the output."""
+    five = [0] * 4 + [1]
+    games = extracted(e.found[:, five], np.arange(5), e.kappa)
+    return Layered(games, ("a", "b", "c", "d", "output"), pd.DataFrame())
+
+
+def test_kappa_rows_compare_at_the_output_and_at_inner_layers() -> None:
     generator = torch.Generator().manual_seed(0)
-    one = torch.randn(len(SEEDS), 2, 3, 1 << N, generator=generator, dtype=torch.float64)
-    main = extracted(Interactions(one, torch.zeros_like(one)), STEPS[[0, -1]], 0.04)
-    near = extracted(Interactions(one * 1.01, torch.zeros_like(one)), STEPS[[0, -1]], 0.03)
-    other = extracted(Interactions(one.flip(-1), torch.zeros_like(one)), STEPS[[0, -1]], 0.05)
-    assert judged("L12", sparsity.kappa_parts(main, {0.03: near})) == "REPRODUCED"
-    assert judged("L12", sparsity.kappa_parts(main, {0.03: near, 0.05: other})) == "NOT REPRODUCED"
+    one = torch.randn(len(SEEDS), 2, 6, 1 << N, generator=generator, dtype=torch.float64)
+    wobble = 1 + 0.02 * torch.rand(one.shape, generator=generator, dtype=torch.float64)
+    cases = {0.04: one, 0.03: one * wobble, 0.05: one.flip(-1)}
+    games = {k: extracted(Interactions(x, torch.zeros_like(x)), STEPS[[0, -1]], k) for k, x in cases.items()}
+    inner = {k: layer_of(e) for k, e in games.items()}
+    near = decided("L12", sparsity.kappa_parts(games[0.04], {0.03: games[0.03]}, inner))
+    assert near == {"cosine": "clears", "salient_overlap": "clears"}
+    other = sparsity.kappa_parts(games[0.04], {0.03: games[0.03], 0.05: games[0.05]}, inner)
+    assert decided("L12", other)["cosine"] == "fails"
+    # The output agrees, one inner layer does not: the least similar place counts.
+    spoiled = extracted(Interactions(torch.cat([one.flip(-1)[:, :1], (one * wobble)[:, 1:]], 1), torch.zeros_like(one)),
+                        STEPS[[0, -1]], 0.03)
+    found = sparsity.kappa_parts(games[0.04], {0.03: games[0.03]}, {**inner, 0.03: layer_of(spoiled)})
+    assert decided("L12", found)["cosine"] == "fails"
+    control = sparsity.agreement_controls(games[0.04], {0.03: games[0.03]}, inner, {"again": games[0.04]})
+    assert control["cosine and overlap of salient sets"]["equal kappa, again"] == pytest.approx([1.0, 1.0])
+
+
+def test_the_exponent_of_a_planted_growth_is_found() -> None:
+    table = pd.DataFrame([{"players": n, "seed": s, "count": (2 + s) * n**1.5} for n in (6, 8, 10, 12) for s in (0, 1)])
+    assert sparsity.exponents(table) == pytest.approx([1.5, 1.5])
+    assert "1.50" in sparsity.growth_statement(table)
+    with pytest.raises(params.ParameterError, match="at least 3"):
+        params.validate("01_sparsity", size_players=[6, 8])
 
 
 def test_identity_errors_see_a_term_outside_of_kappa() -> None:

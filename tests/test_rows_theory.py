@@ -10,12 +10,14 @@ import pandas as pd
 import pytest
 import torch
 
-from utils import claims, figures, lattice, params, theory
+from utils import claims, figures, lattice, params, stats, theory
+from utils.claims import weighing
 from utils.interactions import Interactions
 from utils.jobs import perturbed, study
 from utils.jobs.perturbed import Perturbed
 from utils.jobs.study import Extracted
-from utils.rows import closed_form, theoretical_fit, variance_law
+from utils.rows import closed_form, two_phase, variance_law
+from utils.rows import theoretical_fit as fit
 
 N, IMAGES = 5, 8
 ORDER = lattice.order(N)
@@ -65,14 +67,24 @@ def learnt(how: str, seed: int = 0, with_or: bool = False) -> Extracted:
     return extracted(conj, disj * with_or)
 
 
-def parts(e: Extracted, **how: bool) -> list[claims.Part]:
-    return theoretical_fit.fit_parts(theoretical_fit.held_out(e, theoretical_fit.phase2_times(e), **how), len(SEEDS))
+def mean_order(e: Extracted) -> np.ndarray:
+    return two_phase.mean_orders(e)
 
 
-def judged(e: Extracted) -> claims.Verdict:
-    found = parts(e)
-    return claims.judge("D10", SYSTEM, found, seeds=SEEDS, scope="a test", accuracy=[0.99] * 5, uncertified=0.0,
-                        variants={"order weight -0.2": found}, premises=[theoretical_fit.has_times(e)])
+SPLIT = fit.halves(IMAGES, IMAGES)
+
+
+def parts(e: Extracted, **how: float) -> dict[str, claims.Part]:
+    chosen = fit.times(mean_order(e), STEPS.tolist(), e.steps.tolist())
+    return {part.name: part for part in fit.fit_parts(fit.judged(fit.courses(e, **how), SPLIT), chosen)}
+
+
+def decided(e: Extracted) -> dict[str, str]:
+    """Each inequality of D10 alone, by the registered bounds."""
+    registry = claims.load()
+    thresholds = registry.row("D10").thresholds_for(SYSTEM)
+    return {name: weighing.weigh(part, thresholds[name], registry.protocol, len(SEEDS)).decision
+            for name, part in parts(e).items()}
 
 
 # --- D10 ----------------------------------------------------------------------------------------------------------------
@@ -80,139 +92,135 @@ def judged(e: Extracted) -> claims.Verdict:
 
 def test_the_theory_is_found_where_it_is_true() -> None:
     e = learnt("theory")
-    assert theoretical_fit.phase2_times(e) == ({6: "early", 8: "intermediate", 10: "late"},) * 2
-    verdict = judged(e)
-    assert verdict.verdict == "REPRODUCED", verdict.reason
-    found = theoretical_fit.held_out(e, theoretical_fit.phase2_times(e))
-    for one in found:
-        if one.model == "noise":
-            assert one.value == pytest.approx(LEVELS[one.checkpoint - TURN], rel=0.02)
-            assert one.distance < 1e-3 and one.fitted < 1e-3
-
-
-def test_the_theory_is_found_in_and_with_or_interactions() -> None:
-    assert judged(learnt("theory", with_or=True)).verdict == "REPRODUCED"
+    chosen = fit.times(mean_order(e), STEPS.tolist(), STEPS.tolist())
+    assert chosen.tolist() == [[[6, 8, 10]] * 2] * 5, "from the turning point to half of the training"
+    found = fit.judged(fit.courses(e), SPLIT)
+    assert np.nanmax(found.value["noise"][:, :, 6:11]) < 0.02
+    sigma = np.median(found.fitted["noise"][:, :, 6:11], axis=(0, 1))
+    assert sigma == pytest.approx(LEVELS, rel=0.2)
+    assert decided(e) == {"distance": "clears", "distance_minus_best_rival": "clears"}
+    assert decided(learnt("theory", with_or=True))["distance"] == "clears"
 
 
 @pytest.mark.parametrize("how", ["exponential", "cut"])
 def test_a_fit_that_a_rival_explains_is_not_specific(how: str) -> None:
-    verdict = judged(learnt(how))
-    assert verdict.verdict == "NOT REPRODUCED"
-    assert "distance_minus_best_rival" in verdict.reason
+    found = parts(learnt(how))
+    assert np.mean(found["distance_minus_best_rival"].values) > 0
+    assert decided(learnt(how))["distance_minus_best_rival"] == "fails"
 
 
-def test_a_theory_that_is_true_for_half_of_the_networks_is_not_reproduced() -> None:
-    e, other = learnt("theory"), learnt("exponential")
-    for mine, theirs in ((e.found.and_, other.found.and_), (e.found.or_, other.found.or_)):
-        mine[::2] = theirs[::2]
-    assert judged(e).verdict != "REPRODUCED"
+def test_distances_and_their_leave_one_outs_are_those_of_the_fit_by_brute_force() -> None:
+    """Against the slow search of the library, and against dropping an image and summing again."""
+    e = learnt("theory", seed=1)
+    found = fit.judged(fit.courses(e, fine=24), SPLIT)
+    s, h, c = 2, 0, 8
+    judge, choose = SPLIT[h], SPLIT[1 - h]
+    conj, disj = e.merged.and_[s], e.merged.or_[s]
+    wanted = theory.order_distribution(conj[c][choose], disj[c][choose])
+    slow = theory.fit_model(conj[-1][choose], disj[-1][choose], wanted)
+    value = found.fitted["noise"][s, h, c]
+    assert value == pytest.approx(float(slow.value), rel=0.12), "within a cell of the grid"
+    for out in (None, judge[1], choose[1]):
+        left = [i for i in judge if i != out]
+        real = theory.order_distribution(conj[c][left], disj[c][left])
+        predicted = theory.predicted_shares(conj[-1][left], disj[-1][left], [value])[0]
+        distance = float((real - predicted).abs().sum() / 2)
+        ours = found.value["noise"][s, h, c] if out is None else found.without["noise"][s, h, c, out]
+        assert ours == pytest.approx(distance, abs=1e-12)
+        rest = [i for i in choose if i != out]
+        between = float((real - theory.order_distribution(conj[c][rest], disj[c][rest])).abs().sum() / 2)
+        sampling = found.value if out is None else found.without
+        where = (s, h, c) if out is None else (s, h, c, out)
+        assert sampling[fit.SAMPLING][where] == pytest.approx(between, abs=1e-12)
 
 
-@pytest.mark.parametrize("kind", ["independent noise", "random walks"])
-def test_where_nothing_is_learnt_there_is_no_theory(kind: str) -> None:
-    verdicts = []
-    for seed in range(6):
-        games = noise(seed) if kind == "independent noise" else [w.cumsum(1) for w in noise(seed)]
-        verdicts.append(judged(extracted(*games)).verdict)
-    assert "REPRODUCED" not in verdicts
+def test_where_nothing_is_learnt_the_theory_is_not_specific() -> None:
+    found = decided(extracted(*noise(7)))
+    assert found["distance_minus_best_rival"] != "clears"
 
 
-def test_the_half_that_is_judged_does_not_choose() -> None:
-    """Other games on the second half change what is judged there and nothing of what the first half fits."""
-    e, other = learnt("theory"), learnt("exponential", seed=3)
-    times = theoretical_fit.phase2_times(e)
-    before = theoretical_fit.held_out(e, times)
-    for mine, theirs in ((e.found.and_, other.found.and_), (e.found.or_, other.found.or_)):
-        mine[:, :, IMAGES // 2:] = theirs[:, :, IMAGES // 2:]
-    after = theoretical_fit.held_out(e, times)
-    pairs = [(a, b) for a, b in zip(before, after, strict=True) if a.half == 0 and a.model in theory.MODELS]
-    assert pairs and all((a.value, a.fitted) == (b.value, b.fitted) for a, b in pairs)
-    assert all(not torch.equal(a.real, b.real) for a, b in pairs)
+def test_the_last_checkpoints_are_no_targets_and_too_few_are_told() -> None:
+    assert fit.target_steps(STEPS.tolist()) == (0, 32, 64, 128, 256, 512, 1024)
+    mu = mean_order(learnt("theory"))
+    late = fit.times(mu, STEPS.tolist(), (0, 512, 1024))
+    assert (late == -1).all() and not fit.has_times(late).ok and "ask for more checkpoints" in fit.has_times(late).reason
+    two = fit.times(mu, STEPS.tolist(), (0, 256, 512, 1024))
+    assert two[0, 0].tolist() == [1, -1, 2] and fit.has_times(two).ok, "an early and a late one"
+    values = fit.fit_parts(fit.judged(fit.courses(learnt("theory")), SPLIT), np.full((5, 2, 3), -1))[0].values
+    assert np.isnan(values).all()
 
 
-def test_the_best_rival_by_hand() -> None:
-    """Theory .2 and .3; cut .3 and .1, mix .1 and .5, exponential .25 and .25 on the halves: cut is the best, with .2."""
-    blank = {"seed": 0, "checkpoint": 6, "time": "early", "value": 0.0, "fitted": 0.0, "real": torch.ones(1),
-             "predicted": torch.ones(1)}
-    numbers = {"noise": (0.2, 0.3), "cut": (0.3, 0.1), "mix": (0.1, 0.5), "exponential": (0.25, 0.25),
-               theoretical_fit.SAMPLING: (0.0, 0.0)}
-    found = [theoretical_fit.HeldOut(model=m, half=h, distance=d[h], **blank) for m, d in numbers.items() for h in (0, 1)]
-    distance, difference = theoretical_fit.fit_parts(found, 2)
-    assert distance.values[0] == pytest.approx(0.25) and difference.values[0] == pytest.approx(0.05)
-    assert np.isnan(distance.values[1]) and np.isnan(difference.values[1])
+def test_the_turning_point_of_a_half_is_chosen_by_other_networks_on_the_other_half() -> None:
+    mu = np.tile(np.abs(np.arange(12.0) - 6)[None, :, None], (5, 1, 8))
+    mu[0, :, :4] = np.abs(np.arange(12.0) - 3)[:, None]  # the first network's first half turns earlier
+    chosen = fit.times(mu, STEPS.tolist(), STEPS.tolist())
+    assert chosen[0, 0, 0] == chosen[0, 1, 0] == 6, "its own images do not choose for it"
+    first, second = fit.halves(100, 40)
+    assert len(first) == len(second) == 50 and set(range(20)) <= set(first) and set(range(20, 40)) <= set(second)
+    assert sorted([*first, *second]) == list(range(100))
 
 
-def test_the_last_checkpoints_are_no_targets() -> None:
-    e = learnt("theory")
-    steps = e.steps[[c for half in theoretical_fit.phase2_times(e) for c in half]]
-    assert steps.max() <= 0.5 * e.steps[-1]
+def test_the_rival_is_chosen_elsewhere_and_the_best_of_all() -> None:
+    blank = np.zeros((2, 2, 1))
+    value = {"noise": blank + 0.05, fit.SAMPLING: blank + 0.01, "exponential": blank + 0.04, "cut": blank + 0.09,
+             "mix": blank + 0.2}
+    value["cut"][0, 0] = 0.0  # only where it would be judged itself
+    without = {m: np.repeat(x[..., None], 4, -1) for m, x in value.items()}
+    fitted = {m: blank for m in ("noise", *fit.RIVALS)}
+    distance, difference = fit.fit_parts(fit.Judged(value, without, fitted), np.zeros((2, 2, 3), dtype=int))
+    assert distance.values == pytest.approx([0.04, 0.04])
+    assert difference.values == pytest.approx([0.01, (0.05 - 0.04 + 0.05 - 0.09) / 2])
 
 
-@pytest.mark.parametrize(("kept", "late"), [([0, 3, 11], 4), ([0, 1, 2, 3, 4, 6, 10, 11], 600)],
-                         ids=["three checkpoints", "one in phase 2"])
-def test_too_few_checkpoints_are_inconclusive_with_the_number_needed(kept: list[int], late: int) -> None:
-    whole, steps = learnt("theory"), STEPS[kept]
-    steps[-2] = late
-    e = extracted(whole.found.and_[:, kept], whole.found.or_[:, kept], steps)
-    verdict = judged(e)
-    assert verdict.verdict == "INCONCLUSIVE"
-    assert "at least 2 checkpoints are needed" in verdict.reason
-    found = theoretical_fit.held_out(e, theoretical_fit.phase2_times(e), everywhere=True)
-    assert theoretical_fit.fit_controls(e, found)["best rival, number of seeds"] == {}
-    bars, courses = theoretical_fit.fit_tables(e, {"all": found})
-    assert bars.empty and not courses.empty
-    figures.paired_bars(bars, courses, xlabel="step")
-
-
-def test_two_checkpoints_of_the_second_phase_are_an_early_and_a_late_one() -> None:
-    whole, kept = learnt("theory"), [0, 1, 2, 3, 4, 6, 8, 11]
-    e = extracted(whole.found.and_[:, kept], whole.found.or_[:, kept], STEPS[kept])
-    e.found.and_[:, 6:, :, -1] += 5  # so that the turning point is checkpoint 5
-    assert theoretical_fit.phase2_times(e)[0] == {5: "early", 6: "late"}
-
-
-def test_certified_only_leaves_out_images() -> None:
-    e = learnt("theory")
-    loud = parts(e)[0].values[2]
-    e.converged[2, 7, 1] = False
-    e.found.and_[2, 8, 1, -1] = 1e3
-    assert parts(e)[0].values[2] > loud + 0.1
-    assert parts(e, certified_only=True)[0].values[2] < 1e-3
-    e.converged[2, 0, : IMAGES // 2] = False  # nothing is left of one half: that seed has no value
-    assert np.isnan(parts(e, certified_only=True)[0].values[2])
-
-
-def test_all_analyses_have_the_same_parts() -> None:
-    e = learnt("theory")
-    others = {"order weight -0.2": (learnt("theory", 1), None), "second draw of players": (learnt("exponential", 2), None)}
-    salient = theoretical_fit.held_out(e, theoretical_fit.phase2_times(e), tau=0.03)
-    variants, reported = theoretical_fit.fit_variants(e, others), theoretical_fit.fit_reported(e, others, salient)
-    assert set(variants) == {"order weight -0.2", "uncertified games dropped"}
-    assert set(reported) == {"second draw of players", "salient interactions only", "pure AND interactions"}
-    verdict = claims.judge("D10", SYSTEM, parts(e), seeds=SEEDS, scope="a test", accuracy=[0.99] * 5, uncertified=0.0,
-                           variants=variants, reported=reported, control=theoretical_fit.fit_controls(e, salient))
-    assert verdict.verdict == "REPRODUCED"
-    assert verdict.control["reported"]["second draw of players"]["decision"] == "NOT REPRODUCED"
+def test_another_number_of_images_is_another_statistic() -> None:
+    assert fit.changed(100, "test") is None
+    assert fit.changed(40, "train") == "40 images instead of 100; train images"
 
 
 def test_pure_and_interactions_rebuild_the_scores_without_or() -> None:
-    e = theoretical_fit.harsanyi(learnt("theory"))
+    e = fit.harsanyi(learnt("theory"))
     assert not e.merged.or_.any()
     torch.testing.assert_close(e.merged.reconstruct(), e.v)
 
 
-def test_bars_are_distributions_and_courses_end_at_the_truth() -> None:
+def test_bars_are_distributions_and_curves_show_every_model() -> None:
     e = learnt("theory")
-    found = theoretical_fit.held_out(e, theoretical_fit.phase2_times(e), everywhere=True)
-    bars, courses = theoretical_fit.fit_tables(e, {"all interactions": found})
-    assert np.allclose(bars.groupby(["time", "shares"])["share"].sum(), 1)
-    figure = figures.paired_bars(bars, courses, xlabel="step", logarithmic=[theoretical_fit.NOISE])
-    assert [len(axis.patches) for axis in figure.axes] == [2 * N, 2 * N, 2 * N, 0, 0, 0, 0, 0]
-    assert list(dict.fromkeys(bars["time"])) == ["early\nstep 32", "intermediate\nstep 128", "late\nstep 512"]
-    last = courses[(courses["step"] == STEPS[-1]) & (courses["panel"] == "held-out distance")]
-    assert len(last) == 5 and np.allclose(last.loc[last["model"] != theoretical_fit.SAMPLING, "value"], 0)
-    path = theoretical_fit.fit_controls(e, found)["fitted sigma2, median over seeds and halves"]
-    assert path["1024"] == 0 and path["32"] == pytest.approx(LEVELS[0], rel=0.02)
+    found = fit.courses(e)
+    chosen = fit.times(mean_order(e), STEPS.tolist(), STEPS.tolist())
+    bars, curves = fit.fit_tables(e, {"all interactions": (found, fit.judged(found, SPLIT))}, chosen, IMAGES)
+    assert bars.groupby(["time", "shares"])["share"].sum().to_numpy() == pytest.approx(np.ones(6))
+    figures.paired_bars(bars, curves, xlabel="step", logarithmic=[fit.NOISE]).canvas.draw()
+    assert set(curves["model"]) == {"theory", "exponential shrink", "hard cut", "mix with initial", fit.SAMPLING}
+    empty, _ = fit.fit_tables(e, {"all interactions": (found, fit.judged(found, SPLIT))}, np.full((5, 2, 3), -1), IMAGES)
+    assert len(empty) == 0
+    control = fit.fit_controls(fit.judged(found, SPLIT), chosen, STEPS.tolist())
+    assert control["steps compared"] == {"early": [32], "intermediate": [128], "late": [512]}
+
+
+# --- D15 ----------------------------------------------------------------------------------------------------------------
+
+
+def test_a_falling_noise_level_is_seen_and_a_constant_one_is_none() -> None:
+    slope = {}
+    for name, power in (("falls", 1.0), ("stays", 0.0)):
+        levels = [0.02 * (step / 32) ** -power for step in STEPS[1:-1]]
+        path = [torch.stack([w, *(theory.noisy_weights(w, [x])[0] for x in levels), w], 1) for w in final(3)]
+        slope[name] = fit.noise_slopes(extracted(*path))["slope of log sigma^2 over log t"]
+    assert slope["falls"] == pytest.approx(-np.ones(5), abs=0.4) and slope["stays"] == pytest.approx(np.zeros(5), abs=0.05)
+
+
+def test_a_random_walk_from_low_orders_has_the_slope_too_so_the_row_has_no_verdict() -> None:
+    """The ground truth is the last checkpoint: a walk that starts with low orders falls towards it without any theory."""
+    generator = torch.Generator().manual_seed(0)
+    walk = torch.randn(2, 5, CHECKPOINTS, IMAGES, 1 << N, generator=generator, dtype=torch.float64).cumsum(2)
+    walk += 3 * (ORDER == 1) * torch.randn(2, 5, 1, IMAGES, 1 << N, generator=generator, dtype=torch.float64)
+    walk[:, :, 1:4] *= torch.where(ORDER > 1, 0.2, 1.0)
+    slope = fit.noise_slopes(extracted(walk[0], torch.where(ORDER > 1, walk[1], 0.0)))["slope of log sigma^2 over log t"]
+    assert stats.crossed(slope).p_below(0.0) < 0.025, "this is why"
+    assert claims.load().row("D15").kind == "described" and not claims.load().row("D15").thresholds
+    e = learnt("theory")
+    assert "decides nothing" in fit.noise_statement(e)
+    assert set(fit.noise_table(e, "LeNet").columns) == {"step", "value", "low", "high", "model", "panel"}
 
 
 # --- D6 -----------------------------------------------------------------------------------------------------------------

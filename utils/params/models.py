@@ -87,8 +87,6 @@ class TheoreticalFit(Study):
     """03_theoretical_fit: D5 to D10, D15."""
 
     second_draw: bool = Field(False, description="not used here: the fits of a second draw of players are not shown")
-    checkpoints: int = Field(13, ge=8, description="log-spaced training steps at which interactions are extracted, "
-                                                   "initialisation included; D10's targets are five of them")
     fit_images: int = Field(100, ge=8, description="D10: test images whose distributions are predicted; another number is a "
                                                    "sensitivity without verdict")
 

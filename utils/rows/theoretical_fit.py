@@ -18,8 +18,8 @@ from ..params import TheoreticalFit
 from .two_phase import mean_orders, signal
 
 __all__ = ["CANDIDATES", "FLOOR", "LATEST", "NOISE", "RIVALS", "SAMPLING", "TIMES", "Courses", "Judged", "changed",
-           "course_parts", "courses", "fit_case", "fit_controls", "fit_parts", "fit_tables", "halves", "harsanyi",
-           "has_times", "judged", "noise_case", "noise_parts", "noise_table", "target_steps", "times"]
+           "courses", "fit_case", "fit_controls", "fit_parts", "fit_tables", "fitted_paths", "halves", "harsanyi",
+           "has_times", "judged", "noise_slopes", "noise_statement", "noise_table", "target_steps", "times"]
 
 TIMES = ("early", "intermediate", "late")
 """The moments of the second phase at which theory and network are compared, as in Fig. 4 of Ren Q. et al. 2024."""
@@ -81,11 +81,6 @@ class Courses:
     real: np.ndarray
     predicted: Mapping[str, np.ndarray]
     grids: Mapping[str, np.ndarray]
-
-    def take(self, network: int) -> Courses:
-        """One network alone."""
-        pick = slice(network, network + 1)
-        return Courses(self.real[pick], {m: x[pick] for m, x in self.predicted.items()}, self.grids)
 
 
 def courses(e: Extracted, models: Sequence[str] = theory.MODELS, *, tau: float = 0.0, fine: int = 24) -> Courses:
@@ -312,59 +307,38 @@ def _standardised(path: np.ndarray) -> np.ndarray:
     return np.divide(path - path.mean(-1, keepdims=True), spread, out=np.zeros_like(path), where=spread > 0)
 
 
-def course_parts(found: Courses, log_steps: np.ndarray) -> list[Part]:
-    """D15 from strengths at T times (S, T, X, n), the paths of the theory and of exponential shrinking.
-
-    As stated: slope of log σ² (floored) over log t. Specific: minus the slope of the rival's λ, both standardised.
-    """
-    images = found.real.shape[2]
-
-    def fits(keep: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        real = found.real[:, :, keep].sum(2)
-        paths = []
-        for m in ("noise", "exponential"):
-            total = found.predicted[m][:, :, keep].sum(2)
-            best = _distance(total[:, None], real[:, :, None]).argmin(-1)
-            paths.append(found.grids[m][best])
-        return np.log(np.maximum(paths[0], FLOOR)), paths[1]
-
-    every = np.ones(images, dtype=bool)
-    kept = [every, *(every & (np.arange(images) != x) for x in range(images))]
-    noise, rival = zip(*(fits(keep) for keep in kept), strict=True)
-    slope = np.stack([_slopes(path, log_steps) for path in noise], axis=1)
-    above = np.stack([_slopes(_standardised(a), log_steps) - _slopes(_standardised(b), log_steps)
-                      for a, b in zip(noise, rival, strict=True)], axis=1)
-    return [Part("slope", slope[:, 0], slope[:, 1:]), Part("slope_minus_rival", above[:, 0], above[:, 1:])]
-
-
-def _course_of(e: Extracted) -> tuple[Courses, np.ndarray]:
-    found = courses(e, ("noise", "exponential"), fine=12)
+def fitted_paths(e: Extracted) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """σ² of the theory and λ of exponential shrinking at every checkpoint up to half of the training, (S, T) each, and the
+    steps (T,). All images of a network together; w* are its interactions at the last checkpoint."""
+    found = courses(e, ("noise", "exponential"))
     inner = (e.steps > 0) & (e.steps <= LATEST * e.steps[-1])
-    return dataclasses.replace(found, real=found.real[:, inner]), np.log(e.steps[inner].astype(float))
+    real = found.real[:, inner].sum(2)
+    best = {m: _distance(paths.sum(2)[:, None], real[:, :, None]).argmin(-1) for m, paths in found.predicted.items()}
+    return {m: found.grids[m][at] for m, at in best.items()}, e.steps[inner]
 
 
-def noise_parts(e: Extracted) -> list[Part]:
-    """D15 of all checkpoints up to half of the training; ``e`` holds all of them, and all their images count."""
-    return course_parts(*_course_of(e))
+def noise_slopes(e: Extracted) -> dict[str, np.ndarray]:
+    """D15 per network: slope of log σ² (floored) over log t, and that of the standardised path minus the rival's."""
+    paths, steps = fitted_paths(e)
+    log_steps, level = np.log(steps.astype(float)), np.log(np.maximum(paths["noise"], FLOOR))
+    above = _slopes(_standardised(level), log_steps) - _slopes(_standardised(paths["exponential"]), log_steps)
+    return {"slope of log sigma^2 over log t": _slopes(level, log_steps), "standardised, minus the rival's": above}
 
 
-def noise_case(e: Extracted, others: Mapping[str, Extracted]) -> dict[str, object]:
-    """D15's arguments of the judge."""
-    return {"parts": noise_parts(e), "premises": [signal(e)],
-            "variants": {**{name: noise_parts(one) for name, one in others.items()},
-                         "uncertified games dropped": noise_parts(_certified(e))},
-            "uncertified": max(e.uncertified, *(one.uncertified for one in others.values()), 0.0)}
+def noise_statement(e: Extracted) -> str:
+    """D15 in a sentence, with the reason why it is no verdict."""
+    slope = noise_slopes(e)["slope of log sigma^2 over log t"]
+    return (f"the fitted log sigma^2 has a slope of {slope.mean():.2f} (networks {slope.min():.2f} to {slope.max():.2f}) "
+            "per e-fold of time; the last checkpoint is its own ground truth, and random walks that start with low orders have "
+            "such a slope too, so it decides nothing")
 
 
 def noise_table(e: Extracted, name: str) -> pd.DataFrame:
-    """Fitted σ² and λ of each network over the steps, each divided by its largest value."""
-    found, log_steps = _course_of(e)
+    """Fitted σ² and λ of the networks over the steps, each divided by its largest value: mean, lowest, highest network."""
+    paths, steps = fitted_paths(e)
     rows = []
     for m, label in (("noise", "theory"), ("exponential", "exponential shrink")):
-        total = found.predicted[m].sum(2)
-        best = _distance(total[:, None], found.real.sum(2)[:, :, None]).argmin(-1)
-        values = found.grids[m][best]
-        values = values / np.maximum(values.max(1, keepdims=True), 1e-300)
-        rows.append(pd.DataFrame({"step": np.exp(log_steps).round(), "value": values.mean(0), "low": values.min(0),
-                                  "high": values.max(0), "model": label, "panel": name}))
+        values = paths[m] / np.maximum(paths[m].max(1, keepdims=True), np.finfo(float).tiny)
+        rows.append(pd.DataFrame({"step": steps, "value": values.mean(0), "low": values.min(0), "high": values.max(0),
+                                  "model": label, "panel": name}))
     return pd.concat(rows, ignore_index=True)
