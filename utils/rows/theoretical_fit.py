@@ -329,8 +329,8 @@ def noise_statement(e: Extracted) -> str:
     """D15 in a sentence, with the reason why it is no verdict."""
     slope = noise_slopes(e)["slope of log sigma^2 over log t"]
     return (f"the fitted log sigma^2 has a slope of {slope.mean():.2f} (networks {slope.min():.2f} to {slope.max():.2f}) "
-            "per e-fold of time; the last checkpoint is its own ground truth, and random walks that start with low orders have "
-            "such a slope too, so it decides nothing")
+            "per e-fold of time; the last checkpoint is its own ground truth, and random walks that start with low orders "
+            "have such a slope too, so it decides nothing")
 
 
 def noise_table(e: Extracted, name: str) -> pd.DataFrame:
