@@ -13,7 +13,7 @@ that judges: an array of networks × images is drawn with the paper's effect, wi
 statistic, selection, interval, correction and decision are applied. Power: share of runs that say REPRODUCED with the
 paper's effect, within the family of systems of that size of study. False yes: the largest share of REPRODUCED without an
 effect; false no: of NOT REPRODUCED with the paper's effect, both for a system judged alone. A reading that errs in more runs
-than the 99 % quantile of a binomial with 5 % is not judged. Where the paper's figures show no size of effect, "the paper's" is
+than the 99 % quantile of a binomial with 5 % is not judged. Where the figures show no size of effect, "the paper's" is
 twice the smallest one worth the claim (ours). Noise of networks and images is set to what small networks show, or is guessed
 and then said so in `utils/power/`.
 
