@@ -18,7 +18,7 @@ from .base import Simulation, Sizes
 
 __all__ = ["SIMULATIONS"]
 
-_N, _FINE = 5, 8
+_N, _FINE = 5, 4
 _CODE = ("utils.rows.theoretical_fit", "utils.theory.predict", "utils.theory.regression", "utils.theory.rivals")
 _GRIDS = {m: theory.parameter_grid(m, _N, _FINE) for m in theory.MODELS}
 _SIZE = torch.tensor([2.0 ** (0.25 * bin(s).count("1")) if s else 0.0 for s in range(2**_N)], dtype=torch.float64)
@@ -57,14 +57,15 @@ def _bump(strength: np.ndarray, share: float) -> np.ndarray:
 
 
 def _fit(scenario: str, sizes: Sizes, rng: np.random.Generator) -> list[Part]:
-    """The theory itself (paper), with a twentieth of the strength moved (half), or so much as the bound; a rival."""
+    """The theory itself (paper), with a twentieth of the strength moved (half); none: exponential shrinking, which the theory
+    cannot come closer to than a total variation of .056, just outside the bound, while that rival fits it."""
     real, predicted = [], {m: [] for m in theory.MODELS}
     for _ in range(sizes.networks):
         pair, start = _final(rng, sizes.units), _final(rng, sizes.units)
-        model = "exponential" if scenario == "none: exponential" else "noise"
+        model = "exponential" if scenario == "none" else "noise"
         values = (1.6, 1.1, 0.8, 0.5, 0.25) if model == "exponential" else _SIGMA
         course = np.concatenate([_strength(start)[None], _targets(pair, model, values), _strength(pair)[None]])
-        course[1:-1] = _bump(course[1:-1], {"paper": 0.0, "half": 0.05, "none": 0.13}.get(scenario, 0.0))
+        course[1:-1] = _bump(course[1:-1], 0.05 if scenario == "half" else 0.0)
         course *= np.exp(0.1 * rng.normal(size=(len(course), 1, _N)) + 0.3 * rng.normal(size=course.shape))
         real.append(course)
         for m, path in _paths(pair, start, theory.MODELS).items():
@@ -77,5 +78,5 @@ def _fit(scenario: str, sizes: Sizes, rng: np.random.Generator) -> list[Part]:
 
 _FIT = {"default": Sizes(5, 100, systems=1), "reference": Sizes(10, 100, systems=1)}
 SIMULATIONS = [
-    Simulation("D10", "lenet/mnist_part", _fit, _CODE, _FIT, nulls=("none", "none: exponential"), runs=200),
+    Simulation("D10", "lenet/mnist_part", _fit, _CODE, _FIT, runs=40),
 ]
