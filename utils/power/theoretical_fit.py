@@ -57,8 +57,8 @@ def _bump(strength: np.ndarray, share: float) -> np.ndarray:
 
 
 def _fit(scenario: str, sizes: Sizes, rng: np.random.Generator) -> list[Part]:
-    """The theory itself (paper), with a twentieth of the strength moved (half); none: exponential shrinking, which the theory
-    cannot come closer to than a total variation of .056, just outside the bound, while that rival fits it."""
+    """The theory itself (paper), with a twentieth of the strength moved (half); none: exponential shrinking, to which the
+    theory comes no closer than a total variation of .056, just outside the bound, while that rival fits it."""
     real, predicted = [], {m: [] for m in theory.MODELS}
     for _ in range(sizes.networks):
         pair, start = _final(rng, sizes.units), _final(rng, sizes.units)
