@@ -18,7 +18,7 @@ from .base import Simulation, Sizes
 
 __all__ = ["SIMULATIONS"]
 
-_N, _FINE = 5, 4
+_N, _FINE = 5, 8
 _CODE = ("utils.rows.theoretical_fit", "utils.theory.predict", "utils.theory.regression", "utils.theory.rivals")
 _GRIDS = {m: theory.parameter_grid(m, _N, _FINE) for m in theory.MODELS}
 _SIZE = torch.tensor([2.0 ** (0.25 * bin(s).count("1")) if s else 0.0 for s in range(2**_N)], dtype=torch.float64)

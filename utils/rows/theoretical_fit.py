@@ -83,7 +83,7 @@ class Courses:
     grids: Mapping[str, np.ndarray]
 
 
-def courses(e: Extracted, models: Sequence[str] = theory.MODELS, *, tau: float = 0.0, fine: int = 24) -> Courses:
+def courses(e: Extracted, models: Sequence[str] = theory.MODELS, *, tau: float = 0.0, fine: int = 12) -> Courses:
     """From interactions to strengths per order; every model is given the same w*, the merged ones of the last checkpoint.
 
     tau: only interactions of at least that fraction of the mean |v(N) - v(∅)| count, in both; 0 counts all.

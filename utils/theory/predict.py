@@ -144,14 +144,14 @@ def predicted_shares(
     return _predictor(w_and, w_or, model, tau, initial)(given)
 
 
-def parameter_grid(model: Model, n: int, fine: int = 24) -> torch.Tensor:
+def parameter_grid(model: Model, n: int, fine: int = 12) -> torch.Tensor:
     """The values of a model's parameter that are compared where a fit is a search on a grid, float64 (k,).
 
-    fine: points per decade of σ² (with 0), the others in proportion: λ and a in steps of 1/(20 fine) of their range.
+    fine: points per decade of σ² (with 0), the others in proportion: λ and a in steps of 1/(10 fine) of their range.
     """
     if model == "noise":
         return sigma2_grid(n, fine)
-    return _grid(model, n) if model == "cut" else torch.linspace(0, 8 if model == "exponential" else 1, 20 * fine + 1,
+    return _grid(model, n) if model == "cut" else torch.linspace(0, 8 if model == "exponential" else 1, 10 * fine + 1,
                                                                  dtype=torch.float64)
 
 
