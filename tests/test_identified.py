@@ -180,14 +180,14 @@ def test_a_wide_face_is_found_and_a_point_is_none() -> None:
 
 
 def test_initialisation_and_uncertified_games_do_not_count() -> None:
-    one, other = identification.additive_pair(weights(5, 4, 3))
+    one, other = identification.additive_pair(weights(5, 4, 40))
     conj, disj = one.and_.clone(), one.or_.clone()
     conj[:, 0], disj[:, 0] = other.and_[:, 0], other.or_[:, 0]
     low, only_start = extracted(one), extracted(Interactions(conj, disj))
     assert judged("O3", (low, only_start)) == judged("O4", (low, only_start)) == "NOT REPRODUCED"
     high = extracted(other)
-    high.converged[..., 1:] = False
-    high.l1[..., 1:] *= 5
+    high.converged[..., 10:] = False
+    high.l1[..., 10:] *= 5
     assert judged("O3", (low, high)) == "NOT REPRODUCED"
     assert judged("O3", (low, high), certified_only=True) == "REPRODUCED"
 
@@ -269,7 +269,7 @@ def test_all_ways_split_the_same_games() -> None:
 
 
 @pytest.mark.parametrize(("given", "message"), [
-    ({"loop_images": 30}, "loop_images"), ({"loop_checkpoints": 20}, "loop_checkpoints"),
+    ({"loop_images": 41}, "loop_images"), ({"loop_checkpoints": 20}, "loop_checkpoints"),
     ({"order_weights": [0.2, 0.1]}, "two ends of the face"), ({"order_weights": [0.2]}, "two ends of the face"),
     ({"loops": {"other": {"learning_rate": 1e-5, "kappa": 0.02}}}, "this notebook's kappa"),
     ({"loops": {"other": {"learning_rate": 0.0}}}, "greater than 0"), ({"loops": {"other": {"rate": 1.0}}}, "rate"),

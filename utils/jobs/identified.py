@@ -10,14 +10,13 @@ import numpy as np
 import pydantic
 import torch
 
-from .. import io, runtime, sparsify
+from .. import io, sparsify
 from ..interactions import Interactions
 from ..metrics import identification
 from ..params import Identified, Loop
 from .base import MANY_STEPS, Job, ensure
-from .runs import GamesJob
 from .side_by_side import ensure_all
-from .study import Extracted, System, extracted
+from .study import Extracted, System, extracted, games_jobs
 
 __all__ = ["Compared", "ComparedJob", "compared", "ends", "loop_cells", "optimum_name"]
 
@@ -99,8 +98,7 @@ def loop_cells(p: Identified) -> tuple[int, ...]:
 
 def compared(p: Identified, system: System) -> dict[str, Compared]:
     """Every way of splitting the same games, by name: certified ones first, then the published settings."""
-    device = str(runtime.device(p.device))
-    games = tuple(GamesJob.of(job, p.images, p.n_players, 0, device) for job in system.jobs)
+    games = tuple(games_jobs(p, system))
     common = {"games": games, "checkpoints": loop_cells(p), "images": p.loop_images, "tol": p.tol}
     jobs = {f"certified, order weight {w:+g}": ComparedJob(kappa=p.kappa, order_weight=w, **common)
             for w in p.order_weights}

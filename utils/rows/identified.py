@@ -199,7 +199,8 @@ def apart_parts(moved: np.ndarray, one: np.ndarray, other: np.ndarray) -> list[P
     """O3 from arrays (S, X): mean order at the high minus the low end, and both ends' strengths summed over checkpoints."""
     def unequal(keep: np.ndarray) -> np.ndarray:
         a, b = one[:, keep].sum(1), other[:, keep].sum(1)
-        return np.abs(a - b) / np.minimum(a, b)
+        least = np.minimum(a, b)  # 0 where no game is left that counts
+        return np.divide(np.abs(a - b), least, out=np.full_like(a, np.nan), where=least > 0)
 
     return [Part.of("mean_order", moved), Part.jackknifed("equal_strength", unequal, one.shape[1])]
 
