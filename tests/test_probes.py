@@ -161,13 +161,11 @@ def test_layers_are_stacked_over_seeds_the_output_last() -> None:
     p = params.validate("05_layerwise_change", networks=["lenet"], seeds=[0, 1], images=2, n_players=4, checkpoints=3,
                         probe_steps=20, training={"lenet": {"width": 2, "steps": 10, "n_train": 100, "first_checkpoint": 5}})
     (system,) = study.systems(p)
-    main, shuffled, untrained, noise = (layered_jobs.layered(p, system, **how) for how in (
-        {}, {"shuffled": True}, {"untrained": True}, {"null": "iid"}))
+    main, shuffled, untrained = (layered_jobs.layered(p, system, **how) for how in (
+        {}, {"shuffled": True}, {"untrained": True}))
     assert main.layers == ("conv1", "conv2", "fc1", "fc2", "output")
     assert main.probed == main.layers[:-1]
     assert main.e.v.shape == (2, 5, 2, 16)
-    assert noise.e.v.shape == (2, 1, 2, 16)
-    assert noise.layers == ("output",)
     torch.testing.assert_close(shuffled.e.v[:, -1], main.e.v[:, -1])  # the output layer knows of no probe
     assert not torch.allclose(shuffled.e.v[:, 0], main.e.v[:, 0])
     assert not torch.allclose(untrained.e.v[:, -1], main.e.v[:, -1])
@@ -187,6 +185,7 @@ def test_which_analyses_a_system_gets(second_draw: bool, dataset: str, n: int, n
     monkeypatch.setattr(layered_jobs, "layered", lambda _p, _s, **how: asked.append(how) or how)
     monkeypatch.setattr(layered_jobs, "accuracies", lambda _runs: [])
     a = layered_jobs.analyses(p, study.System("a/b", "a", ()))
-    assert set(a.orders) | set(a.second) == set(a.controls) == names
-    assert a.controls["order weight -0.2"] == {"shuffled": True, "order_weight": -0.2}
+    assert set(a.orders) | set(a.second) == names
+    assert a.orders["order weight -0.2"].shuffled == {"shuffled": True, "order_weight": -0.2}, "every analysis has its nulls"
+    assert a.orders["order weight -0.2"].untrained == {"untrained": True, "order_weight": -0.2}
     assert asked.count({}) == asked.count({"shuffled": True}) == asked.count({"untrained": True}) == 1
