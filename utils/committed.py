@@ -206,13 +206,14 @@ def readme_block(profile: str = "default") -> str:
     lines = overview.readme_lines(home, index)
     if not lines:
         return ""
+    lines += ["", f"Every verdict with its figure: [index]({index})."]
     path = home / "minutes.json"
     if path.is_file():
         record = io.read_json(path)
         spent = ", ".join(f"{name.partition('_')[0]} {minutes:g}" for name, minutes in record["minutes"].items())
         total = sum(record["minutes"].values())
-        lines += ["", f"Every verdict with its figure: [index]({index}). Minutes per notebook, from an empty cache, "
-                      f"{record['threads']} threads of {record['cpu']}: {spent}; {total:.0f} in all."]
+        lines[-1] += (f" Minutes per notebook, from an empty cache, {record['threads']} threads of {record['cpu']}: "
+                      f"{spent}; {total:.0f} in all.")
     return "\n".join(lines)
 
 
