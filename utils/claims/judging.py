@@ -177,9 +177,9 @@ def _deciding(parts: Sequence[PartResult]) -> PartResult:
     return max(parts, key=lambda p: (rank[p.decision], p.p_claim if p.p_claim is not None else 0.0))
 
 
-def _outcome(parts: Sequence[PartResult], protocol: Protocol) -> Outcome:
+def _outcome(parts: Sequence[PartResult], alpha: float) -> Outcome:
     """The decision of one analysis alone, before any correction."""
-    return decide(*p_values([parts]), protocol.alpha)
+    return decide(*p_values([parts]), alpha)
 
 
 def _number(x: float | None) -> str:
@@ -193,13 +193,13 @@ def _span(part: PartResult) -> str:
     return f"[{'-inf' if low is None else _number(low)}, {'inf' if high is None else _number(high)}]"
 
 
-def _explain(parts: Sequence[PartResult], outcome: Outcome) -> str:
+def _explain(parts: Sequence[PartResult], outcome: Outcome, alpha: float) -> str:
     wanted = {"NOT REPRODUCED": "fails", "INCONCLUSIVE": "open", "REPRODUCED": "clears"}[outcome]
     shown = [p for p in parts if p.decision == wanted] or [_deciding(parts)]
-    return "; ".join(f"{p.name} {_span(p)} {_verb(p, wanted)}" for p in shown)
+    return "; ".join(f"{p.name} {_span(p)} {_verb(p, wanted, alpha)}" for p in shown)
 
 
-def _verb(p: PartResult, wanted: str) -> str:
+def _verb(p: PartResult, wanted: str, alpha: float) -> str:
     if p.decision != wanted:
         return f"leaves {p.threshold} undecided"
     if wanted == "clears":
@@ -208,7 +208,7 @@ def _verb(p: PartResult, wanted: str) -> str:
         return f"does not decide {p.threshold}"
     if p.form != "effect":
         return f"lies outside {p.threshold}"
-    present = p.p_claim is not None and p.p_claim <= 0.025
+    present = p.p_claim is not None and p.p_claim <= alpha
     return f"excludes an effect of {_number(p.smallest)} or more" + (
         ": present, but smaller than half of the paper's" if present else ""
     )
@@ -231,7 +231,7 @@ def _conclude(
     """A reading from its weighed parts, variants, premises and corrected p values: nothing else."""
     r, alpha = v.readings[name], (1 - v.level) / 2
     alone, decided = decide(r.p_claim, r.p_not, alpha), decide(*corrected, alpha)
-    main = _plain_outcome(r.parts, alpha)
+    main = _outcome(r.parts, alpha)
     failed = [p["reason"] for p in v.control["premises"] if not p["ok"] and p["reading"] in (None, name)]
     differing = [f"with {other} it is {x.decision}" for other, x in r.variants.items() if x.decision != main]
     cause, to_settle = None, None
@@ -239,14 +239,16 @@ def _conclude(
         outcome, cause, reason = "INCONCLUSIVE", "premise", f"{'; '.join(failed)}."
         to_settle = "what the premise names"
     elif decided != "INCONCLUSIVE":
-        outcome, reason = decided, f"{_explain(r.parts, decided)}."
+        outcome, reason = decided, f"{_explain(r.parts, decided, alpha)}."
     elif differing and main != "INCONCLUSIVE":
         outcome, cause = "INCONCLUSIVE", "not identified"
-        reason = f"not identified: {main} in the main analysis ({_explain(r.parts, main)}), but {', '.join(differing)}."
+        reason = (
+            f"not identified: {main} in the main analysis ({_explain(r.parts, main, alpha)}), but {', '.join(differing)}."
+        )
         to_settle = "no number of networks or images: the analyses disagree"
     else:
         outcome, cause = "INCONCLUSIVE", "power"
-        reason = f"{_explain(r.parts, 'INCONCLUSIVE')}."
+        reason = f"{_explain(r.parts, 'INCONCLUSIVE', alpha)}."
         if alone != "INCONCLUSIVE":
             reason = f"{alone} alone, but not after the correction over {family} systems."
         elif differing:
@@ -263,10 +265,6 @@ def _conclude(
         "holm": "INCONCLUSIVE" if failed else decide(*holm, alpha),
     }
     return r.model_copy(update=plain(rest))
-
-
-def _plain_outcome(parts: Sequence[PartResult], alpha: float) -> Outcome:
-    return decide(*p_values([parts]), alpha)
 
 
 def rejudge(
@@ -344,7 +342,9 @@ def _check_variants(case: _Case, given: Mapping[str, Parts], uncertified: float 
 def _variant(parts: Sequence[PartResult], main: Sequence[PartResult], protocol: Protocol) -> VariantResult:
     pairs = [(a, b) for a, b in zip(parts, main, strict=True) if a.estimate is not None and b.estimate is not None]
     return VariantResult(
-        decision=_outcome(parts, protocol), parts=list(parts), spread={a.name: a.estimate - b.estimate for a, b in pairs}
+        decision=_outcome(parts, protocol.alpha),
+        parts=list(parts),
+        spread={a.name: a.estimate - b.estimate for a, b in pairs},
     )
 
 

@@ -1,7 +1,7 @@
 """Simulated studies of L3, L4, L8, L11 and L15-L18: 5 probed layers as the MLP-7 has, with noise of networks and of images.
 
 Noise is guessed, not read off the runs: shares and slopes .03-.05 between networks, .1-.15 between images (shared by all
-networks) and and as much between image and network; layers vary on their own by half of it.
+networks) and as much between image and network; layers vary on their own by half of it.
 """
 
 from __future__ import annotations

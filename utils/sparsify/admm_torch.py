@@ -9,7 +9,8 @@ State W = (W_and, W_or, W_e) = z + u, slack e scaled by μ, and λ, per game:
 (λ by increments: the bracket is then small where it matters, which is what makes float32 good enough for 1e-4.) The
 average of every fifth state of a window is certified in float64: z is repaired to a feasible point above, λ scaled to a
 dual point below, and the best of either seen so far is kept. The games go through in fixed chunks, a short last one
-padded with zero games, so that a game's bits depend neither on its neighbours' number nor on the memory that is free.
+padded with zero games, so that a game's answer depends neither on its neighbours' number nor on the memory that is free,
+but for the rounding (1e-14) of matrix products, whose rows some BLAS kernels round by their place.
 """
 
 from __future__ import annotations
