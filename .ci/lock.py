@@ -1,8 +1,9 @@
 """Print requirements.lock for this environment: `make lock` writes the file.
 
-Walks from pyproject.toml's dependencies (with the test extra) through the installed packages' metadata and pins each
-one it meets. GPU-vendor packages are left out: they belong to one platform's torch wheel, and torch's own metadata
-brings the right ones. A package that only some platforms get keeps the marker under which it is required.
+Walks from pyproject.toml's dependencies (with the test extra) through the installed packages'
+metadata and pins each one it meets. GPU-vendor packages are left out: they belong to one platform's
+torch wheel, and torch's own metadata brings the right ones. A package that only some platforms get
+keeps the marker under which it is required.
 """
 
 from __future__ import annotations
@@ -31,11 +32,16 @@ def direct() -> list[Requirement]:
 def platform_marker(requirement: Requirement) -> str:
     """The part of a marker that another platform may answer differently; '' where there is none."""
     text = str(requirement.marker or "")
-    return text if re.search(r"sys_platform|platform_|os_name|implementation", text) and "extra" not in text else ""
+    return (
+        text
+        if re.search(r"sys_platform|platform_|os_name|implementation", text) and "extra" not in text
+        else ""
+    )
 
 
 def closure() -> dict[str, tuple[str, set[str]]]:
-    """Canonical name → (version, the markers of all the edges that lead to it; '' is an edge without one)."""
+    """Canonical name → (version, the markers of all the edges that lead to it; '' is an edge
+    without one)."""
     found: dict[str, tuple[str, set[str]]] = {}
     todo = [(requirement, "") for requirement in direct()]
     seen: set[tuple[str, str, str]] = set()
@@ -61,8 +67,10 @@ def closure() -> dict[str, tuple[str, set[str]]]:
 def render() -> str:
     """The text of requirements.lock."""
     lines = [
-        "# Written by `make lock` from pyproject.toml and the packages installed in .venv; not edited by hand.",
-        "# Exact versions of direct and transitive packages. No GPU-vendor lines: torch's own metadata names them.",
+        "# Written by `make lock` from pyproject.toml and the packages installed in .venv; not "
+        "edited by hand.",
+        "# Exact versions of direct and transitive packages. No GPU-vendor lines: torch's own "
+        "metadata names them.",
     ]
     for name, (version, markers) in sorted(closure().items()):
         marker = "" if "" in markers else " ; " + " or ".join(sorted(markers))

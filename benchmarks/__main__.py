@@ -13,17 +13,36 @@ from . import extraction, large, lattice, report, rivals, scoring, split, theory
 from .harness import Row, Settings, say
 
 FAMILIES: dict[str, Callable[[Settings], Iterator[Row]]] = {
-    "lattice": lattice.rows, "split": split.rows, "rivals": rivals.rows, "scoring": scoring.rows, "large": large.rows,
-    "theory": theory.rows, "extraction": extraction.rows,
+    "lattice": lattice.rows,
+    "split": split.rows,
+    "rivals": rivals.rows,
+    "scoring": scoring.rows,
+    "large": large.rows,
+    "theory": theory.rows,
+    "extraction": extraction.rows,
 }
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--only", action="append", choices=list(FAMILIES), help="only this family (may be repeated)")
-    parser.add_argument("--quick", action="store_true", help="tiny sizes, one run: only whether all of it works")
-    parser.add_argument("--repeats", type=int, default=5, help="most interleaved runs of a case (slow cases take fewer)")
-    parser.add_argument("--out", type=Path, default=paths.ROOT / "benchmarks" / "results", help="folder for what is written")
+    parser.add_argument(
+        "--only", action="append", choices=list(FAMILIES), help="only this family (may be repeated)"
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="tiny sizes, one run: only whether all of it works"
+    )
+    parser.add_argument(
+        "--repeats",
+        type=int,
+        default=5,
+        help="most interleaved runs of a case (slow cases take fewer)",
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=paths.ROOT / "benchmarks" / "results",
+        help="folder for what is written",
+    )
     return parser
 
 

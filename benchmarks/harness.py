@@ -1,4 +1,5 @@
-"""How a number is taken: warm-up first, then all competitors in turn, A B C A B C …, and every run is kept."""
+"""How a number is taken: warm-up first, then all competitors in turn, A B C A B C …, and every run
+is kept."""
 
 from __future__ import annotations
 
@@ -16,7 +17,8 @@ T = TypeVar("T")
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """How much to measure. quick: tiny sizes and one run, to see that everything works; its numbers mean nothing."""
+    """How much to measure. quick: tiny sizes and one run, to see that everything works; its numbers
+    mean nothing."""
 
     quick: bool = False
     repeats: int = 5
@@ -34,9 +36,10 @@ class Settings:
 class Row:
     """One line of the table: what one competitor gave in one case, run by run.
 
-    values: one per run, in ``unit``; better: which way is good; target: the bound asked for, None where nothing was;
-    holds: what must be true besides for the target to count as met (such as: all games certified); first_call: seconds
-    of the warm-up call, compilation included; note: what the reader must know to compare.
+    values: one per run, in ``unit``; better: which way is good; target: the bound asked for, None
+    where nothing was; holds: what must be true besides for the target to count as met (such as: all
+    games certified); first_call: seconds of the warm-up call, compilation included; note: what the
+    reader must know to compare.
     """
 
     family: str
@@ -60,13 +63,16 @@ class Row:
         """``yes``, ``no``, or nothing where there is no target."""
         if self.target is None:
             return ""
-        reached = self.median <= self.target if self.better == "lower" else self.median >= self.target
+        reached = (
+            self.median <= self.target if self.better == "lower" else self.median >= self.target
+        )
         return "yes" if reached and self.holds else "no"
 
 
 @dataclasses.dataclass(frozen=True)
 class Competitor:
-    """Something to be timed: ``run`` in every round; ``warm`` once before, where a whole run would be too long."""
+    """Something to be timed: ``run`` in every round; ``warm`` once before, where a whole run would
+    be too long."""
 
     run: Callable[[], Any]
     warm: Callable[[], Any] | None = None
@@ -90,7 +96,8 @@ class Timing:
 
 
 def timed(competitors: Mapping[str, Competitor], repeats: int) -> dict[str, Timing]:
-    """Warm each up, then run all in turn ``repeats`` times, so that a slow minute of the machine hits all alike."""
+    """Warm each up, then run all in turn ``repeats`` times, so that a slow minute of the machine
+    hits all alike."""
     first = {name: _clock(each.warm or each.run)[0] for name, each in competitors.items()}
     seconds: dict[str, list[float]] = {name: [] for name in competitors}
     results: dict[str, Any] = {}

@@ -1,4 +1,5 @@
-"""The transforms against a dense matrix, shapiq's exact computer, and a copy of the same memory (the physical limit)."""
+"""The transforms against a dense matrix, shapiq's exact computer, and a copy of the same memory
+(the physical limit)."""
 
 from __future__ import annotations
 
@@ -29,26 +30,42 @@ def dense_matrix(n: int, dtype: torch.dtype = torch.float64) -> torch.Tensor:
 
 def rows(settings: Settings) -> Iterator[Row]:
     """Milliseconds per game of every transform, for one game and for a batch."""
-    sizes = settings.pick([(10, 1), (10, 256), (12, 1), (14, 1), (20, 1), (24, 1)], [(6, 4), (10, 1)])
+    sizes = settings.pick(
+        [(10, 1), (10, 256), (12, 1), (14, 1), (20, 1), (24, 1)], [(6, 4), (10, 1)]
+    )
     if importlib.util.find_spec("shapiq") is None:
         say("shapiq is not installed (it comes with the [test] extra): its rows are left out")
     for n, games in sizes:
-        v = torch.randn(games, 1 << n, generator=torch.Generator().manual_seed(n), dtype=torch.float64)
+        v = torch.randn(
+            games, 1 << n, generator=torch.Generator().manual_seed(n), dtype=torch.float64
+        )
         target = _TARGET.get(n)
         found = timed(_competitors(v, n), settings.repeats)
-        _same_answers(found["ours: and_interactions"].result, {k: t.result for k, t in found.items() if "exact" in k})
+        _same_answers(
+            found["ours: and_interactions"].result,
+            {k: t.result for k, t in found.items() if "exact" in k},
+        )
         for name, timing in found.items():
-            yield Row("lattice", f"n = {n}, {games} game{'s' * (games > 1)}", name, "ms/game", timing.per(games, 1e3),
-                      target=target if name == "ours: and_interactions" else None, first_call=timing.first,
-                      note="matrix built before" if "dense" in name else "")
+            yield Row(
+                "lattice",
+                f"n = {n}, {games} game{'s' * (games > 1)}",
+                name,
+                "ms/game",
+                timing.per(games, 1e3),
+                target=target if name == "ours: and_interactions" else None,
+                first_call=timing.first,
+                note="matrix built before" if "dense" in name else "",
+            )
 
 
 def _competitors(v: torch.Tensor, n: int) -> dict[str, Competitor]:
     games = len(v)
     space = torch.empty_like(v)
-    found = {"memory copy": Competitor(lambda: space.copy_(v)),
-             "ours: and_interactions": Competitor(lambda: lattice.and_interactions(v)),
-             "ours: or_interactions": Competitor(lambda: lattice.or_interactions(v))}
+    found = {
+        "memory copy": Competitor(lambda: space.copy_(v)),
+        "ours: and_interactions": Competitor(lambda: lattice.and_interactions(v)),
+        "ours: or_interactions": Competitor(lambda: lattice.or_interactions(v)),
+    }
     if n <= _DENSE:
         matrix = dense_matrix(n).T
         found["dense matrix (exact)"] = Competitor(lambda: v @ matrix)
@@ -83,4 +100,6 @@ def _same_answers(ours: torch.Tensor, others: dict[str, object]) -> None:
     for name, answer in others.items():
         error = float((ours - torch.as_tensor(answer)).abs().max() / ours.abs().max())
         if error > 1e-9:
-            raise ArithmeticError(f"{name} and and_interactions differ by {error:.1e} of the largest interaction")
+            raise ArithmeticError(
+                f"{name} and and_interactions differ by {error:.1e} of the largest interaction"
+            )

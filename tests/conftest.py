@@ -1,4 +1,5 @@
-"""What every test shares: one set of threads, folders of its own for jobs and results, the real data where it is."""
+"""What every test shares: one set of threads, folders of its own for jobs and results, the real
+data where it is."""
 
 from __future__ import annotations
 
@@ -44,13 +45,16 @@ def _shared_data() -> Path | None:
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
-    """The pre-filled folder of real data sets: INTERACTIONS_DATA, else ../shared/data beside the repository.
+    """The pre-filled folder of real data sets: INTERACTIONS_DATA, else ../shared/data beside the
+    repository.
 
     Only where neither exists is a test that needs whole data sets skipped.
     """
     folder = _shared_data()
     if folder is None:
-        pytest.skip("needs whole data sets: set INTERACTIONS_DATA to a folder as data/README.md describes")
+        pytest.skip(
+            "needs whole data sets: set INTERACTIONS_DATA to a folder as data/README.md describes"
+        )
     if not folder.is_dir():
         pytest.fail(f"INTERACTIONS_DATA names {folder}, which is no folder")
     return folder
@@ -58,7 +62,8 @@ def shared_data() -> Path:
 
 @pytest.fixture(scope="session")
 def shapiq_computer() -> Callable[[np.ndarray], object]:
-    """Values (2^n,) on all coalitions → shapiq's exact computer of that game, an independent implementation."""
+    """Values (2^n,) on all coalitions → shapiq's exact computer of that game, an independent
+    implementation."""
     from shapiq import ExactComputer, Game
 
     class Table(Game):

@@ -1,4 +1,5 @@
-"""Agreement of interactions: formulas by hand, identities against brute force, jobs against the functions they call."""
+"""Agreement of interactions: formulas by hand, identities against brute force, jobs against the
+functions they call."""
 
 from __future__ import annotations
 
@@ -32,31 +33,47 @@ def support(n: int, *sets: int) -> torch.Tensor:
 
 
 def same(values: torch.Tensor, wanted: list[float]) -> bool:
-    return torch.allclose(values.double(), torch.tensor(wanted, dtype=torch.float64), equal_nan=True, atol=1e-12)
+    return torch.allclose(
+        values.double(), torch.tensor(wanted, dtype=torch.float64), equal_nan=True, atol=1e-12
+    )
 
 
 def rand(*shape: int, seed: int = 0) -> torch.Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
-# IoU ---------------------------------------------------------------------------------------------------------------
+# IoU ----------------------------------------------------------------------------------------------
+
 
 def test_iou_by_hand() -> None:
     a, b = support(3, 1, 2, 3, 7), support(3, 1, 4, 3, 5)
     assert same(agreement.iou(a, b), [1 / 3, 1 / 2, 0.0])
     assert same(agreement.iou(a, a), [1.0, 1.0, 1.0])
-    assert same(agreement.iou(support(3, 1), support(3, 1)), [1.0, NAN, NAN])  # empty unions have no IoU
-    assert same(agreement.iou(support(3, 0), support(3, 0)), [NAN, NAN, NAN])  # the empty set is no interaction
+    assert same(
+        agreement.iou(support(3, 1), support(3, 1)), [1.0, NAN, NAN]
+    )  # empty unions have no IoU
+    assert same(
+        agreement.iou(support(3, 0), support(3, 0)), [NAN, NAN, NAN]
+    )  # the empty set is no interaction
 
 
 def test_chance_against_all_placements_and_at_its_ends() -> None:
-    """n = 4, orders 2 and 3 pooled: every pair of supports with 2 and 3, and 1 and 2, sets; second order is within .01."""
+    """n = 4, orders 2 and 3 pooled: every pair of supports with 2 and 3, and 1 and 2, sets; second
+    order is within .01."""
     two, three = ([s for s in range(16) if bin(s).count("1") == k] for k in (2, 3))
-    one, other = ([set(a) | set(b) for a in itertools.combinations(two, i) for b in itertools.combinations(three, j)]
-                  for i, j in ((2, 1), (3, 2)))
+    one, other = (
+        [
+            set(a) | set(b)
+            for a in itertools.combinations(two, i)
+            for b in itertools.combinations(three, j)
+        ]
+        for i, j in ((2, 1), (3, 2))
+    )
     every = [len(a & b) / len(a | b) for a in one for b in other]
     sizes = agreement.counts(support(4, *two[:2], three[0]), support(4, *two[3:], *three[2:]))
-    assert agreement.expected_iou(sizes, np.array([False, True, True, False])) == pytest.approx(np.mean(every), abs=0.01)
+    assert agreement.expected_iou(sizes, np.array([False, True, True, False])) == pytest.approx(
+        np.mean(every), abs=0.01
+    )
     full = support(3, *range(1, 8))
     assert agreement.expected_iou(agreement.counts(full, full), np.ones(3, dtype=bool)) == 1
     sizes = agreement.counts(full, support(3, 1))
@@ -67,7 +84,11 @@ def test_chance_against_all_placements_and_at_its_ends() -> None:
 def test_pooled_iou_and_its_correction_by_hand() -> None:
     sizes = agreement.counts(support(3, 1, 2, 3, 7), support(3, 1, 4, 3, 5))
     assert agreement.pooled_iou(sizes, np.array([True, True, False])) == pytest.approx(2 / 5)
-    assert np.isnan(agreement.pooled_iou(agreement.counts(support(3, 1), support(3, 1)), np.array([False, True, True])))
+    assert np.isnan(
+        agreement.pooled_iou(
+            agreement.counts(support(3, 1), support(3, 1)), np.array([False, True, True])
+        )
+    )
     found = agreement.corrected_iou(np.array([0.5, 1.0, np.nan]), np.array([0.2, 1.0, np.nan]))
     assert found == pytest.approx([0.375, np.nan, np.nan], nan_ok=True)
 
@@ -85,14 +106,21 @@ def test_shuffling_keeps_sizes_within_orders_and_agrees_with_chance() -> None:
     assert found == pytest.approx(expected, abs=0.01)
 
 
-# Stability ---------------------------------------------------------------------------------------------------------
+# Stability ----------------------------------------------------------------------------------------
+
 
 def test_stability_by_hand() -> None:
-    draws = torch.tensor([[[1.0, 4.0, 2.0]], [[3.0, -4.0, 2.0]], [[9.0, 9.0, 9.0]]], dtype=torch.float64)
+    draws = torch.tensor(
+        [[[1.0, 4.0, 2.0]], [[3.0, -4.0, 2.0]], [[9.0, 9.0, 9.0]]], dtype=torch.float64
+    )
     floor, std = torch.tensor([1e-3], dtype=torch.float64), math.sqrt(2)
-    assert same(agreement.stability(draws[:2], floor)[0], [2 / std, 0.0, 2 / 1e-3])  # no spread: the floor stands in
+    assert same(
+        agreement.stability(draws[:2], floor)[0], [2 / std, 0.0, 2 / 1e-3]
+    )  # no spread: the floor stands in
     keep = torch.tensor([[True], [True], [False]])
-    assert same(agreement.stability(draws, floor, keep)[0], [2 / std, 0.0, 2 / 1e-3])  # an uncertified draw is left out
+    assert same(
+        agreement.stability(draws, floor, keep)[0], [2 / std, 0.0, 2 / 1e-3]
+    )  # an uncertified draw is left out
     keep[0] = False
     assert bool(agreement.stability(draws, floor, keep).isnan().all())
     with pytest.raises(ValueError, match="at least 2"):
@@ -116,20 +144,26 @@ def test_slopes_by_hand() -> None:
 
 
 def test_frozen_draws_are_the_split_with_gamma_and_delta_kept() -> None:
-    """Against the definition: v_and = (v' - δ)/2 + γ, v_or = (v' - δ)/2 - γ for a noisy game v', through the lattice."""
+    """Against the definition: v_and = (v' - δ)/2 + γ, v_or = (v' - δ)/2 - γ for a noisy game v',
+    through the lattice."""
     n = 4
     clean, noisy = rand(3, 1 << n), rand(2, 3, 1 << n, seed=1)
     got = sparsify.split(clean, kappa=0.1, order_weight=0.2, tol=1e-3)
-    found = stability._frozen_draws(Interactions(got.i_and, got.i_or), torch.cat([clean[None], noisy]))
+    found = stability._frozen_draws(
+        Interactions(got.i_and, got.i_or), torch.cat([clean[None], noisy])
+    )
     half = (noisy - got.delta) / 2
-    direct = Interactions(lattice.and_interactions(half + got.gamma), lattice.or_interactions(half - got.gamma))
+    direct = Interactions(
+        lattice.and_interactions(half + got.gamma), lattice.or_interactions(half - got.gamma)
+    )
     direct = direct.merge_first_order()
     assert torch.allclose(found.and_[..., 1:], direct.and_[..., 1:], atol=1e-9)
     assert torch.allclose(found.or_, direct.or_, atol=1e-9)
 
 
 def test_output_noise_gives_interactions_the_variance_of_the_closed_form() -> None:
-    """Frozen split: Var I = 2^m σ²/4; merged order 1 is the sum of an AND and an OR term of four independent scores: σ²."""
+    """Frozen split: Var I = 2^m σ²/4; merged order 1 is the sum of an AND and an OR term of four
+    independent scores: σ²."""
     n, sigma = 4, 0.3
     clean = rand(1, 1, 1 << n).expand(1, 200, -1)
     noisy = torch.cat([clean, clean + sigma * rand(40, 200, 1 << n, seed=1)])
@@ -137,10 +171,14 @@ def test_output_noise_gives_interactions_the_variance_of_the_closed_form() -> No
     assert torch.equal(null[0], noisy[0])
     assert float((null[1:] - null[:1]).std()) == pytest.approx(sigma, rel=0.02)
     assert not torch.equal(null, output_noise(noisy, "independent", seed=3))
-    found = stability._frozen_draws(Interactions(lattice.and_interactions(clean[0]), torch.zeros_like(clean[0])), null)
+    found = stability._frozen_draws(
+        Interactions(lattice.and_interactions(clean[0]), torch.zeros_like(clean[0])), null
+    )
     order = lattice.order(n)
     for m, variance in ((1, 1.0), (2, 1.0), (3, 2.0), (4, 4.0)):
-        assert float(found.and_[..., order == m].var(0).mean()) == pytest.approx(variance * sigma**2, rel=0.1)
+        assert float(found.and_[..., order == m].var(0).mean()) == pytest.approx(
+            variance * sigma**2, rel=0.1
+        )
     with pytest.raises(ValueError, match="at least 2 noisy copies"):
         output_noise(noisy[:2], "independent", seed=0)
 
@@ -156,7 +194,8 @@ def test_permuted_noise_has_the_same_interactions_on_other_sets_of_the_same_orde
     assert not torch.allclose(one, other)
 
 
-# Jaccard and noise ratio -------------------------------------------------------------------------------------------
+# Jaccard and noise ratio --------------------------------------------------------------------------
+
 
 def test_weighted_jaccard_by_hand() -> None:
     a = torch.tensor([[[0.0, 1.0, -2.0, 3.0], [0.0, 0.0, 0.0, 1.0]]], dtype=torch.float64)
@@ -179,20 +218,26 @@ def test_noise_ratio_against_pixels() -> None:
 def test_boxes_show_every_panel_whole() -> None:
     import pandas as pd
 
-    table = pd.DataFrame([("a", 1, 0.1, 0.2, 0.3, 0.4, 0.5), ("b", 1, 1.1, 1.2, 1.3, 1.4, 1.5)],
-                         columns=["panel", "order", "low", "q1", "median", "q3", "high"])
+    table = pd.DataFrame(
+        [("a", 1, 0.1, 0.2, 0.3, 0.4, 0.5), ("b", 1, 1.1, 1.2, 1.3, 1.4, 1.5)],
+        columns=["panel", "order", "low", "q1", "median", "q3", "high"],
+    )
     figure = figures.boxes(table, x="order", panel="panel", xlabel="order", ylabel="ratio")
     assert [axis.get_title() for axis in figure.axes] == ["a", "b"]
     assert all(axis.get_ylim()[0] == 0 and axis.get_ylim()[1] > 1.5 for axis in figure.axes)
 
 
-# Players and jobs --------------------------------------------------------------------------------------------------
+# Players and jobs ---------------------------------------------------------------------------------
+
 
 def test_grid_players_are_the_same_cells_in_every_image() -> None:
     owner = grid_owner((1, 28, 28), 10, GridDraw())
     assert [int((owner == i).sum()) for i in range(11)] == [16] * 10 + [28 * 28 - 160]
     rows, columns = (owner < 10).nonzero(as_tuple=True)
-    assert min(int(rows.min()), int(columns.min())) >= 4 and max(int(rows.max()), int(columns.max())) < 24
+    assert (
+        min(int(rows.min()), int(columns.min())) >= 4
+        and max(int(rows.max()), int(columns.max())) < 24
+    )
     assert not torch.equal(owner, grid_owner((1, 28, 28), 10, GridDraw(draw=1)))
     assert len(grid_owner((3, 32, 32), 36, GridDraw()).unique()) == 37  # the whole central 6x6
     images = torch.rand(2, 1, 28, 28, generator=torch.Generator().manual_seed(0))
@@ -206,8 +251,18 @@ def test_grid_players_are_the_same_cells_in_every_image() -> None:
 
 
 def train_job(seed: int = 0) -> TrainJob:
-    return TrainJob.of(TrainConfig(model="mlp7", width=16, n_train=200, n_test=100, steps=20, batch=20, checkpoints=3,
-                                   seed=seed))
+    return TrainJob.of(
+        TrainConfig(
+            model="mlp7",
+            width=16,
+            n_train=200,
+            n_test=100,
+            steps=20,
+            batch=20,
+            checkpoints=3,
+            seed=seed,
+        )
+    )
 
 
 def test_noisy_games_start_with_the_clean_ones_at_every_layer() -> None:
@@ -221,7 +276,9 @@ def test_noisy_games_start_with_the_clean_ones_at_every_layer() -> None:
     assert torch.allclose(found.v[5], jobs.ensure(games).v[-1], atol=1e-5)
     changes = (found.v[1:5] - found.v[0]).std(0).mean()
     calmer = jobs.ensure(job.model_copy(update={"noise": 0.005}))
-    assert 0.05 < float((calmer.v[1:5] - calmer.v[0]).std(0).mean() / changes) < 0.2  # a tenth of the noise
+    assert (
+        0.05 < float((calmer.v[1:5] - calmer.v[0]).std(0).mean() / changes) < 0.2
+    )  # a tenth of the noise
     null = jobs.ensure(OutputNoiseJob(games=job, how="permuted", draws=3, seed=1))
     assert torch.equal(null.v, output_noise(found.v[:5], "permuted", 1)[:4])
     run, (players, labels, _) = jobs.ensure(train_job()), games.players()
@@ -229,29 +286,39 @@ def test_noisy_games_start_with_the_clean_ones_at_every_layer() -> None:
     direct = extract.scores(run.model(run.steps[-1]), first, labels)
     assert torch.allclose(found.v[6], direct, atol=1e-5)
     assert torch.equal(first[0].baseline, players[0].baseline)
-    assert not torch.equal(first[0].image[0, 0], players[0].image[0, 0])  # cells of no player carry noise as well
+    assert not torch.equal(
+        first[0].image[0, 0], players[0].image[0, 0]
+    )  # cells of no player carry noise as well
 
 
 def test_the_layer_judged_comes_first_and_the_output_last() -> None:
     training = {"mlp7": {"width": 16, "steps": 20, "n_train": 200, "first_checkpoint": 5}}
-    p = params.validate("06_iou_stability", seeds=[0], pair_images=2, n_players=5, checkpoints=3, training=training)
+    p = params.validate(
+        "06_iou_stability", seeds=[0], pair_images=2, n_players=5, checkpoints=3, training=training
+    )
     mlp, lenet = study.systems(p)
     assert study_of_layers.layer_names(p, mlp) == ["hidden4", "output"]
     assert study_of_layers.layer_names(p, lenet) == ["fc1", "output"]
     e = study_of_layers.at_layers(p, mlp)
     assert e.v.shape == (1, 2, 2, 32)
-    at_output = params.validate("06_iou_stability", **{**p.model_dump(), "layers": {"mlp7": "output"}})
+    at_output = params.validate(
+        "06_iou_stability", **{**p.model_dump(), "layers": {"mlp7": "output"}}
+    )
     assert study_of_layers.layer_names(at_output, mlp) == ["output"]
     assert torch.allclose(study_of_layers.at_layers(at_output, mlp).v[:, 0], e.v[:, 1], atol=1e-5)
     wrong = params.validate("06_iou_stability", **{**p.model_dump(), "layers": {"mlp7": "conv1"}})
-    with pytest.raises(ValueError, match=r"mlp7 has no layer 'conv1'; there are: hidden1, .*output"):
+    with pytest.raises(
+        ValueError, match=r"mlp7 has no layer 'conv1'; there are: hidden1, .*output"
+    ):
         study_of_layers.layer_names(wrong, mlp)
 
 
 def test_class_games_are_disjoint_seen_halves_and_unseen_images() -> None:
     job = ClassGamesJob(train=train_job(), per_class=4, n=5, seed=2)
     groups, labels, ids = job.images()
-    assert len(groups) == len(GROUPS) and labels.tolist() == [k for k in range(10) for _ in range(4)]
+    assert len(groups) == len(GROUPS) and labels.tolist() == [
+        k for k in range(10) for _ in range(4)
+    ]
     seen = datasets.load("mnist_part", "train", 200)
     assert set(ids[:2].flatten().tolist()) <= set(seen.ids.tolist())
     assert len(set(ids[:2].flatten().tolist())) == 80  # no image stands in both halves

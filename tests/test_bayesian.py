@@ -1,4 +1,5 @@
-"""Bayesian networks: the divergence, the fixed draws, a posterior that learns, the null of averaged noise, and row F1."""
+"""Bayesian networks: the divergence, the fixed draws, a posterior that learns, the null of averaged
+noise, and row F1."""
 
 from __future__ import annotations
 
@@ -24,9 +25,12 @@ def network() -> nn.Module:
 
 def test_the_divergence_is_that_of_gaussians() -> None:
     posterior = bayesian.MeanField(network(), start_sd=0.03)
-    expected = sum(torch.distributions.kl_divergence(torch.distributions.Normal(mean, log_sd.exp()),
-                                                     torch.distributions.Normal(0.0, 0.1)).sum()
-                   for mean, log_sd in zip(posterior.mean, posterior.log_sd, strict=True))
+    expected = sum(
+        torch.distributions.kl_divergence(
+            torch.distributions.Normal(mean, log_sd.exp()), torch.distributions.Normal(0.0, 0.1)
+        ).sum()
+        for mean, log_sd in zip(posterior.mean, posterior.log_sd, strict=True)
+    )
     assert posterior.divergence(0.1).item() == pytest.approx(expected.item(), rel=1e-5)
 
 
@@ -45,8 +49,15 @@ def test_a_posterior_learns_and_is_as_wide_as_the_prior_where_data_say_nothing()
     x = torch.randn(400, 4, generator=generator)
     x[:, 3] = 0  # an input that is never there: its weights stay as the prior has them
     y = (x[:, 0] > 0).long()
-    posterior = bayesian.fit_posterior(network(), x, y, lambda step: torch.arange(step % 8 * 50, step % 8 * 50 + 50),
-                                       steps=700, lr=0.01, seed=0)
+    posterior = bayesian.fit_posterior(
+        network(),
+        x,
+        y,
+        lambda step: torch.arange(step % 8 * 50, step % 8 * 50 + 50),
+        steps=700,
+        lr=0.01,
+        seed=0,
+    )
     with torch.no_grad():
         probability = torch.stack([model(x).softmax(1) for model in posterior.draw(20, 0)]).mean(0)
     assert float((probability.argmax(1) == y).double().mean()) > 0.95
@@ -54,7 +65,9 @@ def test_a_posterior_learns_and_is_as_wide_as_the_prior_where_data_say_nothing()
     assert float(sd[:, 3].mean()) == pytest.approx(0.1, rel=0.15)
     assert float(posterior.mean[0].detach()[:, 3].abs().max()) < 0.05
     with pytest.raises(ArithmeticError, match="lower the learning rate"):
-        bayesian.fit_posterior(network(), x * math.nan, y, lambda step: torch.arange(50), steps=1, lr=0.01, seed=0)
+        bayesian.fit_posterior(
+            network(), x * math.nan, y, lambda step: torch.arange(50), steps=1, lr=0.01, seed=0
+        )
 
 
 def test_the_game_is_the_log_odds_of_the_mean_probability() -> None:
@@ -62,31 +75,60 @@ def test_the_game_is_the_log_odds_of_the_mean_probability() -> None:
     mean = torch.sigmoid(v[:, :2]).mean(0)
     found = bayesian_jobs.mean_log_odds(v)
     assert torch.allclose(found[:2], (mean / (1 - mean)).log())
-    assert float(found[2]) == pytest.approx(40 + math.log(2), abs=1e-6) and math.isfinite(float(found[3]))
+    assert float(found[2]) == pytest.approx(40 + math.log(2), abs=1e-6) and math.isfinite(
+        float(found[3])
+    )
     still = bayesian_jobs.noise_averaged(v, torch.zeros_like(v), 20, 0)
     assert torch.allclose(still, v, atol=1e-9)
     noisy = bayesian_jobs.noise_averaged(v[:, :2], torch.ones(2, 2, dtype=torch.float64), 20000, 0)
-    assert (noisy.abs() < v[:, :2].abs() + 0.02).all(), "averaging over noise makes answers less sure"
+    assert (noisy.abs() < v[:, :2].abs() + 0.02).all(), (
+        "averaging over noise makes answers less sure"
+    )
 
 
 def shares(bayes: float, seed: int = 0) -> np.ndarray:
     rng = np.random.default_rng(seed)
     standard = 0.4 + 0.1 * rng.standard_normal((NETWORKS, IMAGES))
-    return np.stack([standard + shift + 0.02 * rng.standard_normal((NETWORKS, IMAGES)) for shift in (bayes, 0.0, 0.5)], 1)
+    return np.stack(
+        [
+            standard + shift + 0.02 * rng.standard_normal((NETWORKS, IMAGES))
+            for shift in (bayes, 0.0, 0.5)
+        ],
+        1,
+    )
 
 
-@pytest.mark.parametrize(("share", "outcome"), [
-    (shares(-0.1), "REPRODUCED"), (shares(0.1), "NOT REPRODUCED"), (shares(0.0), "NOT REPRODUCED")])
+@pytest.mark.parametrize(
+    ("share", "outcome"),
+    [
+        (shares(-0.1), "REPRODUCED"),
+        (shares(0.1), "NOT REPRODUCED"),
+        (shares(0.0), "NOT REPRODUCED"),
+    ],
+)
 def test_fewer_high_orders_are_found_where_they_are(share: np.ndarray, outcome: str) -> None:
     registry = claims.load()
-    (part,), t = rows.bayesian_parts(share), registry.row("F1").thresholds_for("lenet/mnist_part")["high_order_share"]
-    assert decide(*p_values([[weigh(part, t, registry.protocol, NETWORKS)]]), registry.protocol.alpha) == outcome
+    (part,), t = (
+        rows.bayesian_parts(share),
+        registry.row("F1").thresholds_for("lenet/mnist_part")["high_order_share"],
+    )
+    assert (
+        decide(*p_values([[weigh(part, t, registry.protocol, NETWORKS)]]), registry.protocol.alpha)
+        == outcome
+    )
 
 
 def test_from_parameters_to_parts() -> None:
-    p = params.validate("09_multi_order", networks=["lenet"], bayesian=["lenet"], seeds=[0, 1], images=4, n_players=4,
-                        checkpoints=4,
-                        training={"lenet": {"steps": 60, "n_train": 300, "batch": 16, "first_checkpoint": 5}})
+    p = params.validate(
+        "09_multi_order",
+        networks=["lenet"],
+        bayesian=["lenet"],
+        seeds=[0, 1],
+        images=4,
+        n_players=4,
+        checkpoints=4,
+        training={"lenet": {"steps": 60, "n_train": 300, "batch": 16, "first_checkpoint": 5}},
+    )
     (system,) = bayesian_jobs.bayesian_systems(p)
     games, found = bayesian_jobs.compared(p, system)
     assert set(found) == {"main", "order weight -0.2"}
@@ -99,7 +141,9 @@ def test_from_parameters_to_parts() -> None:
     assert float(games[0].sd) > 0
     share = rows.high_shares(found["main"])
     parts = rows.bayesian_parts(share)
-    standard = rows.bayesian_controls(games, share)["share of strength in orders above n/2"]["standard"]
+    standard = rows.bayesian_controls(games, share)["share of strength in orders above n/2"][
+        "standard"
+    ]
     assert standard == pytest.approx(share[:, 1].mean())
     assert all(part.values.shape == (2,) and part.without.shape == (2, 4) for part in parts)
     assert len(rows.bayesian_table(found["main"])) == 3 * 4

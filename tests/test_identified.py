@@ -1,4 +1,5 @@
-"""What the split identifies: identities against an oracle, planted faces found, agreement not called a difference."""
+"""What the split identifies: identities against an oracle, planted faces found, agreement not
+called a difference."""
 
 from __future__ import annotations
 
@@ -25,10 +26,13 @@ STEPS = np.array([0, 10, 100, 1000])
 
 
 def weights(*shape: int) -> torch.Tensor:
-    return 0.5 + torch.rand(*shape, N, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+    return 0.5 + torch.rand(
+        *shape, N, generator=torch.Generator().manual_seed(3), dtype=torch.float64
+    )
 
 
-# The identity ------------------------------------------------------------------------------------------------------
+# The identity -------------------------------------------------------------------------------------
+
 
 def test_an_additive_game_has_two_explanations_of_one_strength() -> None:
     one, other = identification.additive_pair(weights(6))
@@ -50,7 +54,13 @@ def test_no_explanation_has_less_strength_than_an_additive_game_needs() -> None:
     conj = (masks[:, None] & masks == masks).astype(float)[:, 1:]
     disj = (masks[:, None] & masks > 0).astype(float)[:, 1:]
     both = np.hstack([conj, disj])
-    best = linprog(np.ones(2 * both.shape[1]), A_eq=np.hstack([both, -both]), b_eq=game, bounds=(0, None), method="highs")
+    best = linprog(
+        np.ones(2 * both.shape[1]),
+        A_eq=np.hstack([both, -both]),
+        b_eq=game,
+        bounds=(0, None),
+        method="highs",
+    )
     assert best.fun == pytest.approx(game[-1] - game[0])
 
 
@@ -62,22 +72,34 @@ def test_an_exchange_that_would_cost_strength_is_refused() -> None:
 def test_row_o1_is_exact_and_the_split_reaches_both_explanations() -> None:
     p = params.validate("08_what_the_split_identifies", n_players=5)
     errors, control = identified.exchange(p)
-    verdict = claims.judge_identity("O1", "synthetic/additive", errors, scope="a test", control=control)
+    verdict = claims.judge_identity(
+        "O1", "synthetic/additive", errors, scope="a test", control=control
+    )
     assert verdict.verdict == "EXACT"
     assert identification.exchange_error(5) == 0.0
     assert control["split at order weight +0.2: mean order"] == pytest.approx(1.0, abs=1e-3)
     assert control["split at order weight -0.2: mean order"] > 1.7
     dearer = {**errors, "both_optimal": 1e-3}
-    assert claims.judge_identity("O1", "synthetic/additive", dearer, scope="a test").verdict == "BROKEN"
+    assert (
+        claims.judge_identity("O1", "synthetic/additive", dearer, scope="a test").verdict
+        == "BROKEN"
+    )
     assert set(identified.exchange_table(p)["explanation"]) == {
-        "single players", "exchanged pairs", "split, +0.2", "split, -0.2"}
+        "single players",
+        "exchanged pairs",
+        "split, +0.2",
+        "split, -0.2",
+    }
 
 
-# Measures ----------------------------------------------------------------------------------------------------------
+# Measures -----------------------------------------------------------------------------------------
+
 
 def test_jaccard_of_salient_sets_by_hand() -> None:
     def found(conj: list[float], disj: list[float]) -> Interactions:
-        return Interactions(torch.tensor([conj], dtype=torch.float64), torch.tensor([disj], dtype=torch.float64))
+        return Interactions(
+            torch.tensor([conj], dtype=torch.float64), torch.tensor([disj], dtype=torch.float64)
+        )
 
     one, other = found([9, 1, 0.5, 0], [0, 0, 0, 2]), found([9, 0, 0.5, 0], [0, 0, -3, 2])
     tau = torch.tensor([0.5], dtype=torch.float64)  # |I| = tau is salient, the empty set never is
@@ -91,49 +113,93 @@ def test_jaccard_of_salient_sets_by_hand() -> None:
 def test_the_published_loop_starts_from_half_of_each_transform() -> None:
     assert identification.start_strength(torch.tensor([0.0, 1.0], dtype=torch.float64)) == 1.0
     v = torch.randn(3, 1 << N, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    by_hand = (lattice.and_interactions(v)[:, 1:].abs() + lattice.or_interactions(v)[:, 1:].abs()).sum(-1) / 2
+    by_hand = (
+        lattice.and_interactions(v)[:, 1:].abs() + lattice.or_interactions(v)[:, 1:].abs()
+    ).sum(-1) / 2
     assert torch.allclose(identification.start_strength(v), by_hand)
-    nothing = sparsify.split(v, kappa=0.0, order_weight=0.0, solver="paper",
-                             paper=sparsify.PaperSettings(learning_rate=1e-12, iterations=1))
+    nothing = sparsify.split(
+        v,
+        kappa=0.0,
+        order_weight=0.0,
+        solver="paper",
+        paper=sparsify.PaperSettings(learning_rate=1e-12, iterations=1),
+    )
     assert torch.allclose(nothing.objective, by_hand, rtol=1e-6)
 
 
-# O2 ----------------------------------------------------------------------------------------------------------------
+# O2 -----------------------------------------------------------------------------------------------
+
 
 def settings() -> params.Identified:
     return params.validate("08_what_the_split_identifies", n_players=N, images=3, checkpoints=4)
 
 
-def way(strength: float | torch.Tensor, found: Interactions | None = None, loop: bool = True) -> Compared:
+def way(
+    strength: float | torch.Tensor, found: Interactions | None = None, loop: bool = True
+) -> Compared:
     games = found or identification.additive_pair(weights(5, 4, 3))[0]
     values = torch.as_tensor(strength, dtype=torch.float64).expand(5, 4, 3).clone()
-    return Compared(v=games.reconstruct(), found=games, strength=values, raw=values, start=torch.full_like(values, 3.0),
-                    bound=values, converged=torch.full_like(values, not loop, dtype=torch.bool), kappa=0.04, loop=loop)
+    return Compared(
+        v=games.reconstruct(),
+        found=games,
+        strength=values,
+        raw=values,
+        start=torch.full_like(values, 3.0),
+        bound=values,
+        converged=torch.full_like(values, not loop, dtype=torch.bool),
+        kappa=0.04,
+        loop=loop,
+    )
 
 
 def ways(*excess: float | torch.Tensor) -> dict[str, Compared]:
     optimum = {"certified, order weight 0": way(1.0, loop=False)}
-    return optimum | dict(zip(("image code", "README text", "tabular code"), (way(1 + x) for x in excess), strict=True))
+    return optimum | dict(
+        zip(
+            ("image code", "README text", "tabular code"), (way(1 + x) for x in excess), strict=True
+        )
+    )
 
 
 def judged_o2(found: dict[str, Compared], p: params.Identified | None = None) -> claims.Verdict:
     p = p or settings()
-    return claims.judge("O2", SYSTEM, identified.excess_parts(p, found), seeds=SEEDS, scope="a test", uncertified=0.0,
-                        premises=[identified.published(p)])
+    return claims.judge(
+        "O2",
+        SYSTEM,
+        identified.excess_parts(p, found),
+        seeds=SEEDS,
+        scope="a test",
+        uncertified=0.0,
+        premises=[identified.published(p)],
+    )
 
 
 def test_an_optimiser_that_stops_early_is_told_from_one_that_does_not() -> None:
     assert judged_o2(ways(0.2, 0.05, 40.0)).verdict == "REPRODUCED"
-    assert judged_o2(ways(0.2, 0.001, 40.0)).verdict == "NOT REPRODUCED"  # one good setting is enough
+    assert (
+        judged_o2(ways(0.2, 0.001, 40.0)).verdict == "NOT REPRODUCED"
+    )  # one good setting is enough
     noise = torch.rand(5, 4, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    assert judged_o2(ways(0.02 * noise, 0.02 * (1 - noise), 40.0)).verdict == "NOT REPRODUCED"  # the best of each game
-    assert judged_o2(ways(0.1 * noise, 0.5, 40.0)).estimate == pytest.approx(float(0.1 * noise.mean()), rel=1e-9)
+    assert (
+        judged_o2(ways(0.02 * noise, 0.02 * (1 - noise), 40.0)).verdict == "NOT REPRODUCED"
+    )  # the best of each game
+    assert judged_o2(ways(0.1 * noise, 0.5, 40.0)).estimate == pytest.approx(
+        float(0.1 * noise.mean()), rel=1e-9
+    )
 
 
 def test_fewer_iterations_than_published_settle_nothing() -> None:
-    short = params.validate("08_what_the_split_identifies", n_players=N, images=3, checkpoints=4, loops={
-        "image code": {"learning_rate": 1e-5, "iterations": 10}, "README text": {"learning_rate": 1e-6},
-        "tabular code": {"learning_rate": 1e-4}})
+    short = params.validate(
+        "08_what_the_split_identifies",
+        n_players=N,
+        images=3,
+        checkpoints=4,
+        loops={
+            "image code": {"learning_rate": 1e-5, "iterations": 10},
+            "README text": {"learning_rate": 1e-6},
+            "tabular code": {"learning_rate": 1e-4},
+        },
+    )
     verdict = judged_o2(ways(0.2, 0.05, 40.0), short)
     assert verdict.verdict == "INCONCLUSIVE" and "image code" in verdict.reason
 
@@ -145,26 +211,47 @@ def test_settings_are_labelled_by_where_they_stop() -> None:
     assert table["Jaccard of salient sets, nearest certified"].tolist() == [1.0] * 3
     pair = [way(1.0, x, loop=False) for x in identification.additive_pair(weights(5, 4, 3))]
     face = {"certified, order weight 0": pair[0], "certified, order weight -0.2": pair[1]}
-    near = identified.convergence(settings(), {**face, **dict.fromkeys(settings().loops, way(1.2, pair[1].found))})
-    assert near["total variation of order shares, nearest certified"].tolist() == [0.0] * 3  # the end that it is like
-    shares = identified.share_table(settings(), face, STEPS).set_index(["split", "step", "order"])["share"]
+    near = identified.convergence(
+        settings(), {**face, **dict.fromkeys(settings().loops, way(1.2, pair[1].found))}
+    )
+    assert (
+        near["total variation of order shares, nearest certified"].tolist() == [0.0] * 3
+    )  # the end that it is like
+    shares = identified.share_table(settings(), face, STEPS).set_index(["split", "step", "order"])[
+        "share"
+    ]
     assert shares["certified, order weight 0", "step 100", 1] == pytest.approx(1.0)
-    assert set(identified.excess_table(settings(), ways(0.2, 0.005, 40.0), STEPS, "LeNet")["step"]) == set(STEPS.tolist())
+    assert set(
+        identified.excess_table(settings(), ways(0.2, 0.005, 40.0), STEPS, "LeNet")["step"]
+    ) == set(STEPS.tolist())
 
 
-# O3, O4 ------------------------------------------------------------------------------------------------------------
+# O3, O4 -------------------------------------------------------------------------------------------
+
 
 def extracted(found: Interactions) -> Extracted:
     shape = found.and_.shape[:-1]
     nothing = torch.zeros(shape, dtype=torch.float64)
-    return Extracted(v=found.reconstruct(), found=found, kappa=0.04, gap=nothing, error=nothing.clone(),
-                     l1=identification.strength(found), converged=torch.ones(shape, dtype=torch.bool), steps=STEPS,
-                     saturated=torch.zeros(shape[:2]), noise_floor=torch.full(shape[:2], 1e-9))
+    return Extracted(
+        v=found.reconstruct(),
+        found=found,
+        kappa=0.04,
+        gap=nothing,
+        error=nothing.clone(),
+        l1=identification.strength(found),
+        converged=torch.ones(shape, dtype=torch.bool),
+        steps=STEPS,
+        saturated=torch.zeros(shape[:2]),
+        noise_floor=torch.full(shape[:2], 1e-9),
+    )
 
 
 def judged(row: str, both: tuple[Extracted, Extracted], certified_only: bool = False) -> str:
-    parts = identified.face_parts(both, certified_only) if row == "O3" else \
-        identified.jaccard_parts(both, "mean_output", certified_only)
+    parts = (
+        identified.face_parts(both, certified_only)
+        if row == "O3"
+        else identified.jaccard_parts(both, "mean_output", certified_only)
+    )
     return claims.judge(row, SYSTEM, parts, seeds=SEEDS, scope="a test", uncertified=0.0).verdict
 
 
@@ -196,18 +283,27 @@ def test_tables_of_the_face() -> None:
     both = tuple(extracted(x) for x in identification.additive_pair(weights(5, 4, 3)))
     p = settings()
     table = identified.face_table(p, both)
-    assert table[table["curve"] == "order weight +0.2"]["value"].tolist() == pytest.approx([1.0] * 4)
-    assert set(identified.jaccard_table(both)["curve"]) == {"mean_output", "max_per_sample", "max_over_samples"}
+    assert table[table["curve"] == "order weight +0.2"]["value"].tolist() == pytest.approx(
+        [1.0] * 4
+    )
+    assert set(identified.jaccard_table(both)["curve"]) == {
+        "mean_output",
+        "max_per_sample",
+        "max_over_samples",
+    }
     assert identified.face_controls(both)["step"] == STEPS.tolist()
 
 
-# O5 ----------------------------------------------------------------------------------------------------------------
+# O5 -----------------------------------------------------------------------------------------------
+
 
 def course(mu: list[float]) -> Interactions:
-    """Games whose strength lies in orders floor(mu) and ceil(mu) of AND interactions, a checkpoint per entry."""
+    """Games whose strength lies in orders floor(mu) and ceil(mu) of AND interactions, a checkpoint
+    per entry."""
     first = torch.tensor([int((lattice.order(N) == k).nonzero()[0]) for k in range(N + 1)])
     wanted = torch.tensor(mu, dtype=torch.float64)[None, :, None] + 0.05 * torch.rand(
-        5, len(mu), 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+        5, len(mu), 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64
+    )
     conj = torch.zeros(5, len(mu), 3, 1 << N, dtype=torch.float64)
     conj.scatter_(-1, first[wanted.floor().long()][..., None], (1 - wanted % 1)[..., None])
     conj.scatter_(-1, first[wanted.floor().long() + 1][..., None], (wanted % 1)[..., None])
@@ -218,63 +314,111 @@ def test_statements_survive_where_they_hold_and_differences_are_named() -> None:
     p, system = settings(), study.System(SYSTEM, "LeNet", ())
     spindle, rising = course([2.9, 2.0, 1.1, 1.8]), course([1.1, 1.3, 1.6, 2.2])
     both = (extracted(spindle), extracted(rising))
-    every = {f"certified, order weight {w}": way(1.0, spindle, loop=False) for w in ("+0.2", "-0.2", "0")}
-    every |= {"image code": way(1.2, spindle), "README text": way(1.1, rising), "tabular code": way(1.1, spindle)}
+    every = {
+        f"certified, order weight {w}": way(1.0, spindle, loop=False) for w in ("+0.2", "-0.2", "0")
+    }
+    every |= {
+        "image code": way(1.2, spindle),
+        "README text": way(1.1, rising),
+        "tabular code": way(1.1, spindle),
+    }
     table = identified.statements(p, system, every, both)
     decision = table.set_index(["statement", "way"])["decision"]
     assert decision["D3: mean order falls", "all games, order weight +0.2"] == "holds"
     assert decision["D3: mean order falls", "all games, order weight -0.2"] == "fails"
     assert decision["D3: mean order rises again", "image code"] == "holds"
-    assert decision["L2: salient interactions", "image code"] == "fails"  # 2 are fewer than half of the paper's 21.8
+    assert (
+        decision["L2: salient interactions", "image code"] == "fails"
+    )  # 2 are fewer than half of the paper's 21.8
     sentence = identified.described(p, table)
     assert "differently at the two ends: D3: mean order falls" in sentence
     assert "(image code): none" in sentence
     assert "(README text): D3: mean order falls" in sentence
-    figures.decision_grid(table.assign(estimate=table["estimate"].where(table["way"] != "image code"))).canvas.draw()
+    figures.decision_grid(
+        table.assign(estimate=table["estimate"].where(table["way"] != "image code"))
+    ).canvas.draw()
 
 
 def test_one_network_leaves_the_two_phases_open() -> None:
     p, system = settings(), study.System(SYSTEM, "LeNet", ())
     spindle = course([2.9, 2.0, 1.1, 1.8])[:1]
-    alone = dataclasses.replace(way(1.0, course([2.9, 2.0, 1.1, 1.8])), v=spindle.reconstruct(), found=spindle)
-    table = identified.statements(p, system, dict.fromkeys(
-        [*(f"certified, order weight {w}" for w in ("+0.2", "-0.2", "0")), *p.loops], alone),
-        (extracted(spindle), extracted(spindle)))
+    alone = dataclasses.replace(
+        way(1.0, course([2.9, 2.0, 1.1, 1.8])), v=spindle.reconstruct(), found=spindle
+    )
+    table = identified.statements(
+        p,
+        system,
+        dict.fromkeys(
+            [*(f"certified, order weight {w}" for w in ("+0.2", "-0.2", "0")), *p.loops], alone
+        ),
+        (extracted(spindle), extracted(spindle)),
+    )
     assert (table[table["statement"].str.startswith("D3")]["decision"] == "open").all()
 
 
-# From parameters to splits -----------------------------------------------------------------------------------------
+# From parameters to splits ------------------------------------------------------------------------
+
 
 def test_all_ways_split_the_same_games() -> None:
-    p = params.validate("08_what_the_split_identifies", networks=["mlp7"], seeds=[0, 3], images=2, n_players=4,
-                        checkpoints=5, loop_images=1,
-                        training={"mlp7": {"width": 16, "steps": 30, "n_train": 200, "first_checkpoint": 5}},
-                        loops={"short": {"learning_rate": 1e-4, "iterations": 50},
-                               "tight": {"learning_rate": 1e-4, "iterations": 50, "kappa": 0.02}})
+    p = params.validate(
+        "08_what_the_split_identifies",
+        networks=["mlp7"],
+        seeds=[0, 3],
+        images=2,
+        n_players=4,
+        checkpoints=5,
+        loop_images=1,
+        training={"mlp7": {"width": 16, "steps": 30, "n_train": 200, "first_checkpoint": 5}},
+        loops={
+            "short": {"learning_rate": 1e-4, "iterations": 50},
+            "tight": {"learning_rate": 1e-4, "iterations": 50, "kappa": 0.02},
+        },
+    )
     (system,) = study.systems(p)
     every, (low, high) = identified_jobs.compared(p, system), identified_jobs.ends(p, system)
-    assert list(every) == ["certified, order weight +0.2", "certified, order weight -0.2", "certified, order weight 0",
-                           "certified, order weight 0, kappa 0.02", "short", "tight"]
+    assert list(every) == [
+        "certified, order weight +0.2",
+        "certified, order weight -0.2",
+        "certified, order weight 0",
+        "certified, order weight 0, kappa 0.02",
+        "short",
+        "tight",
+    ]
     cells = list(identified_jobs.loop_cells(p))
     assert cells == [0, 1, 3, 4]
     for name, e in (("certified, order weight +0.2", low), ("certified, order weight -0.2", high)):
-        assert torch.equal(every[name].found.and_, e.found.and_[:, cells, :1])  # a game's answer is its own
+        assert torch.equal(
+            every[name].found.and_, e.found.and_[:, cells, :1]
+        )  # a game's answer is its own
         assert torch.equal(every[name].v, e.v[:, cells, :1])
-    direct = sparsify.split(every["short"].v, kappa=0.04, order_weight=0.0, solver="paper",
-                            paper=sparsify.PaperSettings(1e-4, 50))
+    direct = sparsify.split(
+        every["short"].v,
+        kappa=0.04,
+        order_weight=0.0,
+        solver="paper",
+        paper=sparsify.PaperSettings(1e-4, 50),
+    )
     assert torch.equal(every["short"].found.or_, direct.i_or)
     assert not torch.equal(every["short"].found.or_, every["tight"].found.or_)
     optimum = every["certified, order weight 0"]
-    assert bool((optimum.bound <= optimum.strength).all()) and bool((every["short"].strength >= optimum.bound).all())
+    assert bool((optimum.bound <= optimum.strength).all()) and bool(
+        (every["short"].strength >= optimum.bound).all()
+    )
 
 
-@pytest.mark.parametrize(("given", "message"), [
-    ({"loop_images": 41}, "loop_images"), ({"loop_checkpoints": 20}, "loop_checkpoints"),
-    ({"order_weights": [0.2, 0.1]}, "two ends of the face"), ({"order_weights": [0.2]}, "two ends of the face"),
-    ({"loops": {"other": {"learning_rate": 1e-5, "kappa": 0.02}}}, "this notebook's kappa"),
-    ({"loops": {"other": {"learning_rate": 0.0}}}, "greater than 0"), ({"loops": {"other": {"rate": 1.0}}}, "rate"),
-    ({"loops": {}}, "loops"),
-])
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"loop_images": 41}, "loop_images"),
+        ({"loop_checkpoints": 20}, "loop_checkpoints"),
+        ({"order_weights": [0.2, 0.1]}, "two ends of the face"),
+        ({"order_weights": [0.2]}, "two ends of the face"),
+        ({"loops": {"other": {"learning_rate": 1e-5, "kappa": 0.02}}}, "this notebook's kappa"),
+        ({"loops": {"other": {"learning_rate": 0.0}}}, "greater than 0"),
+        ({"loops": {"other": {"rate": 1.0}}}, "rate"),
+        ({"loops": {}}, "loops"),
+    ],
+)
 def test_wrong_parameters_are_refused(given: dict[str, object], message: str) -> None:
     with pytest.raises(params.ParameterError, match=message):
         params.validate("08_what_the_split_identifies", **given)

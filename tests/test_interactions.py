@@ -13,7 +13,9 @@ from utils.interactions import Interactions
 
 def some(n: int = 4, batch: tuple[int, ...] = (3,), seed: int = 0) -> Interactions:
     generator = torch.Generator().manual_seed(seed)
-    conj, disj = (torch.randn(*batch, 1 << n, generator=generator, dtype=torch.float64) for _ in range(2))
+    conj, disj = (
+        torch.randn(*batch, 1 << n, generator=generator, dtype=torch.float64) for _ in range(2)
+    )
     disj[..., 0] = 0
     return Interactions(conj, disj, {"from": "a test"})
 
@@ -78,7 +80,9 @@ def test_save_and_load(tmp_path) -> None:
 
 
 def test_another_format_is_refused(tmp_path) -> None:
-    io.save_arrays(tmp_path / "x.safetensors", {"and": torch.zeros(4)}, {"format": "interactions/99"})
+    io.save_arrays(
+        tmp_path / "x.safetensors", {"and": torch.zeros(4)}, {"format": "interactions/99"}
+    )
     with pytest.raises(ValueError, match="interactions/99"):
         Interactions.load(tmp_path / "x.safetensors")
 

@@ -20,14 +20,28 @@ from utils import io, paths
 def test_sha256_agrees_with_hashlib(tmp_path):
     data = os.urandom(3_000_001)
     (tmp_path / "x").write_bytes(data)
-    assert io.sha256_file(tmp_path / "x") == io.sha256_bytes(data) == hashlib.sha256(data).hexdigest()
+    assert (
+        io.sha256_file(tmp_path / "x") == io.sha256_bytes(data) == hashlib.sha256(data).hexdigest()
+    )
 
 
 def test_canonical_json_has_one_form():
-    a = {"b": [1, 2.5, None, True], "a": {"y": np.float64(0.1), "x": np.int32(3)}, "c": np.array([1.0, 2.0])}
-    b = {"c": torch.tensor([1.0, 2.0]), "a": {"x": 3, "y": 0.1}, "b": (1, 2.5, None, np.bool_(True))}
+    a = {
+        "b": [1, 2.5, None, True],
+        "a": {"y": np.float64(0.1), "x": np.int32(3)},
+        "c": np.array([1.0, 2.0]),
+    }
+    b = {
+        "c": torch.tensor([1.0, 2.0]),
+        "a": {"x": 3, "y": 0.1},
+        "b": (1, 2.5, None, np.bool_(True)),
+    }
     assert io.canonical_json(a) == io.canonical_json(b)
-    assert json.loads(io.canonical_json(a)) == {"a": {"x": 3, "y": 0.1}, "b": [1, 2.5, None, True], "c": [1.0, 2.0]}
+    assert json.loads(io.canonical_json(a)) == {
+        "a": {"x": 3, "y": 0.1},
+        "b": [1, 2.5, None, True],
+        "c": [1.0, 2.0],
+    }
     assert io.canonical_json(a).endswith("}\n")
     assert io.canonical_json("κ = 0.04") == '"κ = 0.04"\n'
 
@@ -37,7 +51,9 @@ def test_canonical_json_keeps_every_bit_of_a_float(x):
     assert json.loads(io.canonical_json({"x": x}))["x"] == x
 
 
-@pytest.mark.parametrize("bad", [float("nan"), float("inf"), np.float64("-inf"), torch.tensor([0.0, float("nan")])])
+@pytest.mark.parametrize(
+    "bad", [float("nan"), float("inf"), np.float64("-inf"), torch.tensor([0.0, float("nan")])]
+)
 def test_canonical_json_refuses_what_json_lacks_and_names_it(bad):
     with pytest.raises(ValueError, match=r"\$\.rows\[1\]\.estimate"):
         io.canonical_json({"rows": [{"estimate": 1.0}, {"estimate": bad}]})
@@ -109,10 +125,20 @@ def _arrays():
     frozen = np.arange(5)
     frozen.setflags(write=False)
     return {
-        "double": torch.randn(3, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0)),
-        "transposed": whole.T, "part": whole[1:3], "same": whole, "again": whole,
-        "scalar": np.float32(2.5), "empty": torch.zeros(0, 7), "flags": np.array([True, False]), "frozen": frozen,
-        "big_endian": np.arange(3, dtype=">i4"), "strided": np.arange(10)[::3], "half": torch.ones(2).bfloat16(),
+        "double": torch.randn(
+            3, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0)
+        ),
+        "transposed": whole.T,
+        "part": whole[1:3],
+        "same": whole,
+        "again": whole,
+        "scalar": np.float32(2.5),
+        "empty": torch.zeros(0, 7),
+        "flags": np.array([True, False]),
+        "frozen": frozen,
+        "big_endian": np.arange(3, dtype=">i4"),
+        "strided": np.arange(10)[::3],
+        "half": torch.ones(2).bfloat16(),
         "grad": torch.ones(2, requires_grad=True),
     }
 
@@ -137,7 +163,9 @@ def test_the_same_arrays_give_the_same_bytes(tmp_path):
     meta = {f"key{i}": str(i) for i in range(8)}
     hashes = set()
     for k in range(6):
-        io.save_arrays(tmp_path / f"{k}", _arrays(), dict(sorted(meta.items(), reverse=bool(k % 2))))
+        io.save_arrays(
+            tmp_path / f"{k}", _arrays(), dict(sorted(meta.items(), reverse=bool(k % 2)))
+        )
         hashes.add(io.sha256_file(tmp_path / f"{k}"))
     assert len(hashes) == 1
 
@@ -185,16 +213,22 @@ def _flip(path):
     path.write_bytes(data)
 
 
-@pytest.mark.parametrize(("damage", "says"), [
-    (lambda f: _flip(f / "a.bin"), "a.bin has another sha256"),
-    (lambda f: (f / "a.bin").write_bytes(b"0" * 99), "a.bin has 99 bytes instead of 100"),
-    (lambda f: (f / "inner" / "b.txt").unlink(), "inner/b.txt is missing"),
-    (lambda f: (f / "extra.txt").write_text("x"), "extra.txt is not in MANIFEST.json"),
-    (lambda f: (f / "MANIFEST.json").unlink(), "MANIFEST.json is missing"),
-    (lambda f: (f / "MANIFEST.json").write_text("{}"), "is not a list of files"),
-    (lambda f: (f / "MANIFEST.json").write_text('{"files": {"a.bin": 3}}'), "is not a list of files"),
-    (lambda f: (f / "MANIFEST.json").write_text('{"fil'), "is not valid JSON"),
-])
+@pytest.mark.parametrize(
+    ("damage", "says"),
+    [
+        (lambda f: _flip(f / "a.bin"), "a.bin has another sha256"),
+        (lambda f: (f / "a.bin").write_bytes(b"0" * 99), "a.bin has 99 bytes instead of 100"),
+        (lambda f: (f / "inner" / "b.txt").unlink(), "inner/b.txt is missing"),
+        (lambda f: (f / "extra.txt").write_text("x"), "extra.txt is not in MANIFEST.json"),
+        (lambda f: (f / "MANIFEST.json").unlink(), "MANIFEST.json is missing"),
+        (lambda f: (f / "MANIFEST.json").write_text("{}"), "is not a list of files"),
+        (
+            lambda f: (f / "MANIFEST.json").write_text('{"files": {"a.bin": 3}}'),
+            "is not a list of files",
+        ),
+        (lambda f: (f / "MANIFEST.json").write_text('{"fil'), "is not valid JSON"),
+    ],
+)
 def test_every_damage_to_a_folder_is_named(tmp_path, damage, says):
     folder = _sealed(tmp_path / "f")
     damage(folder)
@@ -214,7 +248,10 @@ def test_any_single_flipped_byte_of_the_manifests_hashes_is_found(tmp_path):
 def test_set_aside_renames_and_warns(tmp_path):
     for k in (1, 2):
         (tmp_path / "x").write_text(str(k))
-        with pytest.warns(io.DamagedFileWarning, match=rf"x is damaged \(bad sums\).*x\.broken-{k}.*computed again"):
+        with pytest.warns(
+            io.DamagedFileWarning,
+            match=rf"x is damaged \(bad sums\).*x\.broken-{k}.*computed again",
+        ):
             aside = io.set_aside(tmp_path / "x", "bad sums")
         assert aside == tmp_path / f"x.broken-{k}" and aside.read_text() == str(k)
     assert not (tmp_path / "x").exists()
@@ -249,8 +286,10 @@ def test_processes_under_a_lock_take_turns(tmp_path):
 
 
 def test_a_killed_holder_blocks_nobody(tmp_path):
-    code = (f"import os, signal; from utils import io\nwith io.lock({str(tmp_path / 'x')!r}):\n"
-            "    os.kill(os.getpid(), signal.SIGKILL)")
+    code = (
+        f"import os, signal; from utils import io\nwith io.lock({str(tmp_path / 'x')!r}):\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)"
+    )
     killed = subprocess.run([sys.executable, "-c", code], cwd=paths.ROOT, check=False)
     assert killed.returncode == -9 and (tmp_path / "x.lock").exists()
     with io.lock(tmp_path / "x", wait=False):

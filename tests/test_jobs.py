@@ -1,6 +1,7 @@
 """Jobs: the output is what the specification says, whatever is killed, damaged or asked for twice.
 
-The processes that are killed are real ones. They are forked from a server that has imported the package once.
+The processes that are killed are real ones. They are forked from a server that has imported the
+package once.
 """
 
 import enum
@@ -21,7 +22,17 @@ import torch
 from pydantic import BaseModel, Field, ValidationError
 
 from utils import extract, io, paths
-from utils.jobs import Job, base, content_digest, ensure, ensure_all, entries, finished, fitting, prune
+from utils.jobs import (
+    Job,
+    base,
+    content_digest,
+    ensure,
+    ensure_all,
+    entries,
+    finished,
+    fitting,
+    prune,
+)
 
 LOG = "JOBS_TEST_LOG"
 
@@ -73,14 +84,17 @@ class Mean(Job):
 
     def compute(self, folder: Path) -> None:
         _log("mean")
-        io.save_arrays(folder / "m.safetensors", {"m": np.mean([ensure(walk) for walk in self.walks], axis=0)})
+        io.save_arrays(
+            folder / "m.safetensors", {"m": np.mean([ensure(walk) for walk in self.walks], axis=0)}
+        )
 
     def load(self, folder: Path) -> np.ndarray:
         return io.load_arrays(folder / "m.safetensors")["m"].numpy()
 
 
 class Alone(Job):
-    """A job of one thread, for a process of its own; it says where it was computed, and waits for a sign from another."""
+    """A job of one thread, for a process of its own; it says where it was computed, and waits for a
+    sign from another."""
 
     kind = "alone"
     version = 1
@@ -95,8 +109,14 @@ class Alone(Job):
         return 1
 
     def compute(self, folder: Path) -> None:
-        io.write_json(folder / "where.json", {"process": os.getpid(), "threads": torch.get_num_threads(),
-                                              "progress": os.environ.get("INTERACTIONS_PROGRESS")})
+        io.write_json(
+            folder / "where.json",
+            {
+                "process": os.getpid(),
+                "threads": torch.get_num_threads(),
+                "progress": os.environ.get("INTERACTIONS_PROGRESS"),
+            },
+        )
         sign = paths.job_cache().parent / "sign"
         (sign.with_name(f"sign-{self.seed}")).touch()
         deadline = time.monotonic() + 60
@@ -136,7 +156,13 @@ def test_a_job_is_computed_once_and_then_loaded(cache):
     folder = Walk().folder()
     assert folder == cache / "walk" / Walk().digest()
     assert sorted(path.name for path in folder.rglob("*")) == [
-        "MANIFEST.json", "deep", "provenance.json", "spec.json", "steps.json", "x.safetensors"]
+        "MANIFEST.json",
+        "deep",
+        "provenance.json",
+        "spec.json",
+        "steps.json",
+        "x.safetensors",
+    ]
     assert not folder.with_name(folder.name + ".work").exists()
 
 
@@ -144,10 +170,16 @@ def test_the_folder_says_what_it_is_and_where_it_comes_from(cache):
     ensure(Mean(walks=(Walk(seed=1),)))
     folder = Mean(walks=(Walk(seed=1),)).folder()
     spec = io.read_json(folder / "spec.json")
-    assert spec["kind"] == "mean" and spec["fields"]["walks"] == [{"job": "walk", "digest": Walk(seed=1).digest()}]
+    assert spec["kind"] == "mean" and spec["fields"]["walks"] == [
+        {"job": "walk", "digest": Walk(seed=1).digest()}
+    ]
     assert io.sha256_bytes((folder / "spec.json").read_bytes()) == folder.name
     record = io.read_json(folder / "provenance.json")
-    assert record["clocks"]["total"] >= 0 and record["resumed"] is False and record["versions"]["numpy"]
+    assert (
+        record["clocks"]["total"] >= 0
+        and record["resumed"] is False
+        and record["versions"]["numpy"]
+    )
 
 
 def test_outputs_come_in_order_and_shared_parts_are_computed_once(cache):
@@ -173,7 +205,9 @@ def test_jobs_of_one_thread_are_computed_side_by_side(cache, two_threads):
     found = ensure_all([Alone(seed=0, waits_for=1), Walk(), Alone(seed=1, waits_for=0)], "jobs")
     assert np.array_equal(found[1], _expected())
     one, _, other = found
-    assert os.getpid() not in {one["process"], other["process"]} and one["process"] != other["process"]
+    assert (
+        os.getpid() not in {one["process"], other["process"]} and one["process"] != other["process"]
+    )
     assert one["threads"] == other["threads"] == 1 and one["progress"] == "0"
 
 
@@ -182,7 +216,9 @@ def test_one_thread_or_one_job_needs_no_other_process(cache, two_threads):
     first, second = ensure_all([Alone(seed=0), Alone(seed=1)], "one left to do")
     assert first["process"] == second["process"] == os.getpid()
     torch.set_num_threads(1)
-    assert {found["process"] for found in ensure_all([Alone(seed=2), Alone(seed=3)], "jobs")} == {os.getpid()}
+    assert {found["process"] for found in ensure_all([Alone(seed=2), Alone(seed=3)], "jobs")} == {
+        os.getpid()
+    }
 
 
 def test_an_error_in_another_process_is_raised_here_and_finished_work_stays(cache, two_threads):
@@ -194,7 +230,8 @@ def test_an_error_in_another_process_is_raised_here_and_finished_work_stays(cach
     assert len(ensure_all([good, Alone(seed=3)], "jobs")) == 2
 
 
-# ---- the key -------------------------------------------------------------------------------------------------------
+# ---- the key -------------------------------------------------------------------------------------
+
 
 class Colour(enum.Enum):
     RED = "red"
@@ -209,7 +246,9 @@ class Wide(Walk):
 
     kind = "wide"
     numbers: tuple[float, ...] = (0.1, 1e-9)
-    names: frozenset[str] = frozenset({"alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota"})
+    names: frozenset[str] = frozenset(
+        {"alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota"}
+    )
     table: dict[str, int] = {"b": 1, "a": 2}  # noqa: RUF012
     colour: Colour = Colour.RED
     inner: Inner = Inner()
@@ -221,17 +260,29 @@ class Wide(Walk):
 _BASE = Wide()
 
 
-@pytest.mark.parametrize("change", [
-    {"seed": 1}, {"numbers": (0.1,)}, {"numbers": (0.1, 1.0000000000000002e-9)}, {"names": {"alpha"}},
-    {"table": {"a": 2, "b": 3}}, {"inner": Inner(rate=0.2)}, {"dep": Walk(seed=4)}, {"mode": "y"}, {"nothing": 0},
-    {"dep": Mean(walks=(Walk(seed=3),))},
-])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"seed": 1},
+        {"numbers": (0.1,)},
+        {"numbers": (0.1, 1.0000000000000002e-9)},
+        {"names": {"alpha"}},
+        {"table": {"a": 2, "b": 3}},
+        {"inner": Inner(rate=0.2)},
+        {"dep": Walk(seed=4)},
+        {"mode": "y"},
+        {"nothing": 0},
+        {"dep": Mean(walks=(Walk(seed=3),))},
+    ],
+)
 def test_every_field_is_part_of_the_key(change):
     assert Wide(**change).digest() != _BASE.digest()
 
 
 def test_the_key_is_the_content_and_nothing_else():
-    same = Wide(table={"a": 2, "b": 1}, names=sorted(_BASE.names), pause=9.0, colour="red", dep=Walk(seed=3))
+    same = Wide(
+        table={"a": 2, "b": 1}, names=sorted(_BASE.names), pause=9.0, colour="red", dep=Walk(seed=3)
+    )
     assert same.digest() == _BASE.digest()
     assert Wide(numbers=(1,)).digest() == Wide(numbers=(1.0,)).digest()
     assert Walk().digest() != Wide().digest()
@@ -248,8 +299,13 @@ def test_kind_and_version_are_part_of_the_key(monkeypatch):
 
 def test_the_key_is_the_same_in_every_process():
     code = "import test_jobs; print(test_jobs._BASE.digest())"
-    environment = os.environ | {"PYTHONHASHSEED": "1", "PYTHONPATH": f"{paths.ROOT}{os.pathsep}{paths.ROOT / 'tests'}"}
-    other = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    environment = os.environ | {
+        "PYTHONHASHSEED": "1",
+        "PYTHONPATH": f"{paths.ROOT}{os.pathsep}{paths.ROOT / 'tests'}",
+    }
+    other = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
     assert other.stdout.strip() == _BASE.digest()  # pytest itself runs under a random seed
 
 
@@ -278,10 +334,14 @@ def test_an_edit_of_the_source_changes_the_key(source, monkeypatch):
     monkeypatch.setattr(Walk, "code", ("measured_code",))
     before = Walk().digest()
     (source / "part.py").write_text("x = 2\n")
-    assert Walk().digest() == before, "the hash is taken once a process: the code that runs is the code of its start"
+    assert Walk().digest() == before, (
+        "the hash is taken once a process: the code that runs is the code of its start"
+    )
     base.source_hash.cache_clear()
     assert Walk().digest() != before
-    (source / "part.py").write_bytes(b"x = 1\r\n")  # a checkout with Windows line endings is the same code
+    (source / "part.py").write_bytes(
+        b"x = 1\r\n"
+    )  # a checkout with Windows line endings is the same code
     base.source_hash.cache_clear()
     assert Walk().digest() == before
 
@@ -319,6 +379,7 @@ def test_a_wrong_specification_is_refused():
 
 def test_a_job_class_must_say_what_it_is():
     with pytest.raises(TypeError, match="Vague must declare version"):
+
         class Vague(Walk.__base__):
             kind = "vague"
             code = ()
@@ -328,6 +389,7 @@ def test_a_job_class_must_say_what_it_is():
             def load(self, folder): ...
 
     with pytest.raises(TypeError, match="kind names a folder"):
+
         class Stray(Walk):
             kind: ClassVar[str] = "../stray"
 
@@ -341,7 +403,8 @@ def test_a_path_is_no_identity():
         Located().digest()
 
 
-# ---- damage --------------------------------------------------------------------------------------------------------
+# ---- damage --------------------------------------------------------------------------------------
+
 
 def _flip(path, at=0.5):
     data = bytearray(path.read_bytes())
@@ -349,17 +412,20 @@ def _flip(path, at=0.5):
     path.write_bytes(data)
 
 
-@pytest.mark.parametrize(("damage", "names"), [
-    (lambda f: _flip(f / "x.safetensors"), "x.safetensors"),
-    (lambda f: _flip(f / "x.safetensors", at=1.0), "x.safetensors"),
-    (lambda f: os.truncate(f / "x.safetensors", 100), "x.safetensors"),
-    (lambda f: (f / "x.safetensors").unlink(), "x.safetensors"),
-    (lambda f: (f / "deep" / "steps.json").write_text(""), "steps.json"),
-    (lambda f: _flip(f / "provenance.json"), "provenance.json"),
-    (lambda f: (f / "MANIFEST.json").unlink(), "MANIFEST.json"),
-    (lambda f: os.truncate(f / "MANIFEST.json", 30), "MANIFEST.json"),
-    (lambda f: (f / "spec.json").write_text("{}"), "spec.json"),
-])
+@pytest.mark.parametrize(
+    ("damage", "names"),
+    [
+        (lambda f: _flip(f / "x.safetensors"), "x.safetensors"),
+        (lambda f: _flip(f / "x.safetensors", at=1.0), "x.safetensors"),
+        (lambda f: os.truncate(f / "x.safetensors", 100), "x.safetensors"),
+        (lambda f: (f / "x.safetensors").unlink(), "x.safetensors"),
+        (lambda f: (f / "deep" / "steps.json").write_text(""), "steps.json"),
+        (lambda f: _flip(f / "provenance.json"), "provenance.json"),
+        (lambda f: (f / "MANIFEST.json").unlink(), "MANIFEST.json"),
+        (lambda f: os.truncate(f / "MANIFEST.json", 30), "MANIFEST.json"),
+        (lambda f: (f / "spec.json").write_text("{}"), "spec.json"),
+    ],
+)
 def test_a_damaged_output_is_set_aside_reported_and_computed_again(cache, damage, names):
     ensure(Walk())
     folder = Walk().folder()
@@ -378,7 +444,9 @@ def test_damaged_progress_is_set_aside_and_computed_from_nothing(cache):
     work = Walk().folder().with_name(Walk().digest() + ".work")
     (work / ".partial").mkdir(parents=True)
     (work / ".partial" / "state.safetensors").write_bytes(b"half")
-    with pytest.warns(io.DamagedFileWarning, match=r"progress of an earlier attempt.*state\.safetensors"):
+    with pytest.warns(
+        io.DamagedFileWarning, match=r"progress of an earlier attempt.*state\.safetensors"
+    ):
         assert np.array_equal(ensure(Walk()), _expected())
 
 
@@ -432,7 +500,8 @@ def test_ctrl_c_passes_through_and_the_next_run_resumes(cache, monkeypatch):
     assert io.read_json(Walk().folder() / "provenance.json")["resumed"] is True
 
 
-# ---- other processes, killed and not -------------------------------------------------------------------------------
+# ---- other processes, killed and not -------------------------------------------------------------
+
 
 @pytest.fixture(scope="module")
 def processes():
@@ -442,8 +511,15 @@ def processes():
 
 
 def _child(cache, job, kill_before=None, barrier=None, out=None):
-    """Ensure ``job`` in another process; ``kill_before=(name, k)`` ends it by SIGKILL before its k-th os.<name>()."""
-    os.environ.update({"INTERACTIONS_CACHE": str(cache), LOG: str(cache.parent / "log"), "INTERACTIONS_PROGRESS": "0"})
+    """Ensure ``job`` in another process; ``kill_before=(name, k)`` ends it by SIGKILL before its
+    k-th os.<name>()."""
+    os.environ.update(
+        {
+            "INTERACTIONS_CACHE": str(cache),
+            LOG: str(cache.parent / "log"),
+            "INTERACTIONS_PROGRESS": "0",
+        }
+    )
     if kill_before is not None:
         name, left = kill_before
         real = getattr(os, name)
@@ -482,10 +558,14 @@ def undisturbed(processes, tmp_path_factory):
 
 
 def _contents(cache):
-    return {path.parent.name: content_digest(path.parent) for path in cache.glob("*/*/MANIFEST.json")}
+    return {
+        path.parent.name: content_digest(path.parent) for path in cache.glob("*/*/MANIFEST.json")
+    }
 
 
-@pytest.mark.parametrize(("call", "stride", "at_least"), [("replace", 1, 12), ("rename", 1, 3), ("fsync", 7, 5)])
+@pytest.mark.parametrize(
+    ("call", "stride", "at_least"), [("replace", 1, 12), ("rename", 1, 3), ("fsync", 7, 5)]
+)
 def test_a_kill_before_any_write_loses_nothing_and_ends_with_the_same_bits(
     call, stride, at_least, processes, undisturbed, cache, monkeypatch
 ):
@@ -495,14 +575,22 @@ def test_a_kill_before_any_write_loses_nothing_and_ends_with_the_same_bits(
         if _run(processes, here, JOB, (call, k)) == 0:
             break
         died += 1
-        whole = {path.parent for path in here.glob("*/*/MANIFEST.json") if path.parent.suffix != ".work"}
+        whole = {
+            path.parent for path in here.glob("*/*/MANIFEST.json") if path.parent.suffix != ".work"
+        }
         assert all(not io.verify(folder) for folder in whole)
         before = {folder: folder.stat().st_ino for folder in whole}
         monkeypatch.setenv("INTERACTIONS_CACHE", str(here))
         assert np.array_equal(ensure(JOB), (_expected(1, 2) + _expected(2, 1)) / 2)
         assert _contents(here) == undisturbed
-        assert all(folder.stat().st_ino == inode for folder, inode in before.items()), "finished work was done again"
-        assert not list(here.glob("*/*.work")) and not list(here.rglob(".*")) and not list(here.glob("*/*broken*"))
+        assert all(folder.stat().st_ino == inode for folder, inode in before.items()), (
+            "finished work was done again"
+        )
+        assert (
+            not list(here.glob("*/*.work"))
+            and not list(here.rglob(".*"))
+            and not list(here.glob("*/*broken*"))
+        )
     assert died >= at_least
 
 
@@ -534,7 +622,9 @@ def test_a_kill_from_outside_in_the_middle_of_the_work(processes, cache):
 def test_two_processes_that_want_the_same_job_compute_it_once(processes, cache):
     slow, barrier = Walk(seed=6, steps=10, pause=0.03), processes.Barrier(2)
     outs = [cache.parent / f"{i}.npy" for i in range(2)]
-    both = [processes.Process(target=_child, args=(cache, slow, None, barrier, out)) for out in outs]
+    both = [
+        processes.Process(target=_child, args=(cache, slow, None, barrier, out)) for out in outs
+    ]
     for process in both:
         process.start()
     for process in both:
@@ -544,7 +634,8 @@ def test_two_processes_that_want_the_same_job_compute_it_once(processes, cache):
     assert all(np.array_equal(np.load(out), _expected(6, 10)) for out in outs)
 
 
-# ---- the cache as a whole ------------------------------------------------------------------------------------------
+# ---- the cache as a whole ------------------------------------------------------------------------
+
 
 def _age(job, days):
     then = time.time() - 86400 * days
@@ -561,7 +652,10 @@ def test_prune_removes_the_least_recently_used(cache):
     assert [entry.path for entry in listed] == [jobs[k].folder() for k in (0, 3, 2, 1)]
     assert {(entry.kind, entry.state) for entry in listed} == {("walk", "finished")}
     sizes = {entry.path: entry.size for entry in listed}
-    assert all(size == sum(f.stat().st_size for f in path.rglob("*") if f.is_file()) for path, size in sizes.items())
+    assert all(
+        size == sum(f.stat().st_size for f in path.rglob("*") if f.is_file())
+        for path, size in sizes.items()
+    )
     assert prune(1.0) == []
     keep = (sizes[jobs[0].folder()] + sizes[jobs[3].folder()]) / 1e9
     assert [entry.path for entry in prune(keep)] == [jobs[1].folder(), jobs[2].folder()]
@@ -640,11 +734,18 @@ class Batched(Job):
 def test_a_job_that_runs_out_of_memory_becomes_another_job_with_a_smaller_batch():
     with pytest.warns(UserWarning) as warned:
         job = fitting.fitting(Batched())
-    assert [str(w.message).rpartition(" of ")[2] for w in warned] == ["32 rows", "16 rows", "8 rows"]
+    assert [str(w.message).rpartition(" of ")[2] for w in warned] == [
+        "32 rows",
+        "16 rows",
+        "8 rows",
+    ]
     assert job == Batched(rows=8) and ensure(job) == 8
     assert job.digest() != Batched().digest()
 
 
 def test_what_does_not_fit_at_all_is_an_error():
-    with pytest.warns(UserWarning), pytest.raises(MemoryError, match="1 masked inputs at once do not fit"):
+    with (
+        pytest.warns(UserWarning),
+        pytest.raises(MemoryError, match="1 masked inputs at once do not fit"),
+    ):
         fitting.fitting(Batched(least=0))

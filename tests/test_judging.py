@@ -1,4 +1,5 @@
-"""From values to the two readings of a row: what decides, what a verdict must survive, what a notebook gets wrong."""
+"""From values to the two readings of a row: what decides, what a verdict must survive, what a
+notebook gets wrong."""
 
 from __future__ import annotations
 
@@ -10,7 +11,17 @@ import pytest
 import yaml
 from scipy import stats as sps
 
-from tests.rules import DROPPED, OTHER_END, SYSTEM, UP, both, excess, judge, settings, small_registry
+from tests.rules import (
+    DROPPED,
+    OTHER_END,
+    SYSTEM,
+    UP,
+    both,
+    excess,
+    judge,
+    settings,
+    small_registry,
+)
 from utils import claims, io, stats
 from utils.claims import Part, Premise, criteria
 from utils.claims.verdict import headline
@@ -25,30 +36,58 @@ def rules(tmp_path: Path) -> Path:
 # --- two readings, three values, five headlines
 
 
-@pytest.mark.parametrize(("stated", "specific", "expected"), [
-    ("REPRODUCED", "REPRODUCED", "REPRODUCED"), ("REPRODUCED", None, "REPRODUCED"),
-    ("REPRODUCED", "NOT REPRODUCED", "REPRODUCED, NOT SPECIFIC"),
-    ("REPRODUCED", "INCONCLUSIVE", "REPRODUCED, SPECIFICITY OPEN"),
-    ("NOT REPRODUCED", "REPRODUCED", "NOT REPRODUCED"), ("INCONCLUSIVE", "REPRODUCED", "INCONCLUSIVE"),
-])
+@pytest.mark.parametrize(
+    ("stated", "specific", "expected"),
+    [
+        ("REPRODUCED", "REPRODUCED", "REPRODUCED"),
+        ("REPRODUCED", None, "REPRODUCED"),
+        ("REPRODUCED", "NOT REPRODUCED", "REPRODUCED, NOT SPECIFIC"),
+        ("REPRODUCED", "INCONCLUSIVE", "REPRODUCED, SPECIFICITY OPEN"),
+        ("NOT REPRODUCED", "REPRODUCED", "NOT REPRODUCED"),
+        ("INCONCLUSIVE", "REPRODUCED", "INCONCLUSIVE"),
+    ],
+)
 def test_the_headline_of_two_readings(stated: Any, specific: Any, expected: str) -> None:
     assert headline(stated, specific) == expected
 
 
 def test_three_values_of_each_reading(rules: Path) -> None:
-    up, down, open_ = judge(rules, UP), judge(rules, -UP), judge(rules, UP - 0.7 + [1, -1, 1, -1, 0])
-    assert (up.verdict, down.verdict, open_.verdict) == ("REPRODUCED", "NOT REPRODUCED", "INCONCLUSIVE")
+    up, down, open_ = (
+        judge(rules, UP),
+        judge(rules, -UP),
+        judge(rules, UP - 0.7 + [1, -1, 1, -1, 0]),
+    )
+    assert (up.verdict, down.verdict, open_.verdict) == (
+        "REPRODUCED",
+        "NOT REPRODUCED",
+        "INCONCLUSIVE",
+    )
     t = sps.ttest_1samp(UP, 0.0)
     assert up.estimate == pytest.approx(1.0)
     assert up.interval == pytest.approx(tuple(t.confidence_interval(0.95)))
     assert up.readings["as_stated"].p_claim == pytest.approx(t.pvalue / 2)
-    assert down.readings["as_stated"].p_not == pytest.approx(sps.ttest_1samp(-UP, 0.5, alternative="less").pvalue)
-    assert "excludes an effect of 0.5 or more" in down.reason and "does not decide > 0" in open_.reason
-    assert (up.threshold, up.n, up.unit, up.status) == ("> 0 (smallest effect 0.5)", 5, "u", "judged")
+    assert down.readings["as_stated"].p_not == pytest.approx(
+        sps.ttest_1samp(-UP, 0.5, alternative="less").pvalue
+    )
+    assert (
+        "excludes an effect of 0.5 or more" in down.reason and "does not decide > 0" in open_.reason
+    )
+    assert (up.threshold, up.n, up.unit, up.status) == (
+        "> 0 (smallest effect 0.5)",
+        5,
+        "u",
+        "judged",
+    )
     mixed = judge(rules, UP, -UP)
-    assert (mixed.as_stated, mixed.specific, mixed.verdict) == ("REPRODUCED", "NOT REPRODUCED", "REPRODUCED, NOT SPECIFIC")
+    assert (mixed.as_stated, mixed.specific, mixed.verdict) == (
+        "REPRODUCED",
+        "NOT REPRODUCED",
+        "REPRODUCED, NOT SPECIFIC",
+    )
     assert "As stated: REPRODUCED." in mixed.reason and "Specific: NOT REPRODUCED." in mixed.reason
-    assert judge(rules, -UP, UP).verdict == "NOT REPRODUCED", "specific is computed whatever as stated says"
+    assert judge(rules, -UP, UP).verdict == "NOT REPRODUCED", (
+        "specific is computed whatever as stated says"
+    )
     assert judge(rules, -UP, UP).specific == "REPRODUCED"
 
 
@@ -73,27 +112,42 @@ def test_a_size_lies_inside_outside_or_across(rules: Path) -> None:
 
 def test_a_conjunction_takes_its_largest_p_and_fails_by_its_smallest_times_k(rules: Path) -> None:
     def two(fall: Any, rise: Any) -> claims.Verdict:
-        return claims.judge("D3a", SYSTEM, both(fall, rise), **settings(rules), variants={OTHER_END: both(fall, rise)})
+        return claims.judge(
+            "D3a",
+            SYSTEM,
+            both(fall, rise),
+            **settings(rules),
+            variants={OTHER_END: both(fall, rise)},
+        )
 
     noisy = UP + np.array([1, -1, 0.5, -0.5, 0.0])
     good = two(UP, noisy)
     assert good.verdict == "REPRODUCED" and good.specific is None
-    assert good.readings["as_stated"].p_claim == pytest.approx(sps.ttest_1samp(noisy, 0, alternative="greater").pvalue)
+    assert good.readings["as_stated"].p_claim == pytest.approx(
+        sps.ttest_1samp(noisy, 0, alternative="greater").pvalue
+    )
     assert good.statistic.startswith("rise")  # the deciding part is shown
     below = UP - 1 + np.array([0.2, -0.2, 0.1, -0.1, 0])
     failing = two(UP, below)
     assert failing.readings["as_stated"].p_not == pytest.approx(
-        2 * sps.ttest_1samp(below, 0.5, alternative="less").pvalue)
+        2 * sps.ttest_1samp(below, 0.5, alternative="less").pvalue
+    )
     assert two(UP, -UP).verdict == two(-UP, -UP).verdict == "NOT REPRODUCED"
 
 
 def test_a_test_with_its_own_null_can_open_but_not_contradict(rules: Path) -> None:
     def shift(p: float) -> claims.Verdict:
         return claims.judge(
-            "D4", SYSTEM, [Part("distance", UP * 0.1), Part("shift", pvalue=p, estimate=2.0)], **settings(rules))
+            "D4",
+            SYSTEM,
+            [Part("distance", UP * 0.1), Part("shift", pvalue=p, estimate=2.0)],
+            **settings(rules),
+        )
 
     assert shift(0.05).specific == "REPRODUCED"
-    assert shift(0.05).readings["specific"].p_claim == pytest.approx(0.025), "its own bound is the level of the others"
+    assert shift(0.05).readings["specific"].p_claim == pytest.approx(0.025), (
+        "its own bound is the level of the others"
+    )
     assert shift(0.051).specific == shift(1.0).specific == "INCONCLUSIVE"
     part = shift(0.9).readings["specific"].parts[0]
     assert (part.estimate, part.interval, part.p_value) == (2.0, None, 0.9)
@@ -116,19 +170,28 @@ def test_a_smallest_effect_in_standard_deviations_needs_them(rules: Path) -> Non
 
 
 def test_networks_and_units_both_spread(rules: Path) -> None:
-    """Per image the same for every network: the spread over networks alone would call it certain."""
+    """Per image the same for every network: the spread over networks alone would call it
+    certain."""
     rng = np.random.default_rng(0)
     image = rng.normal(0.0, 2.5, 40)
     image += 0.55 - image.mean()
     y = image + 1e-3 * rng.normal(size=(5, 40))
     alone = judge(rules, y.mean(1))
-    crossed = claims.judge("D2", SYSTEM, [Part.of("excess", y), Part.of("beyond", y)], **settings(rules))
+    crossed = claims.judge(
+        "D2", SYSTEM, [Part.of("excess", y), Part.of("beyond", y)], **settings(rules)
+    )
     assert alone.as_stated == "REPRODUCED" and crossed.as_stated == "INCONCLUSIVE"
     part = crossed.readings["as_stated"].parts[0]
     assert part.n_units == 40 and len(part.values) == 5
     assert part.variance["units"] == pytest.approx(image.var(ddof=1) / 40, rel=0.02)
     table = crossed.units
-    assert len(table) == 2 * 5 * 40 and set(table.columns) == {"reading", "part", "seed", "unit", "value"}
+    assert len(table) == 2 * 5 * 40 and set(table.columns) == {
+        "reading",
+        "part",
+        "seed",
+        "unit",
+        "value",
+    }
     assert table[table.part == "excess"].value.to_numpy().reshape(5, 40) == pytest.approx(y)
 
 
@@ -137,19 +200,29 @@ def test_one_given_network_is_judged_by_its_units_alone(rules: Path) -> None:
 
     def given(units: int) -> claims.Verdict:
         y = rng.normal(1, 0.5, (1, units))
-        return claims.judge("D2", SYSTEM, [Part.of("excess", y), Part.of("beyond", y)], given=True,
-                            **settings(rules, seeds=[0], accuracy=[0.97]))
+        return claims.judge(
+            "D2",
+            SYSTEM,
+            [Part.of("excess", y), Part.of("beyond", y)],
+            given=True,
+            **settings(rules, seeds=[0], accuracy=[0.97]),
+        )
 
     assert given(30).verdict == "REPRODUCED"
     few = given(19)
-    assert few.verdict == "INCONCLUSIVE" and "at least 20 units are needed for one given network" in few.reason
+    assert (
+        few.verdict == "INCONCLUSIVE"
+        and "at least 20 units are needed for one given network" in few.reason
+    )
 
 
 # --- what a verdict must survive
 
 
 def test_too_few_seeds_name_the_number_needed(rules: Path) -> None:
-    two = claims.judge("D2", SYSTEM, excess(UP[:2]), **settings(rules, seeds=[0, 1], accuracy=[0.97] * 2))
+    two = claims.judge(
+        "D2", SYSTEM, excess(UP[:2]), **settings(rules, seeds=[0, 1], accuracy=[0.97] * 2)
+    )
     assert two.verdict == "INCONCLUSIVE"
     assert "at least 5 networks are needed, excess has 2" in two.reason
     one = claims.judge("D2", SYSTEM, excess(UP[:1]), **settings(rules, seeds=[0], accuracy=[0.97]))
@@ -158,13 +231,18 @@ def test_too_few_seeds_name_the_number_needed(rules: Path) -> None:
     assert "excess has 4" in missing.reason and "1 of 5 networks gave no value" in missing.reason
     none = judge(rules, [np.nan] * 5)
     assert (none.verdict, none.estimate) == ("INCONCLUSIVE", None)
-    six = claims.judge("D2", SYSTEM, excess([*UP, np.nan]), **settings(rules, seeds=range(6), accuracy=[0.97] * 6))
+    six = claims.judge(
+        "D2", SYSTEM, excess([*UP, np.nan]), **settings(rules, seeds=range(6), accuracy=[0.97] * 6)
+    )
     assert six.verdict == "REPRODUCED" and six.readings["as_stated"].parts[0].dropped == 1
 
 
 def test_accuracy_below_the_registered_one_is_inconclusive(rules: Path) -> None:
     low = judge(rules, UP, accuracy=[0.97, 0.97, 0.949, 0.97, 0.97])
-    assert low.verdict == low.specific == "INCONCLUSIVE" and low.readings["as_stated"].cause == "premise"
+    assert (
+        low.verdict == low.specific == "INCONCLUSIVE"
+        and low.readings["as_stated"].cause == "premise"
+    )
     assert "lowest test accuracy is 0.949, at least 0.950 is needed" in low.reason
     other = claims.judge("D2", "resnet20/cifar10", excess(UP), **settings(rules))
     assert "no min_accuracy is registered for resnet20/cifar10" in other.reason
@@ -180,7 +258,10 @@ def test_uncertified_games(rules: Path) -> None:
     many = judge(rules, UP, uncertified=0.051, variants=agreeing)
     assert "5.1% of the games are uncertified, at most 5% may be" in many.reason
     changed = judge(rules, UP, uncertified=0.01, variants=differing)
-    assert changed.verdict == "INCONCLUSIVE" and changed.readings["as_stated"].cause == "not identified"
+    assert (
+        changed.verdict == "INCONCLUSIVE"
+        and changed.readings["as_stated"].cause == "not identified"
+    )
     assert f"with {DROPPED} it is NOT REPRODUCED" in changed.reason
     with pytest.raises(ValueError, match="uncertified= is needed"):
         judge(rules, UP, uncertified=None)
@@ -190,17 +271,25 @@ def test_uncertified_games(rules: Path) -> None:
 
 def test_order_based_rows_must_agree_at_both_ends(rules: Path) -> None:
     def ends(main: Any, other: Any) -> claims.Verdict:
-        return claims.judge("D3a", SYSTEM, both(UP, main), **settings(rules), variants={OTHER_END: both(UP, other)})
+        return claims.judge(
+            "D3a", SYSTEM, both(UP, main), **settings(rules), variants={OTHER_END: both(UP, other)}
+        )
 
     assert ends(UP, UP).verdict == "REPRODUCED" and ends(-UP, -UP).verdict == "NOT REPRODUCED"
     for main, other in ((UP, -UP), (-UP, UP)):
         found = ends(main, other)
-        assert found.verdict == "INCONCLUSIVE" and found.readings["as_stated"].cause == "not identified"
+        assert (
+            found.verdict == "INCONCLUSIVE"
+            and found.readings["as_stated"].cause == "not identified"
+        )
         assert "no number of networks or images" in found.readings["as_stated"].to_settle
-    assert ends(UP, 3 * UP).readings["as_stated"].variants[OTHER_END].spread["rise"] == pytest.approx(2.0)
+    assert ends(UP, 3 * UP).readings["as_stated"].variants[OTHER_END].spread[
+        "rise"
+    ] == pytest.approx(2.0)
     noisy = UP + np.array([1, -1, 0.5, -0.5, 0.0])
     assert ends(UP, noisy).readings["as_stated"].p_claim == pytest.approx(
-        sps.ttest_1samp(noisy, 0, alternative="greater").pvalue), "the variants' p values decide too"
+        sps.ttest_1samp(noisy, 0, alternative="greater").pvalue
+    ), "the variants' p values decide too"
     with pytest.raises(ValueError, match=f"must have '{OTHER_END}'"):
         claims.judge("D3a", SYSTEM, both(UP, UP), **settings(rules))
 
@@ -208,8 +297,13 @@ def test_order_based_rows_must_agree_at_both_ends(rules: Path) -> None:
 def test_a_second_draw_is_reported_and_does_not_gate(rules: Path) -> None:
     found = judge(rules, UP, reported={"second draw of players": excess(-2 * UP)})
     assert found.verdict == "REPRODUCED"
-    assert "With second draw of players it would be NOT REPRODUCED (reported, not a gate)" in found.reason
-    assert found.readings["as_stated"].reported["second draw of players"].spread["excess"] == pytest.approx(-3.0)
+    assert (
+        "With second draw of players it would be NOT REPRODUCED (reported, not a gate)"
+        in found.reason
+    )
+    assert found.readings["as_stated"].reported["second draw of players"].spread[
+        "excess"
+    ] == pytest.approx(-3.0)
 
 
 def test_a_false_premise_opens_its_reading_with_its_reason(rules: Path) -> None:
@@ -225,7 +319,9 @@ def test_a_false_premise_opens_its_reading_with_its_reason(rules: Path) -> None:
 def test_a_changed_statistic_loses_the_verdict(rules: Path) -> None:
     found = judge(rules, UP, changed="mass 0.5 instead of 0.9")
     assert (found.verdict, found.status) == (None, "criterion: changed")
-    assert "mass 0.5" in found.reason and found.control["numbers"]["excess"]["estimate"] == pytest.approx(1.0)
+    assert "mass 0.5" in found.reason and found.control["numbers"]["excess"][
+        "estimate"
+    ] == pytest.approx(1.0)
 
 
 # --- what is known of a criterion before it judges
@@ -234,9 +330,21 @@ def test_a_changed_statistic_loses_the_verdict(rules: Path) -> None:
 def _simulated(rules: Path, **entry: Any) -> None:
     registry = claims.load(rules)
     size = {"words": "5 networks × 40 images", "power": 0.3}
-    rows = {"D2": {name: {"criterion": criteria.criterion_of(registry, "D2", name), "ok": True, "why": "",
-                          "sizes": {"default": size, "reference": {"words": "10 networks × 40 images", "power": 0.9}},
-                          **entry} for name in ("as_stated", "specific")}}
+    rows = {
+        "D2": {
+            name: {
+                "criterion": criteria.criterion_of(registry, "D2", name),
+                "ok": True,
+                "why": "",
+                "sizes": {
+                    "default": size,
+                    "reference": {"words": "10 networks × 40 images", "power": 0.9},
+                },
+                **entry,
+            }
+            for name in ("as_stated", "specific")
+        }
+    }
     io.write_json(criteria.file(rules), {"rows": rows})
 
 
@@ -247,9 +355,14 @@ def test_only_a_criterion_that_was_simulated_judges(rules: Path) -> None:
     assert open_.cause == "power" and "10 networks × 40 images" in open_.to_settle
     assert open_.simulated == {"5 networks × 40 images": 0.3, "10 networks × 40 images": 0.9}
     other = claims.judge("L2", "lenet/cifar10", [Part("excess", UP)], **settings(rules))
-    assert (other.verdict, other.status) == (None, "not judged") and "`reproduce power L2`" in other.reason
+    assert (other.verdict, other.status) == (
+        None,
+        "not judged",
+    ) and "`reproduce power L2`" in other.reason
     _simulated(rules, ok=False, why="REPRODUCED in 300 of 1000 runs under 'none'")
-    assert "decides wrongly too often" in judge(rules, UP).reason and judge(rules, UP).verdict is None
+    assert (
+        "decides wrongly too often" in judge(rules, UP).reason and judge(rules, UP).verdict is None
+    )
 
 
 def test_a_criterion_changed_after_its_simulation_does_not_judge(rules: Path) -> None:
@@ -264,7 +377,9 @@ def test_a_criterion_changed_after_its_simulation_does_not_judge(rules: Path) ->
 
 def test_where_no_simulated_size_suffices_the_verdict_says_so(rules: Path) -> None:
     _simulated(rules, sizes={"default": {"words": "5 networks × 40 images", "power": 0.3}})
-    assert judge(rules, UP - 0.7 + [1, -1, 1, -1, 0]).readings["as_stated"].cause == "no size suffices"
+    assert (
+        judge(rules, UP - 0.7 + [1, -1, 1, -1, 0]).readings["as_stated"].cause == "no size suffices"
+    )
 
 
 # --- mistakes of a notebook
@@ -276,8 +391,12 @@ def test_a_dropped_null_or_an_invented_part_is_refused(rules: Path) -> None:
     with pytest.raises(ValueError, match="give each of them once"):
         claims.judge("D2", SYSTEM, [*excess(UP), Part("excess", UP)], **settings(rules))
     with pytest.raises(ValueError, match="give each of them once"):
-        claims.judge("D3a", SYSTEM, both(UP, UP), **settings(rules), variants={OTHER_END: [Part("rise", UP)]})
-    with pytest.raises(ValueError, match="give each of them once"):  # sparse, but compared with nothing
+        claims.judge(
+            "D3a", SYSTEM, both(UP, UP), **settings(rules), variants={OTHER_END: [Part("rise", UP)]}
+        )
+    with pytest.raises(
+        ValueError, match="give each of them once"
+    ):  # sparse, but compared with nothing
         claims.judge("D2", SYSTEM, [Part("excess", UP)], **settings(rules))
 
 
@@ -297,7 +416,9 @@ def test_values_must_be_one_per_network(rules: Path) -> None:
     with pytest.raises(ValueError, match="distinct"):
         judge(rules, UP, seeds=[0, 0, 1, 2, 3])
     with pytest.raises(ValueError, match="no pvalue="):
-        claims.judge("D2", SYSTEM, [Part("excess", UP, pvalue=0.1), Part("beyond", UP)], **settings(rules))
+        claims.judge(
+            "D2", SYSTEM, [Part("excess", UP, pvalue=0.1), Part("beyond", UP)], **settings(rules)
+        )
     with pytest.raises(ValueError, match="give pvalue="):
         claims.judge("D4", SYSTEM, [Part("distance", UP), Part("shift", UP)], **settings(rules))
 
@@ -328,11 +449,18 @@ def test_other_mistakes_are_named(rules: Path) -> None:
 
 def test_identity(rules: Path) -> None:
     def exact(errors: Any) -> claims.Verdict:
-        return claims.judge_identity("D1", SYSTEM, {"matching": errors}, scope="a test", claims=rules)
+        return claims.judge_identity(
+            "D1", SYSTEM, {"matching": errors}, scope="a test", claims=rules
+        )
 
     found = exact(np.array([[1e-12, -9e-9], [0.0, 1e-10]]))
     assert (found.verdict, found.estimate, found.n, found.as_stated) == ("EXACT", 9e-9, 4, None)
-    assert exact([0.0, 1e-8]).verdict == exact([0.0, -1.0]).verdict == exact([0.0, np.nan]).verdict == "BROKEN"
+    assert (
+        exact([0.0, 1e-8]).verdict
+        == exact([0.0, -1.0]).verdict
+        == exact([0.0, np.nan]).verdict
+        == "BROKEN"
+    )
     with pytest.raises(ValueError, match="no errors were given"):
         exact([])
     with pytest.raises(ValueError, match="give each of them once"):
@@ -342,7 +470,9 @@ def test_identity(rules: Path) -> None:
 def test_numerical(rules: Path) -> None:
     def grid(ratio: float, step: float) -> claims.Verdict:
         values = {"ratio": ratio, "step": step}
-        return claims.judge_numerical("D8", "synthetic/n10", values, "25 values", n=25, scope="grid", claims=rules)
+        return claims.judge_numerical(
+            "D8", "synthetic/n10", values, "25 values", n=25, scope="grid", claims=rules
+        )
 
     assert grid(1.2, 0.1).verdict == "REPRODUCED" and grid(1.2, 0.1).reason == "25 values"
     assert grid(0.99996, 0.1).verdict == "NOT REPRODUCED"
@@ -352,7 +482,9 @@ def test_numerical(rules: Path) -> None:
 
 @pytest.mark.parametrize(("row", "show"), [("L13", claims.describe), ("M12", claims.demonstrate)])
 def test_rows_that_are_shown_have_no_verdict(rules: Path, row: str, show: Any) -> None:
-    found = show(row, SYSTEM, "what was seen", n=5, scope="a test", control={"height": 0.5}, claims=rules)
+    found = show(
+        row, SYSTEM, "what was seen", n=5, scope="a test", control={"height": 0.5}, claims=rules
+    )
     assert (found.verdict, found.as_stated, found.reason) == (None, None, "what was seen")
     assert found.status == found.kind
     with pytest.raises(ValueError, match="D2 is a row of kind empirical: use judge"):
@@ -375,21 +507,27 @@ def test_one_part_without_effect(rules: Path) -> None:
 
 
 def test_images_without_effect_are_no_effect_of_networks(rules: Path) -> None:
-    """All networks share the images: without their spread every second draw of images would be an effect."""
+    """All networks share the images: without their spread every second draw of images would be an
+    effect."""
     rng, runs, yes, naive = np.random.default_rng(1), 200, 0, 0
     for _ in range(runs):
         y = rng.normal(size=(1, 40)) + 0.2 * rng.normal(size=(5, 40))
-        found = claims.judge("D2", SYSTEM, [Part.of("excess", y), Part("beyond", y.mean(1))], **settings(rules))
+        found = claims.judge(
+            "D2", SYSTEM, [Part.of("excess", y), Part("beyond", y.mean(1))], **settings(rules)
+        )
         yes += found.readings["as_stated"].p_claim <= 0.025
         naive += found.readings["specific"].p_claim <= 0.025
     assert yes / runs <= 0.025 + band(runs) and naive / runs > 0.2
 
 
 def test_a_family_without_effect_is_rarely_called_one() -> None:
-    """Benjamini-Hochberg keeps twenty systems' false discoveries at the level; uncorrected some would be in 40 %."""
+    """Benjamini-Hochberg keeps twenty systems' false discoveries at the level; uncorrected some
+    would be in 40 %."""
     rng, runs, some, plain = np.random.default_rng(2), 300, 0, 0
     for _ in range(runs):
-        p = {k: float(stats.crossed(x).p_above(0.0)) for k, x in enumerate(rng.normal(size=(20, 5)))}
+        p = {
+            k: float(stats.crossed(x).p_above(0.0)) for k, x in enumerate(rng.normal(size=(20, 5)))
+        }
         found = correct({k: (v, 1.0) for k, v in p.items()})
         some += any(decide(*pair, 0.025) == "REPRODUCED" for pair in found.values())
         plain += any(v <= 0.025 for v in p.values())

@@ -28,20 +28,32 @@ def subsets_of(mask: int) -> list[int]:
 
 
 def brute_and(v: np.ndarray) -> np.ndarray:
-    return np.array([sum((-1) ** (s.bit_count() - t.bit_count()) * v[t] for t in subsets_of(s)) for s in range(len(v))])
+    return np.array(
+        [
+            sum((-1) ** (s.bit_count() - t.bit_count()) * v[t] for t in subsets_of(s))
+            for s in range(len(v))
+        ]
+    )
 
 
 def brute_or(v: np.ndarray) -> np.ndarray:
     full = len(v) - 1
-    out = [-sum((-1) ** (s.bit_count() - t.bit_count()) * v[full & ~t] for t in subsets_of(s)) for s in range(len(v))]
+    out = [
+        -sum((-1) ** (s.bit_count() - t.bit_count()) * v[full & ~t] for t in subsets_of(s))
+        for s in range(len(v))
+    ]
     out[0] = 0.0
     return np.array(out)
 
 
 def brute_value(i_and: np.ndarray, i_or: np.ndarray) -> np.ndarray:
     masks = range(len(i_and))
-    return np.array([sum(i_and[s] for s in masks if s & t == s) + sum(i_or[s] for s in masks if s and s & t)
-                     for t in masks])
+    return np.array(
+        [
+            sum(i_and[s] for s in masks if s & t == s) + sum(i_or[s] for s in masks if s and s & t)
+            for t in masks
+        ]
+    )
 
 
 @given(games(high=6))
@@ -83,7 +95,9 @@ def test_linearity(v: np.ndarray, a: float, b: float, seed: int) -> None:
 def test_symmetry_under_renaming_the_players(v: np.ndarray, random) -> None:
     n = lattice.players_of(len(v))
     new = random.sample(range(n), n)
-    renamed = np.array([sum(1 << new[i] for i in range(n) if mask >> i & 1) for mask in range(len(v))])
+    renamed = np.array(
+        [sum(1 << new[i] for i in range(n) if mask >> i & 1) for mask in range(len(v))]
+    )
     w = np.empty_like(v)
     w[renamed] = v
     for transform in (lattice.and_interactions, lattice.or_interactions):

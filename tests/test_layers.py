@@ -1,4 +1,5 @@
-"""Layerwise rows: the metrics by hand and by brute force, planted courses found, their opposites and nulls not."""
+"""Layerwise rows: the metrics by hand and by brute force, planted courses found, their opposites
+and nulls not."""
 
 from __future__ import annotations
 
@@ -29,7 +30,7 @@ def tensor(*values: float) -> torch.Tensor:
     return torch.tensor(values, dtype=torch.float64)
 
 
-# The metrics ---------------------------------------------------------------------------------------------------------
+# The metrics --------------------------------------------------------------------------------------
 
 # Subsets of two players: {}, {1}, {2}, {1, 2}. Order 0 never counts.
 OWN = tensor(9, 3, -2, 1)
@@ -43,12 +44,16 @@ def test_decomposition_by_hand() -> None:
     assert found.own.tolist() == [5, 1]
     assert found.target.tolist() == [3, 4]
     assert found.overlap.tolist() == [1, 1]
-    assert found.forget.tolist() == [4, 0]  # 3 - 1, and -2 whose sign the final layer does not share
+    assert found.forget.tolist() == [
+        4,
+        0,
+    ]  # 3 - 1, and -2 whose sign the final layer does not share
     assert found.new.tolist() == [2, 3]
 
 
 def test_what_is_salient_in_one_layer_only_is_not_shared() -> None:
-    """Without the zeroing, the first player's 1 would be taken from "forget" although "overlap" never had it."""
+    """Without the zeroing, the first player's 1 would be taken from "forget" although "overlap"
+    never had it."""
     only = torch.tensor([False, False, True, True])
     found = layers.change(OWN, TARGET, ALL, only)
     assert found.overlap.tolist() == [0, 1]
@@ -68,9 +73,14 @@ def test_decomposition_is_exact_for_any_layers() -> None:
     for m in range(1, 5):  # against the definitions, a set at a time
         sets = [s for s in range(16) if s.bit_count() == m]
         x, s = 1, 2
-        both = [k for k in sets if masks[0][x, s, k] and masks[1][x, s, k] and one[x, s, k] * other[x, s, k] > 0]
-        assert float(found.overlap[x, s, m - 1]) == pytest.approx(sum(float(min(abs(one[x, s, k]), abs(other[x, s, k])))
-                                                                      for k in both))
+        both = [
+            k
+            for k in sets
+            if masks[0][x, s, k] and masks[1][x, s, k] and one[x, s, k] * other[x, s, k] > 0
+        ]
+        assert float(found.overlap[x, s, m - 1]) == pytest.approx(
+            sum(float(min(abs(one[x, s, k]), abs(other[x, s, k]))) for k in both)
+        )
 
 
 def test_ties_at_tau_are_salient_and_order_zero_never() -> None:
@@ -82,7 +92,9 @@ def test_ties_at_tau_are_salient_and_order_zero_never() -> None:
 def test_normalisation_is_per_layer_and_a_constant_layer_has_none() -> None:
     v = torch.zeros(2, 2, 4, dtype=torch.float64)
     v[0, :, -1] = tensor(2, 4)  # mean |v(N) - v(∅)| = 3
-    unit = layers.normalised(Interactions(torch.ones(2, 2, 4, dtype=torch.float64), torch.zeros(2, 2, 4)), v)
+    unit = layers.normalised(
+        Interactions(torch.ones(2, 2, 4, dtype=torch.float64), torch.zeros(2, 2, 4)), v
+    )
     assert unit.and_[0].unique().tolist() == pytest.approx([1 / 3])
     assert bool(unit.and_[1].isnan().all())
 
@@ -94,14 +106,20 @@ def test_ratios_of_sums_of_single_samples_and_without_a_target() -> None:
     assert share[:2].tolist() == pytest.approx([0.3, 3.0])
     assert bool(share[2].isnan())
     ratios = layers.completeness(part, whole, per_sample=True)
-    assert ratios[:2].tolist() == pytest.approx([0.375, 3.0])  # a sample without a target is left out
-    assert float(layers.redundancy(tensor(3)[:, None], tensor(2)[:, None])[0]) == 1.5  # one sample; may exceed 1
+    assert ratios[:2].tolist() == pytest.approx(
+        [0.375, 3.0]
+    )  # a sample without a target is left out
+    assert (
+        float(layers.redundancy(tensor(3)[:, None], tensor(2)[:, None])[0]) == 1.5
+    )  # one sample; may exceed 1
 
 
 def test_similarity_by_hand() -> None:
     one, same = OWN[None], torch.tensor([False, True, True, True])[None]
     assert float(layers.similarity(one, one, same, same)) == 1
-    assert float(layers.similarity(one, TARGET[None], same, same)) == pytest.approx((1 + 0 + 1) / (3 + 2 + 4))
+    assert float(layers.similarity(one, TARGET[None], same, same)) == pytest.approx(
+        (1 + 0 + 1) / (3 + 2 + 4)
+    )
     none = torch.zeros(1, 4, dtype=torch.bool)
     assert bool(layers.similarity(one, one, none, none).isnan())
     assert float(layers.similarity(one, -one, same, same)) == 0
@@ -110,22 +128,53 @@ def test_similarity_by_hand() -> None:
 def extracted(found: Interactions) -> Extracted:
     shape = found.and_.shape[:-1]
     nothing = torch.zeros(shape, dtype=torch.float64)
-    return Extracted(v=found.reconstruct(), found=found, kappa=0.04, gap=nothing, error=nothing.clone(), l1=nothing,
-                     converged=torch.ones(shape, dtype=torch.bool), steps=np.arange(shape[1]),
-                     saturated=torch.zeros(shape[:2]), noise_floor=torch.full(shape[:2], 1e-9))
+    return Extracted(
+        v=found.reconstruct(),
+        found=found,
+        kappa=0.04,
+        gap=nothing,
+        error=nothing.clone(),
+        l1=nothing,
+        converged=torch.ones(shape, dtype=torch.bool),
+        steps=np.arange(shape[1]),
+        saturated=torch.zeros(shape[:2]),
+        noise_floor=torch.full(shape[:2], 1e-9),
+    )
 
 
 def reports(names: tuple[str, ...] = NAMES[:-1], converged: bool = True) -> pd.DataFrame:
-    return pd.DataFrame([{"seed": seed, "layer": name, "loss": 0.1, "accuracy": 0.9, "decrease": 0.001 if converged else 0.2,
-                          "converged": converged, "steps": 100} for seed in SEEDS for name in names])
+    return pd.DataFrame(
+        [
+            {
+                "seed": seed,
+                "layer": name,
+                "loss": 0.1,
+                "accuracy": 0.9,
+                "decrease": 0.001 if converged else 0.2,
+                "converged": converged,
+                "steps": 100,
+            }
+            for seed in SEEDS
+            for name in names
+        ]
+    )
 
 
-def planted(have: list[float] | np.ndarray, extra: list[float] | np.ndarray, *, where: str = "and", low: bool = True,
-            seed: int = 0, images: int = 6) -> Layered:
-    """Layers that hold the share ``have`` of the final layer's interactions and ``extra`` of their own, as given per layer.
+def planted(
+    have: list[float] | np.ndarray,
+    extra: list[float] | np.ndarray,
+    *,
+    where: str = "and",
+    low: bool = True,
+    seed: int = 0,
+    images: int = 6,
+) -> Layered:
+    """Layers that hold the share ``have`` of the final layer's interactions and ``extra`` of their
+    own, as given per layer.
 
-    The target is all sets of one size, order 2 (``low``) or N - 1, of whose strength a layer has the given share; its own
-    are sets of order 3, which the output lacks. have, extra: a number per layer, or (seeds, layers).
+    The target is all sets of one size, order 2 (``low``) or N - 1, of whose strength a layer has
+    the given share; its own are sets of order 3, which the output lacks. have, extra: a number per
+    layer, or (seeds, layers).
     """
     shape = (len(SEEDS), np.shape(have)[-1])
     shares, extras = (np.broadcast_to(np.asarray(given, float), shape) for given in (have, extra))
@@ -135,7 +184,9 @@ def planted(have: list[float] | np.ndarray, extra: list[float] | np.ndarray, *, 
     own = (order == 3).nonzero().flatten()[:4]
     count = shares.shape[1]
     values = torch.zeros(len(SEEDS), count + 1, images, 1 << N, dtype=torch.float64)
-    wobble = 1 + 0.05 * torch.rand(len(SEEDS), count + 1, images, 1, generator=generator, dtype=torch.float64)
+    wobble = 1 + 0.05 * torch.rand(
+        len(SEEDS), count + 1, images, 1, generator=generator, dtype=torch.float64
+    )
     for r in range(len(SEEDS)):
         for c, (share, more) in enumerate(zip([*shares[r], 1.0], [*extras[r], 0.0], strict=True)):
             values[r, c][:, goal] = share
@@ -179,7 +230,7 @@ def test_layers_that_are_equal_are_similar_and_neighbours_more_than_others() -> 
     assert near.min() > 0.05
 
 
-# Tables and figures --------------------------------------------------------------------------------------------------
+# Tables and figures -------------------------------------------------------------------------------
 
 
 def test_bars_add_up_to_both_layers() -> None:
@@ -196,7 +247,11 @@ def test_bars_add_up_to_both_layers() -> None:
 def test_figures_show_every_layer_and_curve() -> None:
     x, null = planted(RISING, HUMP), planted(FLAT, FLAT, seed=2)
     courses = tables.course_table(x, "and", "max_per_sample", {"shuffled labels": null})
-    assert set(courses["curve"]) == {"all orders", "shuffled labels", *(f"order {m}" for m in range(1, 6))}
+    assert set(courses["curve"]) == {
+        "all orders",
+        "shuffled labels",
+        *(f"order {m}" for m in range(1, 6)),
+    }
     assert "output" not in set(courses[courses["curve"] == "shuffled labels"]["layer"])
     bars = tables.bar_table(x, "and", "max_per_sample")
     whole = figures.layer_change(bars, courses, title="t")
@@ -205,24 +260,39 @@ def test_figures_show_every_layer_and_curve() -> None:
     assert figures.layer_courses(courses).axes[0].get_ylim()[0] == 0
     left, matrix = tables.sharing_tables(x, null, "max_per_sample")
     assert matrix.shape == (6, 6)
-    assert figures.layer_similarity(left, matrix, ylabel="share").axes[0].get_xticklabels()[-1].get_text() == "output"
+    assert (
+        figures.layer_similarity(left, matrix, ylabel="share")
+        .axes[0]
+        .get_xticklabels()[-1]
+        .get_text()
+        == "output"
+    )
     plt.close("all")
 
 
 def test_a_network_is_described_by_its_numbers() -> None:
     course = tables.behaviour_table(planted(RISING, HUMP), "max_per_sample", planted(FLAT, FLAT))
     text = tables.behaviour(course)
-    assert "completeness is 0.2" in text and "largest at c (0.9" in text and "100% is of order above n/2" in text
+    assert (
+        "completeness is 0.2" in text
+        and "largest at c (0.9" in text
+        and "100% is of order above n/2" in text
+    )
     assert set(tables.behaviour_control(course)) == {"trained", "untrained"}
-    verdict = claims.describe("L13", SYSTEM, text, n=5, scope="a test", control=tables.behaviour_control(course))
+    verdict = claims.describe(
+        "L13", SYSTEM, text, n=5, scope="a test", control=tables.behaviour_control(course)
+    )
     assert verdict.verdict is None
 
 
-# The rows' statistics ------------------------------------------------------------------------------------------------
+# The rows' statistics -----------------------------------------------------------------------------
 
 
 def parts(row: str, trio: Trio) -> dict[str, np.ndarray]:
-    return {part.name: np.asarray(part.values) for part in layerwise.row_parts(row, trio, "max_per_sample")}
+    return {
+        part.name: np.asarray(part.values)
+        for part in layerwise.row_parts(row, trio, "max_per_sample")
+    }
 
 
 def test_balance_and_high_share_by_hand() -> None:
@@ -243,16 +313,31 @@ def test_slopes_agree_with_a_fit() -> None:
 def test_a_planted_rise_is_found_and_shuffled_probes_that_rise_as_well_explain_it() -> None:
     x, flat = planted(RISING, HUMP), planted(FLAT, FLAT, seed=4)
     found = parts("L15", Trio(x, flat, flat))
-    assert found["completeness_slope"].min() > 0.5 and found["completeness_slope_beyond_shuffled"].min() > 0.5
+    assert (
+        found["completeness_slope"].min() > 0.5
+        and found["completeness_slope_beyond_shuffled"].min() > 0.5
+    )
     alike = parts("L15", Trio(x, planted(RISING, HUMP, seed=5), flat))
     assert np.abs(alike["completeness_slope_beyond_shuffled"]).max() < 0.1
-    assert parts("L15", Trio(planted(RISING[::-1], HUMP), flat, flat))["completeness_slope"].max() < -0.5
+    assert (
+        parts("L15", Trio(planted(RISING[::-1], HUMP), flat, flat))["completeness_slope"].max()
+        < -0.5
+    )
 
 
-@pytest.mark.parametrize(("course", "hump"), [
-    (HUMP, True), (sorted(HUMP), False), (sorted(HUMP, reverse=True), False), ([0.9, 0.5, 0.1, 0.5, 0.9], False)])
+@pytest.mark.parametrize(
+    ("course", "hump"),
+    [
+        (HUMP, True),
+        (sorted(HUMP), False),
+        (sorted(HUMP, reverse=True), False),
+        ([0.9, 0.5, 0.1, 0.5, 0.9], False),
+    ],
+)
 def test_a_hump_of_redundancy_and_other_courses(course: list[float], hump: bool) -> None:
-    forget = np.broadcast_to(np.array(course)[None, :, None, None], (5, 5, 8, 3)) * np.ones((5, 5, 8, 3))
+    forget = np.broadcast_to(np.array(course)[None, :, None, None], (5, 5, 8, 3)) * np.ones(
+        (5, 5, 8, 3)
+    )
     found = {p.name: p for p in statistics.redundancy_parts(forget, np.ones((5, 8, 3)), forget)}
     assert (np.min(found["redundancy_peak"].values) > 0.3) == hump
     if not hump:
@@ -269,10 +354,19 @@ def test_redundancy_jackknife_is_the_statistic_without_the_image() -> None:
 
     def value(s: int, gone: int | None) -> float:
         halves = [[x for x in half if x != gone] for half in (range(4), range(4, 8))]
-        return float(np.mean([((forget[s, 2, h] - forget[s, 0, h]).sum(0) / target[s, h].sum(0)).mean() for h in halves]))
+        return float(
+            np.mean(
+                [
+                    ((forget[s, 2, h] - forget[s, 0, h]).sum(0) / target[s, h].sum(0)).mean()
+                    for h in halves
+                ]
+            )
+        )
 
     assert part.values == pytest.approx([value(s, None) for s in range(3)])
-    assert np.asarray(part.without) == pytest.approx(np.array([[value(s, x) for x in range(8)] for s in range(3)]))
+    assert np.asarray(part.without) == pytest.approx(
+        np.array([[value(s, x) for x in range(8)] for s in range(3)])
+    )
 
 
 def test_low_orders_are_found_where_they_are_and_an_untrained_network_alike_explains_them() -> None:
@@ -280,7 +374,9 @@ def test_low_orders_are_found_where_they_are_and_an_untrained_network_alike_expl
     low, high = planted(FLAT, rest), planted(FLAT, rest, low=False)
     assert parts("L3", Trio(low, high, high))["low_minus_high"] == pytest.approx([1.0] * 5)
     assert parts("L3", Trio(high, low, low))["low_minus_high"] == pytest.approx([-1.0] * 5)
-    assert parts("L3", Trio(low, high, low))["low_minus_high_beyond_untrained"] == pytest.approx([0.0] * 5)
+    assert parts("L3", Trio(low, high, low))["low_minus_high_beyond_untrained"] == pytest.approx(
+        [0.0] * 5
+    )
 
 
 def test_gap_of_orders_by_hand_where_an_image_has_no_high_order() -> None:
@@ -300,5 +396,7 @@ def test_uncertified_images_are_left_out_of_their_network() -> None:
     x.e.found.and_[0, :, 2] *= -1
     x.e.converged[0, 3, 2] = False
     y = layerwise.by_orders(x, "and", "max_per_sample", certified_only=True)
-    assert np.isnan(y.strength[0, :, 2]).all() and np.isfinite(y.strength[0, :, [0, 1, 3, 4, 5]]).all()
+    assert (
+        np.isnan(y.strength[0, :, 2]).all() and np.isfinite(y.strength[0, :, [0, 1, 3, 4, 5]]).all()
+    )
     assert np.isfinite(y.strength[1:]).all()

@@ -1,4 +1,5 @@
-"""Every formula against a hand-computed case, planted structure recovered, nulls with the moments they promise."""
+"""Every formula against a hand-computed case, planted structure recovered, nulls with the moments
+they promise."""
 
 from __future__ import annotations
 
@@ -17,7 +18,8 @@ from utils.metrics import attribution, nulls, orders, salience, sparsity
 
 
 def hand() -> Interactions:
-    """Two samples, three players; AND: {0}=2, {0,1}=-1, {0,1,2}=.5; OR: {1,2}=1; the second sample is half of it."""
+    """Two samples, three players; AND: {0}=2, {0,1}=-1, {0,1,2}=.5; OR: {1,2}=1; the second sample
+    is half of it."""
     conj, disj = torch.zeros(2, 8, dtype=torch.float64), torch.zeros(2, 8, dtype=torch.float64)
     conj[:, 0], conj[:, 1], conj[:, 3], conj[:, 7], disj[:, 6] = 10.0, 2.0, -1.0, 0.5, 1.0
     return Interactions(conj * torch.tensor([[1.0], [0.5]]), disj * torch.tensor([[1.0], [0.5]]))
@@ -33,7 +35,10 @@ def test_strength_by_order() -> None:
 
 
 def test_mean_order_is_a_ratio_of_sums_over_samples() -> None:
-    one, two = hand()[0], Interactions(*(torch.eye(8, dtype=torch.float64)[i] * s for i, s in ((7, 9.0), (0, 0.0))))
+    one, two = (
+        hand()[0],
+        Interactions(*(torch.eye(8, dtype=torch.float64)[i] * s for i, s in ((7, 9.0), (0, 0.0)))),
+    )
     both = Interactions(torch.stack([one.and_, two.and_]), torch.stack([one.or_, two.or_]))
     # sample 1: orders 1, 2, 3, 2 with strengths 2, 1, .5, 1; sample 2: order 3 with strength 9
     assert float(orders.mean_order(both)) == pytest.approx((2 + 2 + 1.5 + 2 + 27) / (4.5 + 9))
@@ -86,8 +91,13 @@ def test_mass_fraction_and_gini() -> None:
 
 @given(st.integers(0, 100))
 def test_gini_is_the_mean_difference(seed: int) -> None:
-    found = Interactions(*(torch.randn(8, generator=torch.Generator().manual_seed(seed + k), dtype=torch.float64)
-                           * torch.tensor([k == 0, 1, 1, 1, 1, 1, 1, 1]) for k in (0, 1)))
+    found = Interactions(
+        *(
+            torch.randn(8, generator=torch.Generator().manual_seed(seed + k), dtype=torch.float64)
+            * torch.tensor([k == 0, 1, 1, 1, 1, 1, 1, 1])
+            for k in (0, 1)
+        )
+    )
     x = sparsity.strengths(found).numpy()
     brute = np.abs(x[:, None] - x[None]).sum() / (2 * len(x) ** 2 * x.mean())
     assert float(sparsity.gini(found)) == pytest.approx(brute)
@@ -104,7 +114,8 @@ def test_spindle_at_ten_players() -> None:
 
 
 def test_independent_outputs_give_the_spindle() -> None:
-    """Lemma 1 by simulation: the AND interactions of iid values have the shares that ``spindle`` states."""
+    """Lemma 1 by simulation: the AND interactions of iid values have the shares that ``spindle``
+    states."""
     noise = torch.randn(4000, 256, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     i_and = lattice.and_interactions(noise)
     shares = orders.order_shares(Interactions(i_and, torch.zeros_like(i_and)))
@@ -112,8 +123,12 @@ def test_independent_outputs_give_the_spindle() -> None:
 
 
 def test_total_variation() -> None:
-    assert float(orders.total_variation(torch.tensor([1.0, 0, 0]), torch.tensor([0, 0.5, 0.5]))) == 1
-    assert float(orders.total_variation(torch.tensor([0.5, 0.5]), torch.tensor([0.25, 0.75]))) == 0.25
+    assert (
+        float(orders.total_variation(torch.tensor([1.0, 0, 0]), torch.tensor([0, 0.5, 0.5]))) == 1
+    )
+    assert (
+        float(orders.total_variation(torch.tensor([0.5, 0.5]), torch.tensor([0.25, 0.75]))) == 0.25
+    )
 
 
 NULLS = [nulls.iid_games, nulls.smooth_games, nulls.additive_games, nulls.size_games]
@@ -121,7 +136,9 @@ NULLS = [nulls.iid_games, nulls.smooth_games, nulls.additive_games, nulls.size_g
 
 @pytest.mark.parametrize("make", NULLS)
 def test_null_games_keep_the_empty_set_and_are_reproducible(make) -> None:
-    v = torch.randn(3, 4, 64, generator=torch.Generator().manual_seed(0), dtype=torch.float64).cumsum(-1)
+    v = torch.randn(
+        3, 4, 64, generator=torch.Generator().manual_seed(0), dtype=torch.float64
+    ).cumsum(-1)
     game = make(v, seed=7)
     assert game.shape == v.shape
     assert torch.allclose(game[..., 0], v[..., 0])
@@ -130,7 +147,9 @@ def test_null_games_keep_the_empty_set_and_are_reproducible(make) -> None:
 
 
 def test_smooth_games_match_mean_strength_per_size() -> None:
-    v = torch.randn(6, 128, generator=torch.Generator().manual_seed(0), dtype=torch.float64).cumsum(-1)
+    v = torch.randn(6, 128, generator=torch.Generator().manual_seed(0), dtype=torch.float64).cumsum(
+        -1
+    )
     game, order = nulls.smooth_games(v, seed=0), lattice.order(7)
     for size in range(1, 8):
         mine, theirs = ((x - x[:, :1]).abs()[:, order == size].mean(1) for x in (game, v))
@@ -138,7 +157,9 @@ def test_smooth_games_match_mean_strength_per_size() -> None:
 
 
 def test_iid_games_match_mean_and_variance() -> None:
-    v = 3 + 2 * torch.randn(50, 4096, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    v = 3 + 2 * torch.randn(
+        50, 4096, generator=torch.Generator().manual_seed(0), dtype=torch.float64
+    )
     game = nulls.iid_games(v, seed=1)
     assert float(game.mean()) == pytest.approx(3, abs=0.02)
     assert float(game.std()) == pytest.approx(2, abs=0.02)
@@ -165,7 +186,11 @@ def test_shapley_values_by_hand() -> None:
 
 
 @pytest.mark.parametrize("n", [1, 3, 6])
-def test_shapley_values_are_shapiqs(n: int, shapiq_computer: Callable[[np.ndarray], object]) -> None:
+def test_shapley_values_are_shapiqs(
+    n: int, shapiq_computer: Callable[[np.ndarray], object]
+) -> None:
     v = np.random.default_rng(n).normal(size=1 << n)
     found = shapiq_computer(v)("SV")
-    assert attribution.shapley(torch.tensor(v)).tolist() == pytest.approx([found[(i,)] for i in range(n)], abs=1e-12)
+    assert attribution.shapley(torch.tensor(v)).tolist() == pytest.approx(
+        [found[(i,)] for i in range(n)], abs=1e-12
+    )

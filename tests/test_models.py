@@ -11,7 +11,12 @@ from utils import models
 from utils.models.parts import MaxPool2
 
 MNIST, CIFAR = (1, 28, 28), (3, 32, 32)
-TAKES = {"mlp7": (MNIST, CIFAR), "lenet": (MNIST, CIFAR), "vgg11": (MNIST, CIFAR), "resnet20": (MNIST, CIFAR)}
+TAKES = {
+    "mlp7": (MNIST, CIFAR),
+    "lenet": (MNIST, CIFAR),
+    "vgg11": (MNIST, CIFAR),
+    "resnet20": (MNIST, CIFAR),
+}
 CASES = [(name, shape) for name, shapes in TAKES.items() for shape in shapes]
 
 
@@ -19,19 +24,23 @@ def count(model: nn.Module) -> int:
     return sum(parameter.numel() for parameter in model.parameters())
 
 
-@pytest.mark.parametrize(("name", "shape", "width", "expected"), [
-    # seven linear layers: in*w + w, five times w*w + w, w*10 + 10
-    ("mlp7", MNIST, 256, 784 * 256 + 256 + 5 * (256 * 256 + 256) + 2570),
-    ("mlp7", MNIST, None, 784 * 1024 + 1024 + 5 * (1024 * 1024 + 1024) + 10250),
-    # 61,706 is the number in every LeNet-5 tutorial: 156 + 2,416 + 48,120 + 10,164 + 850
-    ("lenet", MNIST, None, 61706),
-    ("lenet", CIFAR, None, 61706 + 2 * 6 * 25),
-    # torchvision's vgg11 features have 9,220,480 parameters; two layers of 512 and the output follow
-    ("vgg11", CIFAR, None, 9_220_480 + 2 * (512 * 512 + 512) + 5130),
-    ("vgg11", MNIST, None, 9_220_480 - 2 * 64 * 9 + 2 * (512 * 512 + 512) + 5130),
-    # He et al. 2016, Table 6: 0.27 M; 269,722 with parameter-free shortcuts
-    ("resnet20", CIFAR, None, 269_722),
-])
+@pytest.mark.parametrize(
+    ("name", "shape", "width", "expected"),
+    [
+        # seven linear layers: in*w + w, five times w*w + w, w*10 + 10
+        ("mlp7", MNIST, 256, 784 * 256 + 256 + 5 * (256 * 256 + 256) + 2570),
+        ("mlp7", MNIST, None, 784 * 1024 + 1024 + 5 * (1024 * 1024 + 1024) + 10250),
+        # 61,706 is the number in every LeNet-5 tutorial: 156 + 2,416 + 48,120 + 10,164 + 850
+        ("lenet", MNIST, None, 61706),
+        ("lenet", CIFAR, None, 61706 + 2 * 6 * 25),
+        # torchvision's vgg11 features have 9,220,480 parameters; two layers of 512 and the output
+        # follow
+        ("vgg11", CIFAR, None, 9_220_480 + 2 * (512 * 512 + 512) + 5130),
+        ("vgg11", MNIST, None, 9_220_480 - 2 * 64 * 9 + 2 * (512 * 512 + 512) + 5130),
+        # He et al. 2016, Table 6: 0.27 M; 269,722 with parameter-free shortcuts
+        ("resnet20", CIFAR, None, 269_722),
+    ],
+)
 def test_parameter_counts_are_the_papers(name, shape, width, expected):
     assert count(models.build(name, shape, width=width)) == expected
 
@@ -41,7 +50,11 @@ def test_vgg_convolutions_are_torchvisions_configuration_a():
 
     with torch.device("meta"):  # shapes only
         theirs = [tuple(m.weight.shape) for m in vgg11().features if isinstance(m, nn.Conv2d)]
-    ours = [tuple(m.weight.shape) for m in models.build("vgg11", CIFAR).modules() if isinstance(m, nn.Conv2d)]
+    ours = [
+        tuple(m.weight.shape)
+        for m in models.build("vgg11", CIFAR).modules()
+        if isinstance(m, nn.Conv2d)
+    ]
     assert ours == theirs
 
 
@@ -68,7 +81,9 @@ def test_the_seed_alone_decides_the_weights(name):
     torch.manual_seed(456)
     before = torch.random.get_rng_state()
     again = models.build(name, MNIST, width=4, seed=5).state_dict()
-    assert torch.equal(before, torch.random.get_rng_state()), "building must leave the global generator alone"
+    assert torch.equal(before, torch.random.get_rng_state()), (
+        "building must leave the global generator alone"
+    )
     assert all(torch.equal(first[key], again[key]) for key in first)
     other = models.build(name, MNIST, width=4, seed=6).state_dict()
     assert any(not torch.equal(first[key], other[key]) for key in first)
@@ -82,33 +97,60 @@ def test_width_scales_the_network(name):
     assert 1.9 < ratio < 4.2
 
 
-@pytest.mark.parametrize(("name", "expected"), [
-    ("mlp7", ["hidden1", "hidden2", "hidden3", "hidden4", "hidden5", "hidden6"]),
-    ("lenet", ["conv1", "conv2", "fc1", "fc2"]),
-    ("vgg11", ["conv1_1", "conv2_1", "conv3_1", "conv3_2", "conv4_1", "conv4_2", "conv5_1", "conv5_2", "fc1", "fc2"]),
-    ("resnet20", ["stem", *(f"block{k}" for k in range(1, 10))]),
-])
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("mlp7", ["hidden1", "hidden2", "hidden3", "hidden4", "hidden5", "hidden6"]),
+        ("lenet", ["conv1", "conv2", "fc1", "fc2"]),
+        (
+            "vgg11",
+            [
+                "conv1_1",
+                "conv2_1",
+                "conv3_1",
+                "conv3_2",
+                "conv4_1",
+                "conv4_2",
+                "conv5_1",
+                "conv5_2",
+                "fc1",
+                "fc2",
+            ],
+        ),
+        ("resnet20", ["stem", *(f"block{k}" for k in range(1, 10))]),
+    ],
+)
 def test_layers_are_called_in_order_and_are_rectified(name, expected):
     model = models.build(name, MNIST, width=4).eval()
     assert models.layers(model) == expected
     seen: dict[str, torch.Tensor] = {}
     for layer in expected:
-        model.get_submodule(layer).register_forward_hook(lambda _m, _i, out, layer=layer: seen.setdefault(layer, out))
+        model.get_submodule(layer).register_forward_hook(
+            lambda _m, _i, out, layer=layer: seen.setdefault(layer, out)
+        )
     with torch.no_grad():
         model(torch.rand(2, *MNIST))
     assert list(seen) == expected
-    assert all(float(features.min()) >= 0 and float(features.max()) > 0 for features in seen.values())
+    assert all(
+        float(features.min()) >= 0 and float(features.max()) > 0 for features in seen.values()
+    )
 
 
 def test_the_fourth_linear_layer_and_the_sixth_block_are_where_the_papers_probe():
-    """Cheng et al. 2024, App. M.3: 4th linear layer of MLP-7, conv4_2 of VGG-11, 6th of 9 blocks of ResNet-20."""
+    """Cheng et al. 2024, App. M.3: 4th linear layer of MLP-7, conv4_2 of VGG-11, 6th of 9 blocks of
+    ResNet-20."""
     features = {}
     for name, layer in (("mlp7", "hidden4"), ("vgg11", "conv4_2"), ("resnet20", "block6")):
         model = models.build(name, CIFAR, width=8).eval()
-        model.get_submodule(layer).register_forward_hook(lambda _m, _i, out, name=name: features.update({name: out}))
+        model.get_submodule(layer).register_forward_hook(
+            lambda _m, _i, out, name=name: features.update({name: out})
+        )
         model(torch.rand(2, *CIFAR))
     assert {name: tuple(out.shape[1:]) for name, out in features.items()} == {
-        "mlp7": (8,), "vgg11": (64, 4, 4), "resnet20": (16, 16, 16)}
+        "mlp7": (8,),
+        "vgg11": (64, 4, 4),
+        "resnet20": (16, 16, 16),
+    }
 
 
 @pytest.mark.parametrize("name", models.MODELS)
@@ -120,13 +162,16 @@ def test_normalisation_is_inside_and_travels_with_the_weights(name, tmp_path):
     outside = (x - torch.tensor(mean).view(3, 1, 1)) / torch.tensor(std).view(3, 1, 1)
     torch.testing.assert_close(inside(x), plain(outside), atol=1e-6, rtol=1e-5)
     safetensors.torch.save_file(inside.state_dict(), tmp_path / "weights.safetensors")
-    plain.load_state_dict(safetensors.torch.load_file(tmp_path / "weights.safetensors"), strict=True)
+    plain.load_state_dict(
+        safetensors.torch.load_file(tmp_path / "weights.safetensors"), strict=True
+    )
     assert torch.equal(plain(x), inside(x))
 
 
 @pytest.mark.parametrize("name", ["lenet", "vgg11"])
 def test_small_images_stand_in_a_black_frame(name):
-    """A 28x28 image and the same image framed to 32x32 by hand are one input, also when normalised."""
+    """A 28x28 image and the same image framed to 32x32 by hand are one input, also when
+    normalised."""
     small = models.build(name, (1, 28, 28), width=4, mean=0.1, std=0.3).eval()
     large = models.build(name, (1, 32, 32), width=4, mean=0.1, std=0.3).eval()
     x = torch.rand(3, 1, 28, 28)
@@ -134,7 +179,8 @@ def test_small_images_stand_in_a_black_frame(name):
 
 
 def test_residual_shortcut_is_option_a():
-    """With silent convolutions a block passes on every second pixel and zeros in the new channels."""
+    """With silent convolutions a block passes on every second pixel and zeros in the new
+    channels."""
     model = models.build("resnet20", CIFAR, width=4).eval()
     block = model.get_submodule("block4")
     nn.init.zeros_(block.conv2.weight)
@@ -151,18 +197,21 @@ def test_an_untrained_vgg_lets_the_signal_through():
     assert out.std(dim=0).mean() > 0.01
 
 
-@pytest.mark.parametrize(("arguments", "options", "message"), [
-    (("vgg16", MNIST), {}, "unknown model 'vgg16'; there are: mlp7, lenet, vgg11, resnet20"),
-    (("lenet", (1, 64, 64)), {}, "lenet takes images of 28x28, 32x32 pixels, got 64x64"),
-    (("vgg11", (3, 28, 32)), {}, "vgg11 takes images of 28x28, 32x32 pixels, got 28x32"),
-    (("resnet20", (3, 4, 4)), {}, "at least 8x8"),
-    (("mlp7", (28, 28)), {}, "channels, height, width"),
-    (("mlp7", (1, 0, 28)), {}, "positive whole number"),
-    (("mlp7", MNIST), {"width": 0}, "width must be a positive whole number, got 0"),
-    (("mlp7", MNIST), {"classes": 0}, "classes must be"),
-    (("lenet", CIFAR), {"mean": [0.1, 0.2]}, r"one per channel \(3\)"),
-    (("lenet", MNIST), {"std": 0.0}, "std must be positive"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "options", "message"),
+    [
+        (("vgg16", MNIST), {}, "unknown model 'vgg16'; there are: mlp7, lenet, vgg11, resnet20"),
+        (("lenet", (1, 64, 64)), {}, "lenet takes images of 28x28, 32x32 pixels, got 64x64"),
+        (("vgg11", (3, 28, 32)), {}, "vgg11 takes images of 28x28, 32x32 pixels, got 28x32"),
+        (("resnet20", (3, 4, 4)), {}, "at least 8x8"),
+        (("mlp7", (28, 28)), {}, "channels, height, width"),
+        (("mlp7", (1, 0, 28)), {}, "positive whole number"),
+        (("mlp7", MNIST), {"width": 0}, "width must be a positive whole number, got 0"),
+        (("mlp7", MNIST), {"classes": 0}, "classes must be"),
+        (("lenet", CIFAR), {"mean": [0.1, 0.2]}, r"one per channel \(3\)"),
+        (("lenet", MNIST), {"std": 0.0}, "std must be positive"),
+    ],
+)
 def test_bad_requests_name_what_is_accepted(arguments, options, message):
     with pytest.raises(ValueError, match=message):
         models.build(*arguments, **options)

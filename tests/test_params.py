@@ -1,4 +1,5 @@
-"""Parameters: what is refused, in which words, and that each place that lists them lists the same."""
+"""Parameters: what is refused, in which words, and that each place that lists them lists the
+same."""
 
 from __future__ import annotations
 
@@ -29,13 +30,35 @@ def test_unknown_name_is_refused_with_the_nearest_one_and_the_accepted_ones() ->
         assert f"\n  {name}: " in message
 
 
-@pytest.mark.parametrize(("name", "value"), [
-    ("n_players", "10"), ("n_players", 10.0), ("n_players", True), ("n_players", 1), ("n_players", 21),
-    ("kappa", "0.04"), ("kappa", True), ("kappa", -0.1), ("kappa", float("nan")), ("tol", 0), ("profile", "../elsewhere"),
-    ("networks", "lenet"), ("networks", []), ("networks", ["lenet", "lenet"]), ("networks", ["alexnet"]), ("seeds", True),
-    ("seeds", 0), ("seeds", [0, -1]), ("seeds", ["0"]), ("order_weights", [1.0]), ("second_draw", 1),
-    ("training", {"lenet": {"stps": 3}}), ("training", {"lenet": {"lr": "fast"}}), ("training", {"new": {"lr": 0.1}}),
-])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("n_players", "10"),
+        ("n_players", 10.0),
+        ("n_players", True),
+        ("n_players", 1),
+        ("n_players", 21),
+        ("kappa", "0.04"),
+        ("kappa", True),
+        ("kappa", -0.1),
+        ("kappa", float("nan")),
+        ("tol", 0),
+        ("profile", "../elsewhere"),
+        ("networks", "lenet"),
+        ("networks", []),
+        ("networks", ["lenet", "lenet"]),
+        ("networks", ["alexnet"]),
+        ("seeds", True),
+        ("seeds", 0),
+        ("seeds", [0, -1]),
+        ("seeds", ["0"]),
+        ("order_weights", [1.0]),
+        ("second_draw", 1),
+        ("training", {"lenet": {"stps": 3}}),
+        ("training", {"lenet": {"lr": "fast"}}),
+        ("training", {"new": {"lr": 0.1}}),
+    ],
+)
 def test_wrong_types_and_values_are_refused_by_name(name: str, value: object) -> None:
     assert re.search(rf"^  - .*{name}", refused("01_sparsity", **{name: value}), re.MULTILINE)
 
@@ -52,7 +75,9 @@ def test_whole_numbers_stand_for_real_ones_but_not_the_other_way() -> None:
 
 @given(st.integers(1, 40))
 def test_a_number_of_seeds_is_the_first_seeds(count: int) -> None:
-    assert params.validate("01_sparsity", seeds=count) == params.validate("01_sparsity", seeds=list(range(count)))
+    assert params.validate("01_sparsity", seeds=count) == params.validate(
+        "01_sparsity", seeds=list(range(count))
+    )
 
 
 def test_a_partial_training_table_changes_only_what_it_names() -> None:
@@ -70,10 +95,14 @@ def test_the_validated_parameters_are_frozen_and_survive_being_given_again() -> 
 
 def test_relations_between_parameters_are_checked() -> None:
     assert "kappas must contain kappa" in refused("01_sparsity", kappa=0.01)
-    assert "cannot exceed checkpoints" in refused("02_two_phase_dynamics", checkpoints=6, time_points=7)
+    assert "cannot exceed checkpoints" in refused(
+        "02_two_phase_dynamics", checkpoints=6, time_points=7
+    )
 
 
-@pytest.mark.parametrize("name", ["01_sparsity", "01", "01_sparsity.ipynb", Path("notebooks/01_sparsity.ipynb")])
+@pytest.mark.parametrize(
+    "name", ["01_sparsity", "01", "01_sparsity.ipynb", Path("notebooks/01_sparsity.ipynb")]
+)
 def test_a_notebook_is_found_by_name_number_or_path(name: str | Path) -> None:
     assert params.notebook_stem(name) == "01_sparsity"
 
@@ -97,7 +126,7 @@ def test_each_parameter_has_a_meaning_in_words(notebook: str) -> None:
         assert row["default"] is not None, row["name"]
 
 
-# What a kernel's namespace looks like to the validation cell -----------------------------------------------------
+# What a kernel's namespace looks like to the validation cell --------------------------------------
 
 
 def cell_of(notebook: str) -> str:
@@ -119,7 +148,9 @@ def test_the_default_cell_gives_the_default_parameters(notebook: str) -> None:
 
 def test_what_papermill_injects_counts_and_a_misspelt_name_is_refused() -> None:
     plain = cell_of("01_sparsity")
-    assert params.from_notebook("01_sparsity", kernel(plain, "# Parameters\nimages = 4\n")).images == 4
+    assert (
+        params.from_notebook("01_sparsity", kernel(plain, "# Parameters\nimages = 4\n")).images == 4
+    )
     with pytest.raises(ParameterError, match="did you mean 'images'"):
         params.from_notebook("01_sparsity", kernel(plain, "# Parameters\nimges = 4\n"))
     with pytest.raises(ParameterError, match="images: "):
@@ -141,7 +172,7 @@ def test_a_parameters_cell_that_was_not_run_is_named() -> None:
         params.from_notebook("01_sparsity", {"In": [""], "profile": "custom"})
 
 
-# Profiles --------------------------------------------------------------------------------------------------------
+# Profiles -----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", ["smoke", "default", "reference", "paper"])
@@ -157,27 +188,51 @@ def test_the_default_profile_is_the_defaults() -> None:
     assert all(profile.given(notebook) == {} for notebook in profile.notebooks)
 
 
-@pytest.mark.parametrize(("text", "said"), [
-    ("shared: {imges: 3}", "imges"),
-    ("notebooks: {09_no: {}}", "unknown notebook '09_no'"),
-    ("notebooks: {01_sparsity: {images: many}}", "images: "),
-    ("colour: red", "colour"),
-    ("minutes: {}", "minutes says nothing of 01_sparsity"),
-    ("about: [", "is no profile"),
-])
-def test_a_wrong_profile_is_refused(text: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    lines = {"about": "x", "needs": "x", "memory_gb": "1", "disk_gb": "1", "minutes": "{01_sparsity: 1}",
-             "notebooks": "{01_sparsity: {}}"}
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("shared: {imges: 3}", "imges"),
+        ("notebooks: {09_no: {}}", "unknown notebook '09_no'"),
+        ("notebooks: {01_sparsity: {images: many}}", "images: "),
+        ("colour: red", "colour"),
+        ("minutes: {}", "minutes says nothing of 01_sparsity"),
+        ("about: [", "is no profile"),
+    ],
+)
+def test_a_wrong_profile_is_refused(
+    text: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = {
+        "about": "x",
+        "needs": "x",
+        "memory_gb": "1",
+        "disk_gb": "1",
+        "minutes": "{01_sparsity: 1}",
+        "notebooks": "{01_sparsity: {}}",
+    }
     name, _, value = text.partition(": ")
     lines[name] = value
-    (tmp_path / "mine.yaml").write_text("\n".join(f"{key}: {value}" for key, value in lines.items()))
+    (tmp_path / "mine.yaml").write_text(
+        "\n".join(f"{key}: {value}" for key, value in lines.items())
+    )
     monkeypatch.setattr(paths, "PROFILES", tmp_path)
     with pytest.raises(ParameterError, match=re.escape(said)):
         params.load_profile("mine")
 
 
-@pytest.mark.parametrize(("text", "value"), [("1e-3", 0.001), ("3", 3), ("[a, 2.5]", ["a", 2.5]), ("true", True),
-                                             ("null", None), ("1.5E+2", 150.0), ("x1e3", "x1e3"), ("lenet", "lenet")])
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("1e-3", 0.001),
+        ("3", 3),
+        ("[a, 2.5]", ["a", 2.5]),
+        ("true", True),
+        ("null", None),
+        ("1.5E+2", 150.0),
+        ("x1e3", "x1e3"),
+        ("lenet", "lenet"),
+    ],
+)
 def test_values_are_read_as_a_reader_expects(text: str, value: object) -> None:
     read = params.parse(text)
     assert (read, type(read)) == (value, type(value))

@@ -24,7 +24,9 @@ def test_masking_replaces_exactly_the_pixels_of_the_missing_players() -> None:
             wanted = x if subset >> player & 1 else base
             assert torch.equal(row[0, inside], wanted[0, inside])
         outside = players.owner == 10
-        assert torch.equal(row[0, outside], x[0, outside])  # cells that were not drawn are never masked
+        assert torch.equal(
+            row[0, outside], x[0, outside]
+        )  # cells that were not drawn are never masked
     assert torch.equal(inputs[3, 0], x[0])
 
 
@@ -37,7 +39,8 @@ def test_the_draw_is_fixed_by_the_image_id_and_the_draw_number() -> None:
 
 
 def test_cells_are_three_by_three_on_the_padded_grid() -> None:
-    """28 pixels are padded by one on each side: the corner cell shows 2x2 pixels of the image, an inner one 3x3."""
+    """28 pixels are padded by one on each side: the corner cell shows 2x2 pixels of the image, an
+    inner one 3x3."""
     owner = draw_patches(torch.ones(1, 28, 28), "all bright", 100, PatchDraw(threshold=0.2))
     assert int((owner == 0).sum()) == 4
     assert int((owner == 11).sum()) == 9
@@ -50,14 +53,21 @@ def test_foreground_cells_only() -> None:
     x[0, 2:14, 2:14] = 0.8  # 4x4 cells
     owner = draw_patches(x, "square", 16, PatchDraw())
     assert torch.equal(owner < 16, x[0] > 0)
-    with pytest.raises(ValueError, match=r"image square has 16 foreground cells.*fewer than the 17 players"):
+    with pytest.raises(
+        ValueError, match=r"image square has 16 foreground cells.*fewer than the 17 players"
+    ):
         draw_patches(x, "square", 17, PatchDraw())
 
 
 def test_colour_images_draw_from_the_central_cells() -> None:
     owner = draw_patches(image(shape=(3, 32, 32)), "c", 12, PatchDraw.default((3, 32, 32)))
     rows, columns = (owner < 12).nonzero(as_tuple=True)
-    assert (int(rows.min()) >= 4) and (int(rows.max()) < 28) and (int(columns.min()) >= 4) and (int(columns.max()) < 28)
+    assert (
+        (int(rows.min()) >= 4)
+        and (int(rows.max()) < 28)
+        and (int(columns.min()) >= 4)
+        and (int(columns.max()) < 28)
+    )
     assert sorted(torch.bincount(owner[owner < 12]).tolist()) == [16] * 12
 
 

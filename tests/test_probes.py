@@ -1,4 +1,5 @@
-"""Probes find what is linearly readable and nothing else; the games they play are those of a network cut at their layer."""
+"""Probes find what is linearly readable and nothing else; the games they play are those of a
+network cut at their layer."""
 
 from __future__ import annotations
 
@@ -18,7 +19,16 @@ from utils.train import TrainConfig
 
 
 def config(seed: int = 0) -> TrainConfig:
-    return TrainConfig(model="mlp7", width=16, n_train=200, n_test=100, steps=20, batch=20, checkpoints=3, seed=seed)
+    return TrainConfig(
+        model="mlp7",
+        width=16,
+        n_train=200,
+        n_test=100,
+        steps=20,
+        batch=20,
+        checkpoints=3,
+        seed=seed,
+    )
 
 
 QUICK = ProbeConfig(steps=40)
@@ -37,7 +47,9 @@ def test_separable_classes_are_read_out_and_the_fit_converges() -> None:
     assert report.accuracy > 0.99
     assert report.converged
     assert torch.equal(probe(x.view(-1, 2, 1, 1)).argmax(1) == y, probe(x).argmax(1) == y)
-    assert float(nn.functional.cross_entropy(probe(x).double(), y)) == pytest.approx(report.loss, rel=1e-5)
+    assert float(nn.functional.cross_entropy(probe(x).double(), y)) == pytest.approx(
+        report.loss, rel=1e-5
+    )
 
 
 def test_the_step_is_that_of_autograd_and_torchs_sgd() -> None:
@@ -60,7 +72,9 @@ def test_equal_classes_are_left_at_chance_and_the_optimum_is_found_in_overlappin
     report = fit_probe(x, y, 3, ProbeConfig(steps=1000, lr=0.05))[1]
     longer = fit_probe(x, y, 3, ProbeConfig(steps=4000, lr=0.05))[1]
     assert report.converged
-    assert report.loss == pytest.approx(longer.loss, abs=1e-3)  # a convex problem with a finite optimum
+    assert report.loss == pytest.approx(
+        longer.loss, abs=1e-3
+    )  # a convex problem with a finite optimum
     nothing = fit_probe(torch.ones(30, 4), torch.arange(30) % 3, 3, QUICK)[1]
     assert nothing.loss == pytest.approx(math.log(3), abs=1e-3)
 
@@ -84,7 +98,9 @@ def test_the_same_bits_again_and_the_global_generator_untouched() -> None:
 
 def test_features_are_standardised_inside_and_rare_ones_do_not_shout() -> None:
     probe = LinearProbe(3, 2)
-    x = torch.stack([torch.linspace(-2, 2, 100), 5 + 10 * torch.linspace(-1, 1, 100), torch.zeros(100)], 1)
+    x = torch.stack(
+        [torch.linspace(-2, 2, 100), 5 + 10 * torch.linspace(-1, 1, 100), torch.zeros(100)], 1
+    )
     x[0, 2] = 1e-3  # silent but once
     probe.standardise(x)
     seen = (x - probe.mean) * probe.scale
@@ -92,9 +108,14 @@ def test_features_are_standardised_inside_and_rare_ones_do_not_shout() -> None:
     assert float(seen[:, 2].abs().max()) < 0.01
 
 
-@pytest.mark.parametrize(("labels", "classes", "message"), [
-    (torch.tensor([0, 1, 3]), 3, "0 … 2"), (torch.tensor([0, 1]), 2, "3 and 2"), (torch.tensor([-1, 0, 1]), 2, "-1"),
-])
+@pytest.mark.parametrize(
+    ("labels", "classes", "message"),
+    [
+        (torch.tensor([0, 1, 3]), 3, "0 … 2"),
+        (torch.tensor([0, 1]), 2, "3 and 2"),
+        (torch.tensor([-1, 0, 1]), 2, "-1"),
+    ],
+)
 def test_bad_labels_are_refused(labels: torch.Tensor, classes: int, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         fit_probe(torch.zeros(3, 2), labels, classes, QUICK)
@@ -113,7 +134,9 @@ def test_features_of_every_network_are_what_its_layers_put_out(name: str) -> Non
     found = features(model, images, names)
     assert list(found) == names
     caught: dict[str, torch.Tensor] = {}
-    model.get_submodule(names[-2]).register_forward_hook(lambda _m, _i, out: caught.setdefault("x", out.clone()))
+    model.get_submodule(names[-2]).register_forward_hook(
+        lambda _m, _i, out: caught.setdefault("x", out.clone())
+    )
     model(images)
     torch.testing.assert_close(found[names[-2]], caught["x"].detach())
 
@@ -123,8 +146,17 @@ def test_an_unknown_layer_is_refused_with_those_there_are() -> None:
     with pytest.raises(ValueError, match=r"no layer 'hidden9'; there are: conv1, conv2, fc1, fc2"):
         features(model, torch.zeros(1, 1, 28, 28), ["hidden9"])
     with pytest.raises(ValueError, match="conv1"):
-        jobs.ensure(ProbesJob.of(TrainJob.of(TrainConfig(model="lenet", n_train=100, n_test=50, steps=2, batch=20,
-                                                         checkpoints=2)), layers=("nowhere",), config=QUICK))
+        jobs.ensure(
+            ProbesJob.of(
+                TrainJob.of(
+                    TrainConfig(
+                        model="lenet", n_train=100, n_test=50, steps=2, batch=20, checkpoints=2
+                    )
+                ),
+                layers=("nowhere",),
+                config=QUICK,
+            )
+        )
 
 
 def test_games_of_layers_are_those_of_the_network_cut_there_and_last_of_the_network() -> None:
@@ -140,7 +172,9 @@ def test_games_of_layers_are_those_of_the_network_cut_there_and_last_of_the_netw
     players, labels, _ = games_job.sample.players()
     run = jobs.ensure(train_job)
     cut = LayerClassifier(run.model(run.steps[-1]), "hidden3", probes.modules["hidden3"])
-    torch.testing.assert_close(games.v[2], extract.scores(cut, players, labels), atol=1e-6, rtol=1e-6)
+    torch.testing.assert_close(
+        games.v[2], extract.scores(cut, players, labels), atol=1e-6, rtol=1e-6
+    )
     plain = jobs.ensure(GamesJob.of(train_job, images=2, n=4))
     torch.testing.assert_close(games.v[-1], plain.v[-1], atol=1e-6, rtol=1e-6)
     assert torch.equal(games.ids, plain.ids)
@@ -148,8 +182,10 @@ def test_games_of_layers_are_those_of_the_network_cut_there_and_last_of_the_netw
 
 def test_shuffled_labels_and_untrained_networks_are_other_probes() -> None:
     train_job = TrainJob.of(config())
-    plain, shuffled, start = (ProbesJob.of(train_job, ("hidden2",), config=QUICK, **how)
-                              for how in ({}, {"shuffled": True}, {"step": 0}))
+    plain, shuffled, start = (
+        ProbesJob.of(train_job, ("hidden2",), config=QUICK, **how)
+        for how in ({}, {"shuffled": True}, {"step": 0})
+    )
     assert len({job.digest() for job in (plain, shuffled, start)}) == 3
     good, null = (jobs.ensure(job).report["accuracy"][0] for job in (plain, shuffled))
     assert good > null + 0.2
@@ -158,34 +194,61 @@ def test_shuffled_labels_and_untrained_networks_are_other_probes() -> None:
 
 
 def test_layers_are_stacked_over_seeds_the_output_last() -> None:
-    p = params.validate("05_layerwise_change", networks=["lenet"], seeds=[0, 1], images=2, n_players=4, checkpoints=3,
-                        probe_steps=20, training={"lenet": {"width": 2, "steps": 10, "n_train": 100, "first_checkpoint": 5}})
+    p = params.validate(
+        "05_layerwise_change",
+        networks=["lenet"],
+        seeds=[0, 1],
+        images=2,
+        n_players=4,
+        checkpoints=3,
+        probe_steps=20,
+        training={"lenet": {"width": 2, "steps": 10, "n_train": 100, "first_checkpoint": 5}},
+    )
     (system,) = study.systems(p)
-    main, shuffled, untrained = (layered_jobs.layered(p, system, **how) for how in (
-        {}, {"shuffled": True}, {"untrained": True}))
+    main, shuffled, untrained = (
+        layered_jobs.layered(p, system, **how)
+        for how in ({}, {"shuffled": True}, {"untrained": True})
+    )
     assert main.layers == ("conv1", "conv2", "fc1", "fc2", "output")
     assert main.probed == main.layers[:-1]
     assert main.e.v.shape == (2, 5, 2, 16)
-    torch.testing.assert_close(shuffled.e.v[:, -1], main.e.v[:, -1])  # the output layer knows of no probe
+    torch.testing.assert_close(
+        shuffled.e.v[:, -1], main.e.v[:, -1]
+    )  # the output layer knows of no probe
     assert not torch.allclose(shuffled.e.v[:, 0], main.e.v[:, 0])
     assert not torch.allclose(untrained.e.v[:, -1], main.e.v[:, -1])
     assert main.reports["seed"].tolist() == [0, 0, 0, 0, 1, 1, 1, 1]
 
 
-@pytest.mark.parametrize(("second_draw", "dataset", "n", "names"), [
-    (True, "mnist_part", 10, {"order weight -0.2", "second draw of players"}),
-    (False, "mnist_part", 10, {"order weight -0.2"}),
-    (True, "breast_cancer", 10, {"order weight -0.2"}),  # all its columns are players: there is one draw
-    (True, "breast_cancer", 6, {"order weight -0.2", "second draw of players"}),
-])
-def test_which_analyses_a_system_gets(second_draw: bool, dataset: str, n: int, names: set[str],
-                                      monkeypatch: pytest.MonkeyPatch) -> None:
-    p = params.validate("05_layerwise_change", second_draw=second_draw, dataset=dataset, n_players=n)
+@pytest.mark.parametrize(
+    ("second_draw", "dataset", "n", "names"),
+    [
+        (True, "mnist_part", 10, {"order weight -0.2", "second draw of players"}),
+        (False, "mnist_part", 10, {"order weight -0.2"}),
+        (
+            True,
+            "breast_cancer",
+            10,
+            {"order weight -0.2"},
+        ),  # all its columns are players: there is one draw
+        (True, "breast_cancer", 6, {"order weight -0.2", "second draw of players"}),
+    ],
+)
+def test_which_analyses_a_system_gets(
+    second_draw: bool, dataset: str, n: int, names: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    p = params.validate(
+        "05_layerwise_change", second_draw=second_draw, dataset=dataset, n_players=n
+    )
     asked = []
     monkeypatch.setattr(layered_jobs, "layered", lambda _p, _s, **how: asked.append(how) or how)
     monkeypatch.setattr(layered_jobs, "accuracies", lambda _runs: [])
     a = layered_jobs.analyses(p, study.System("a/b", "a", ()))
     assert set(a.orders) | set(a.second) == names
-    assert a.orders["order weight -0.2"].shuffled == {"shuffled": True, "order_weight": -0.2}, "every analysis has its nulls"
+    assert a.orders["order weight -0.2"].shuffled == {"shuffled": True, "order_weight": -0.2}, (
+        "every analysis has its nulls"
+    )
     assert a.orders["order weight -0.2"].untrained == {"untrained": True, "order_weight": -0.2}
-    assert asked.count({}) == asked.count({"shuffled": True}) == asked.count({"untrained": True}) == 1
+    assert (
+        asked.count({}) == asked.count({"shuffled": True}) == asked.count({"untrained": True}) == 1
+    )

@@ -1,4 +1,5 @@
-"""Provenance: complete, publishable, and able to tell one machine, and one `utils`, from another."""
+"""Provenance: complete, publishable, and able to tell one machine, and one `utils`, from
+another."""
 
 import json
 import platform
@@ -20,13 +21,22 @@ from utils import io, paths, provenance
 def test_a_record_says_all_that_is_needed_and_nothing_private():
     with provenance.Clock() as clock, clock("train"):
         time.sleep(0.01)
-    record = provenance.collect(seed=3, parameters={"n": 10, "kappa": 0.04}, data_hashes={"mnist_part": "ab" * 32},
-                                clock=clock)
+    record = provenance.collect(
+        seed=3,
+        parameters={"n": 10, "kappa": 0.04},
+        data_hashes={"mnist_part": "ab" * 32},
+        clock=clock,
+    )
     text = io.canonical_json(record)
     assert json.loads(text) == record
     assert record["seed"] == 3 and record["data_sha256"] == {"mnist_part": "ab" * 32}
-    assert record["parameters_sha256"] == io.sha256_bytes(io.canonical_json({"kappa": 0.04, "n": 10}).encode())
-    assert record["versions"]["torch"] == torch.__version__ and record["versions"]["numpy"] == np.__version__
+    assert record["parameters_sha256"] == io.sha256_bytes(
+        io.canonical_json({"kappa": 0.04, "n": 10}).encode()
+    )
+    assert (
+        record["versions"]["torch"] == torch.__version__
+        and record["versions"]["numpy"] == np.__version__
+    )
     assert record["threads"] == torch.get_num_threads() and record["cpu"] and record["platform"]
     assert set(record["clocks"]) == {"train", "total"} and record["clocks"]["total"] >= 0.01
     assert record["peak_memory"] > 2**24
@@ -55,24 +65,37 @@ def test_fingerprint_tells_machines_apart():
     assert provenance.fingerprint(record) == here
     assert {"cpu", "threads", "torch", "numpy", "numba"} <= here.keys()
     assert provenance.fingerprint(record | {"seed": 2, "time": "later", "commit": "x"}) == here
-    for change in ({"cpu": "another"}, {"threads": 99}, {"gpu": ["one"]},
-                   {"versions": record["versions"] | {"numba": "0"}}, {"settings": {"cpu_capability": "AVX"}}):
+    for change in (
+        {"cpu": "another"},
+        {"threads": 99},
+        {"gpu": ["one"]},
+        {"versions": record["versions"] | {"numba": "0"}},
+        {"settings": {"cpu_capability": "AVX"}},
+    ):
         assert provenance.fingerprint(record | change) != here
     assert provenance.fingerprint({})["torch"] is None
 
 
 def test_fingerprint_survives_a_file(tmp_path):
     io.write_json(tmp_path / "provenance.json", provenance.collect())
-    assert provenance.fingerprint(io.read_json(tmp_path / "provenance.json")) == provenance.fingerprint()
+    assert (
+        provenance.fingerprint(io.read_json(tmp_path / "provenance.json"))
+        == provenance.fingerprint()
+    )
 
 
 @pytest.fixture
 def repository(tmp_path, monkeypatch):
     """A repository of its own in which the project pretends to lie."""
+
     def git(*arguments):
         identity = ["-c", "user.name=t", "-c", "user.email=t@example.org"]
-        done = subprocess.run(["git", "-C", str(tmp_path), *identity, *arguments], capture_output=True, text=True,
-                              check=True)
+        done = subprocess.run(
+            ["git", "-C", str(tmp_path), *identity, *arguments],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
         provenance._git.cache_clear()
         return done.stdout.strip()
 
@@ -121,7 +144,12 @@ def test_no_git_is_no_error(monkeypatch):
 
 def test_utils_is_ours(tmp_path):
     ours = paths.ROOT / "utils"
-    assert provenance.check_utils() == provenance.check_utils(paths.ROOT) == provenance.check_utils(tmp_path) == ours
+    assert (
+        provenance.check_utils()
+        == provenance.check_utils(paths.ROOT)
+        == provenance.check_utils(tmp_path)
+        == ours
+    )
 
 
 @pytest.mark.parametrize("name", ["utils.py", "utils/__init__.py"])
@@ -134,7 +162,10 @@ def test_a_users_own_utils_in_the_folder_is_found(tmp_path, name):
 
 
 def test_a_users_own_utils_that_was_imported_is_found(tmp_path, monkeypatch):
-    for file, says in ((str(tmp_path / "utils.py"), re.escape(str(tmp_path / "utils.py"))), (None, "without __init__")):
+    for file, says in (
+        (str(tmp_path / "utils.py"), re.escape(str(tmp_path / "utils.py"))),
+        (None, "without __init__"),
+    ):
         other = types.ModuleType("utils")
         other.__file__ = file
         monkeypatch.setitem(sys.modules, "utils", other)
@@ -149,7 +180,9 @@ def test_another_clone_is_found_from_any_of_its_folders(tmp_path):
     (tmp_path / "utils" / "__init__.py").write_text("")
     (tmp_path / "utils" / "provenance.py").write_text("")
     (tmp_path / "notebooks").mkdir()
-    with pytest.raises(ImportError, match=f"in the clone {re.escape(str(tmp_path))}, but `import utils`"):
+    with pytest.raises(
+        ImportError, match=f"in the clone {re.escape(str(tmp_path))}, but `import utils`"
+    ):
         provenance.check_utils(tmp_path / "notebooks")
 
 

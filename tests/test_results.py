@@ -1,4 +1,5 @@
-"""Results that leave the run: the pages, what is kept in git, and how a new run is compared with it."""
+"""Results that leave the run: the pages, what is kept in git, and how a new run is compared with
+it."""
 
 from __future__ import annotations
 
@@ -24,7 +25,9 @@ def make(folder: Path, system: str, error: float = 1e-12, scope: str = "these ne
     """A D1 verdict with its companions."""
     errors = {"matching": np.array([error]), "within_kappa": np.array([0.5])}
     place = claims.record(claims.judge_identity("D1", system, errors, scope=scope), folder).parent
-    pd.DataFrame({"x": [1.0, 2.0], "y": [1e-9, 3.0], "who": ["a", "b"]}).to_csv(place / "figure.csv", index=False)
+    pd.DataFrame({"x": [1.0, 2.0], "y": [1e-9, 3.0], "who": ["a", "b"]}).to_csv(
+        place / "figure.csv", index=False
+    )
     (place / "figure.png").write_bytes(b"\x89PNG")
     io.write_json(place / "provenance.json", provenance.collect())
     return place
@@ -44,15 +47,16 @@ def problems(profile: str = "default") -> list[str]:
     return [*(problem for one in report.compared for problem in one.problems), *report.problems]
 
 
-# Kept and compared -----------------------------------------------------------------------------------------------
+# Kept and compared --------------------------------------------------------------------------------
 
 
 def test_what_is_kept_is_what_was_run_and_agrees_with_it(results: Path) -> None:
     for place in committed.keep("default"):
         assert sorted(file.name for file in place.iterdir()) == sorted(committed.FILES)
     report = committed.check("default")
-    assert report.agrees and [(one.row, one.system, one.mode, one.problems) for one in report.compared] == [
-        ("D1", system, committed.EXACT, []) for system in SYSTEMS]
+    assert report.agrees and [
+        (one.row, one.system, one.mode, one.problems) for one in report.compared
+    ] == [("D1", system, committed.EXACT, []) for system in SYSTEMS]
 
 
 def empirical(folder: Path, values: object = UP, system: str = "net0/mnist") -> Path:
@@ -61,8 +65,14 @@ def empirical(folder: Path, values: object = UP, system: str = "net0/mnist") -> 
     registry.mkdir(parents=True, exist_ok=True)
     rules = next(registry.glob("claims*"), None) or small_registry(registry)
     units = np.asarray(values)[:, None] + np.linspace(-0.1, 0.1, 8)
-    found = claims.judge("M2", system, [claims.Part.of(name, units) for name in "abc"], seeds=range(5), scope="a test",
-                         claims=rules)
+    found = claims.judge(
+        "M2",
+        system,
+        [claims.Part.of(name, units) for name in "abc"],
+        seeds=range(5),
+        scope="a test",
+        claims=rules,
+    )
     place = claims.record(found, folder).parent
     found.units.to_csv(place / "units.csv", index=False)
     pd.DataFrame({"x": [1.0]}).to_csv(place / "figure.csv", index=False)
@@ -83,7 +93,8 @@ def test_unit_values_are_kept_and_compared(results: Path) -> None:
 
 
 def test_the_sets_of_verdicts_are_compared(results: Path) -> None:
-    """A committed verdict or a whole row deleted, a verdict that only the new run has: each is named."""
+    """A committed verdict or a whole row deleted, a verdict that only the new run has: each is
+    named."""
     committed.keep("default")
     home = committed.folder("default")
     shutil.rmtree(home / "D1" / "lenet__mnist_part")
@@ -98,7 +109,9 @@ def test_the_sets_of_verdicts_are_compared(results: Path) -> None:
 
 @pytest.mark.parametrize("name", [*committed.FILES, "MANIFEST.json"])
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe\x00", b'{"a": 1}', b"[1]"])
-def test_a_damaged_file_is_a_line_and_never_a_traceback(results: Path, name: str, content: bytes) -> None:
+def test_a_damaged_file_is_a_line_and_never_a_traceback(
+    results: Path, name: str, content: bytes
+) -> None:
     committed.keep("default")
     home = committed.folder("default")
     path = home / name if name == "MANIFEST.json" else home / "D1" / "lenet__mnist_part" / name
@@ -122,7 +135,9 @@ def test_a_damaged_run_is_a_line_too(results: Path) -> None:
         committed.keep("default")
 
 
-def test_a_moved_criterion_is_named(results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_moved_criterion_is_named(
+    results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     committed.keep("default")
     moved = edit(tmp_path, lambda c: c["rows"]["D1"]["thresholds"][0].update(bound=2e-8))
     monkeypatch.setattr(paths, "CLAIMS", moved)
@@ -142,7 +157,10 @@ def test_open_against_decided_is_listed_and_fails_above_a_tenth(results: Path) -
     assert len(report.notes) == 1 and "as stated INCONCLUSIVE, was REPRODUCED" in report.notes[0]
     assert not any("open in one run" in line for line in report.problems)
     empirical(results, wide, "net1/mnist")
-    assert any("2 verdicts of 12 are open in one run" in line for line in committed.check("default").problems)
+    assert any(
+        "2 verdicts of 12 are open in one run" in line
+        for line in committed.check("default").problems
+    )
 
 
 def test_only_what_was_run_with_the_profiles_parameters_is_kept(results: Path) -> None:
@@ -150,14 +168,18 @@ def test_only_what_was_run_with_the_profiles_parameters_is_kept(results: Path) -
         place = claims.verdict_path(results, "D1", system).parent
         io.write_json(place / "provenance.json", provenance.collect(parameters={"images": 3}))
     committed.require_parameters("default", {"01_sparsity": {"images": 3}})
-    with pytest.raises(committed.ResultsError, match=r"D1 on lenet/mnist_part \(01_sparsity\): images, seeds"):
+    with pytest.raises(
+        committed.ResultsError, match=r"D1 on lenet/mnist_part \(01_sparsity\): images, seeds"
+    ):
         committed.require_parameters("default", {"01_sparsity": {"images": 40, "seeds": 5}})
 
 
 def test_a_damaged_notebook_or_record_costs_the_others_nothing(results: Path) -> None:
     books = results / "notebooks"
     books.mkdir()
-    nbformat.write(new_notebook(cells=[new_markdown_cell("# Whole")]), books / "00_start_here.ipynb")
+    nbformat.write(
+        new_notebook(cells=[new_markdown_cell("# Whole")]), books / "00_start_here.ipynb"
+    )
     for k, content in enumerate((b"", b"{", b"[]", b'{"cells": 3}', b"\xff")):
         (books / f"0{k + 1}_broken.ipynb").write_bytes(content)
     (results / "run.json").write_text("{")
@@ -172,7 +194,10 @@ def test_a_verdict_that_the_run_no_longer_gives_leaves_the_kept_ones(results: Pa
     committed.keep("default")
     shutil.rmtree(results / "D1" / "lenet__mnist_part")
     committed.keep("default")
-    assert not (committed.folder("default") / "D1" / "lenet__mnist_part").exists() and committed.check("default").agrees
+    assert (
+        not (committed.folder("default") / "D1" / "lenet__mnist_part").exists()
+        and committed.check("default").agrees
+    )
 
 
 def test_nothing_is_kept_of_an_incomplete_run(results: Path) -> None:
@@ -183,11 +208,15 @@ def test_nothing_is_kept_of_an_incomplete_run(results: Path) -> None:
         committed.check("default")
 
 
-@pytest.mark.parametrize(("column", "row", "factor", "expected"), [
-    ("y", 1, 1 + 1e-8, None), ("y", 1, 1 + 1e-5, "figure.csv, column y: 1 of 2 rows differ"),
-    ("y", 0, 1.01, None),  # 1e-11 beside 3.0 is rounding
-    ("x", 0, np.nan, "column x"),
-])
+@pytest.mark.parametrize(
+    ("column", "row", "factor", "expected"),
+    [
+        ("y", 1, 1 + 1e-8, None),
+        ("y", 1, 1 + 1e-5, "figure.csv, column y: 1 of 2 rows differ"),
+        ("y", 0, 1.01, None),  # 1e-11 beside 3.0 is rounding
+        ("x", 0, np.nan, "column x"),
+    ],
+)
 def test_on_the_same_machine_the_numbers_must_agree(
     results: Path, column: str, row: int, factor: float, expected: str | None
 ) -> None:
@@ -233,7 +262,7 @@ def test_a_verdict_that_turned_is_found_on_every_machine(results: Path) -> None:
     assert any("BROKEN" in problem for problem in problems())
 
 
-# Pages -----------------------------------------------------------------------------------------------------------
+# Pages --------------------------------------------------------------------------------------------
 
 
 def links(page: Path) -> list[str]:
@@ -259,35 +288,60 @@ def test_a_notebook_page_is_whole_without_a_network(results: Path) -> None:
     path = results / "notebooks" / "00_start_here.ipynb"
     path.parent.mkdir()
     plot = new_output("display_data", data={"image/png": "iVBORw0KGgo=", "text/plain": "<Figure>"})
-    cells = [new_markdown_cell(r"# A title" "\n\n" r"inline $v(x_T)$ and $$\sum_{S \subseteq T} I(S)$$ and $\frac{$"),
-             new_code_cell("print(1)", outputs=[plot, new_output("stream", name="stdout", text="one\n")])]
+    cells = [
+        new_markdown_cell(
+            r"# A title" "\n\n" r"inline $v(x_T)$ and $$\sum_{S \subseteq T} I(S)$$ and $\frac{$"
+        ),
+        new_code_cell(
+            "print(1)", outputs=[plot, new_output("stream", name="stdout", text="one\n")]
+        ),
+    ]
     nbformat.write(new_notebook(cells=cells), path)
     site.build("default")
     text = path.with_suffix(".html").read_text()
-    assert text.count("<math") == 2 and r"<code>\frac{</code>" in text, "what is no TeX is shown as written"
+    assert text.count("<math") == 2 and r"<code>\frac{</code>" in text, (
+        "what is no TeX is shown as written"
+    )
     assert "data:image/png;base64" in text and "one" in text and "highlight" in text
-    assert not re.search(r"<(script|link|iframe)\b|@import|url\(\s*['\"]?https?:|src=\"https?:", text)
-    assert all((path.parent / link).is_file() for link in links(path.with_suffix(".html")) if not link.startswith("data:"))
+    assert not re.search(
+        r"<(script|link|iframe)\b|@import|url\(\s*['\"]?https?:|src=\"https?:", text
+    )
+    assert all(
+        (path.parent / link).is_file()
+        for link in links(path.with_suffix(".html"))
+        if not link.startswith("data:")
+    )
 
 
 def test_an_empty_run_has_a_page_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("INTERACTIONS_RESULTS", str(tmp_path))
     text = site.build("custom").read_text()
-    assert all(row.joins or row.status in html.unescape(text) for row in claims.load().rows.values())
+    assert all(
+        row.joins or row.status in html.unescape(text) for row in claims.load().rows.values()
+    )
 
 
 def test_the_readme_shows_the_committed_verdicts_and_nothing_else() -> None:
     text = (paths.ROOT / "README.md").read_text(encoding="utf-8")
-    shown = text.split("<!-- results: written by `reproduce keep`, do not edit -->")[1].split("<!-- /results -->")[0]
+    shown = text.split("<!-- results: written by `reproduce keep`, do not edit -->")[1].split(
+        "<!-- /results -->"
+    )[0]
     assert shown.strip() == committed.readme_block("default").strip(), "`reproduce keep` writes it"
 
 
-def test_keep_writes_the_table_into_the_readme_and_minutes_only_of_a_cold_run(results: Path, tmp_path: Path) -> None:
+def test_keep_writes_the_table_into_the_readme_and_minutes_only_of_a_cold_run(
+    results: Path, tmp_path: Path
+) -> None:
     readme = tmp_path / "README.md"
     marks = ("<!-- results: written by `reproduce keep`, do not edit -->", "<!-- /results -->")
     readme.write_text("\n".join(["before", marks[0], "an earlier table", marks[1], "after", ""]))
-    io.write_json(results / "run.json", {"notebooks": {"01_sparsity": {"seconds": 90.0}},
-                                         "provenance": {"cpu": "a CPU", "threads": 2}})
+    io.write_json(
+        results / "run.json",
+        {
+            "notebooks": {"01_sparsity": {"seconds": 90.0}},
+            "provenance": {"cpu": "a CPU", "threads": 2},
+        },
+    )
     committed.keep("default")
     committed.update_readme("default", readme)
     text = readme.read_text()
@@ -305,7 +359,9 @@ def test_keep_writes_the_table_into_the_readme_and_minutes_only_of_a_cold_run(re
 def test_empty_cells_of_a_twin_agree_with_themselves(results: Path) -> None:
     for system in SYSTEMS:
         place = claims.verdict_path(results, "D1", system).parent
-        pd.DataFrame({"who": ["a", None], "x": [1.0, 2.0]}).to_csv(place / "figure.csv", index=False)
+        pd.DataFrame({"who": ["a", None], "x": [1.0, 2.0]}).to_csv(
+            place / "figure.csv", index=False
+        )
     committed.keep("default")
     assert problems() == []
     pd.DataFrame({"who": ["a", "b"], "x": [1.0, 2.0]}).to_csv(place / "figure.csv", index=False)

@@ -1,4 +1,5 @@
-"""Rows on planted games: what is there is found, its opposite is rejected, and noise is not called a finding."""
+"""Rows on planted games: what is there is found, its opposite is rejected, and noise is not called
+a finding."""
 
 from __future__ import annotations
 
@@ -16,7 +17,9 @@ from utils.jobs.study import Extracted
 from utils.rows import sparsity
 
 N = 5
-STEPS = np.array([0, 3, 5, 8, 11, 16, 32, 64, 128, 256, 512, 1024])  # the losses are known from step 1 on
+STEPS = np.array(
+    [0, 3, 5, 8, 11, 16, 32, 64, 128, 256, 512, 1024]
+)  # the losses are known from step 1 on
 SEEDS = (0, 1, 2, 3, 4)
 SYSTEM = "lenet/mnist_part"
 
@@ -24,9 +27,18 @@ SYSTEM = "lenet/mnist_part"
 def extracted(found: Interactions, steps: np.ndarray = STEPS, kappa: float = 0.0) -> Extracted:
     shape = found.and_.shape[:-1]
     nothing = torch.zeros(shape, dtype=torch.float64)
-    return Extracted(v=found.reconstruct(), found=found, kappa=kappa, gap=nothing, error=nothing.clone(), l1=nothing,
-                     converged=torch.ones(shape, dtype=torch.bool), steps=steps, saturated=torch.zeros(shape[:2]),
-                     noise_floor=torch.full(shape[:2], 1e-9))
+    return Extracted(
+        v=found.reconstruct(),
+        found=found,
+        kappa=kappa,
+        gap=nothing,
+        error=nothing.clone(),
+        l1=nothing,
+        converged=torch.ones(shape, dtype=torch.bool),
+        steps=steps,
+        saturated=torch.zeros(shape[:2]),
+        noise_floor=torch.full(shape[:2], 1e-9),
+    )
 
 
 def parts_of(found: list[claims.Part]) -> dict[str, claims.Part]:
@@ -37,25 +49,41 @@ def decided(row: str, found: list[claims.Part]) -> dict[str, str]:
     """Each inequality's decision alone, by the registered bounds."""
     registry = claims.load()
     thresholds = registry.row(row).thresholds_for(SYSTEM)
-    return {p.name: weighing.weigh(p, thresholds[p.name], registry.protocol, len(SEEDS)).decision for p in found}
+    return {
+        p.name: weighing.weigh(p, thresholds[p.name], registry.protocol, len(SEEDS)).decision
+        for p in found
+    }
 
 
 def sparse_study(strengths: list[float], images: int = 6, noise: float = 0.0) -> Extracted:
-    """Checkpoint 0: every interaction of one size; checkpoint 1: a few, with the given strengths (and noise per image)."""
+    """Checkpoint 0: every interaction of one size; checkpoint 1: a few, with the given strengths
+    (and noise per image)."""
     conj = torch.ones(len(SEEDS), 2, images, 1 << N, dtype=torch.float64)
     conj[:, 1] = 0
-    conj[:, 1, :, 1:1 + len(strengths)] = torch.tensor(strengths, dtype=torch.float64)
-    conj[:, 1] *= 1 + noise * torch.rand(conj[:, 1].shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    conj[:, 1, :, 1 : 1 + len(strengths)] = torch.tensor(strengths, dtype=torch.float64)
+    conj[:, 1] *= 1 + noise * torch.rand(
+        conj[:, 1].shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64
+    )
     return extracted(Interactions(conj, torch.zeros_like(conj)), STEPS[[0, -1]])
 
 
 def test_sparsity_is_found_where_it_is_and_only_above_its_nulls() -> None:
     p = params.validate("01_sparsity", n_players=N)
-    sparse, dense = sparse_study([8.0, 4.0, 2.0, 0.1], noise=0.2), sparse_study([1.0] * 20, noise=0.2)
-    assert parts_of(sparsity.sparsity_parts(p, sparse, dense))["mass90"].values == pytest.approx([3 / 64] * 5)
-    assert decided("D2", sparsity.sparsity_parts(p, sparse, dense)) == {"mass90": "clears", "gini_above_null": "clears"}
+    sparse, dense = (
+        sparse_study([8.0, 4.0, 2.0, 0.1], noise=0.2),
+        sparse_study([1.0] * 20, noise=0.2),
+    )
+    assert parts_of(sparsity.sparsity_parts(p, sparse, dense))["mass90"].values == pytest.approx(
+        [3 / 64] * 5
+    )
+    assert decided("D2", sparsity.sparsity_parts(p, sparse, dense)) == {
+        "mass90": "clears",
+        "gini_above_null": "clears",
+    }
     smooth = decided("D2", sparsity.sparsity_parts(p, sparse, sparse_study([9.0, 0.1], noise=0.2)))
-    assert smooth == {"mass90": "clears", "gini_above_null": "fails"}, "as sparse as a smooth game: no fact about learning"
+    assert smooth == {"mass90": "clears", "gini_above_null": "fails"}, (
+        "as sparse as a smooth game: no fact about learning"
+    )
     assert decided("D2", sparsity.sparsity_parts(p, dense, dense))["mass90"] == "fails"
 
 
@@ -72,13 +100,21 @@ def test_the_stronger_null_is_chosen_by_other_networks_on_other_images() -> None
 def test_another_share_or_rule_or_number_of_images_is_another_statistic() -> None:
     base = {"n_players": 10}
     assert sparsity.changed_mass(params.validate("01_sparsity", **base)) is None
-    assert "mass 0.5 instead of 0.9" in sparsity.changed_mass(params.validate("01_sparsity", mass=0.5))
+    assert "mass 0.5 instead of 0.9" in sparsity.changed_mass(
+        params.validate("01_sparsity", mass=0.5)
+    )
     assert "5 players" in sparsity.changed_mass(params.validate("01_sparsity", n_players=5))
     assert sparsity.changed_count(params.validate("01_sparsity")) is None
-    assert "40 images instead of 100" in sparsity.changed_count(params.validate("01_sparsity", count_images=40))
-    assert "salience" in sparsity.changed_count(params.validate("01_sparsity", salience="mean_output"))
+    assert "40 images instead of 100" in sparsity.changed_count(
+        params.validate("01_sparsity", count_images=40)
+    )
+    assert "salience" in sparsity.changed_count(
+        params.validate("01_sparsity", salience="mean_output")
+    )
     assert sparsity.changed_kappas(params.validate("01_sparsity")) is None
-    assert "0.02, 0.04" in sparsity.changed_kappas(params.validate("01_sparsity", kappas=[0.02, 0.04]))
+    assert "0.02, 0.04" in sparsity.changed_kappas(
+        params.validate("01_sparsity", kappas=[0.02, 0.04])
+    )
 
 
 def test_counts_of_salient_interactions_and_of_the_untrained_network() -> None:
@@ -91,14 +127,26 @@ def test_counts_of_salient_interactions_and_of_the_untrained_network() -> None:
     for level, decision in ((21.8, "clears"), (3.0, "fails"), (60.0, "fails"), (11.0, "open")):
         count = level * (1 + 0.1 * rng.normal(size=(5, 100)))
         assert decided("L2", sparsity.number_parts(count, count))["count"] == decision, level
-        assert decided("L2", sparsity.number_parts(count, count))["count_minus_null"] == "fails", "as many before training"
-        assert decided("L2", sparsity.number_parts(count, 2 * count))["count_minus_null"] == "clears"
+        assert decided("L2", sparsity.number_parts(count, count))["count_minus_null"] == "fails", (
+            "as many before training"
+        )
+        assert (
+            decided("L2", sparsity.number_parts(count, 2 * count))["count_minus_null"] == "clears"
+        )
 
 
 def test_the_count_rests_on_its_own_number_of_images_whatever_else_is_explained() -> None:
-    """The threshold is a maximum over images, so the count falls with their number: `images` must not enter it."""
-    settings = {"networks": ["mlp7"], "seeds": [0, 1], "n_players": 4, "checkpoints": 3, "count_images": 12, "device": "cpu",
-                "training": {"mlp7": {"width": 16, "steps": 30, "n_train": 200, "first_checkpoint": 5}}}
+    """The threshold is a maximum over images, so the count falls with their number: `images` must
+    not enter it."""
+    settings = {
+        "networks": ["mlp7"],
+        "seeds": [0, 1],
+        "n_players": 4,
+        "checkpoints": 3,
+        "count_images": 12,
+        "device": "cpu",
+        "training": {"mlp7": {"width": 16, "steps": 30, "n_train": 200, "first_checkpoint": 5}},
+    }
     counts = []
     for images in (4, 10, 20):
         p = params.validate("01_sparsity", images=images, **settings)
@@ -111,7 +159,8 @@ def test_the_count_rests_on_its_own_number_of_images_whatever_else_is_explained(
     many = sparse_study([8.0, 4.0, 2.0, 0.5], images=200, noise=1.0)
     p = params.validate("01_sparsity", n_players=N)
     assert parts_of(sparsity.count_parts(p, many))["count"].values.mean() != pytest.approx(
-        parts_of(sparsity.count_parts(p, few))["count"].values.mean()), "the reason for a number of its own"
+        parts_of(sparsity.count_parts(p, few))["count"].values.mean()
+    ), "the reason for a number of its own"
 
 
 def layer_of(e: Extracted) -> Layered:
@@ -126,23 +175,43 @@ def test_kappa_rows_compare_at_the_output_and_at_inner_layers() -> None:
     one = torch.randn(len(SEEDS), 2, 6, 1 << N, generator=generator, dtype=torch.float64)
     wobble = 1 + 0.02 * torch.rand(one.shape, generator=generator, dtype=torch.float64)
     cases = {0.04: one, 0.03: one * wobble, 0.05: one.flip(-1)}
-    games = {k: extracted(Interactions(x, torch.zeros_like(x)), STEPS[[0, -1]], k) for k, x in cases.items()}
+    games = {
+        k: extracted(Interactions(x, torch.zeros_like(x)), STEPS[[0, -1]], k)
+        for k, x in cases.items()
+    }
     inner = {k: layer_of(e) for k, e in games.items()}
     near = decided("L12", sparsity.kappa_parts(games[0.04], {0.03: games[0.03]}, inner))
     assert near == {"cosine": "clears", "salient_overlap": "clears"}
     other = sparsity.kappa_parts(games[0.04], {0.03: games[0.03], 0.05: games[0.05]}, inner)
     assert decided("L12", other)["cosine"] == "fails"
     # The output agrees, one inner layer does not: the least similar place counts.
-    spoiled = extracted(Interactions(torch.cat([one.flip(-1)[:, :1], (one * wobble)[:, 1:]], 1), torch.zeros_like(one)),
-                        STEPS[[0, -1]], 0.03)
-    found = sparsity.kappa_parts(games[0.04], {0.03: games[0.03]}, {**inner, 0.03: layer_of(spoiled)})
+    spoiled = extracted(
+        Interactions(
+            torch.cat([one.flip(-1)[:, :1], (one * wobble)[:, 1:]], 1), torch.zeros_like(one)
+        ),
+        STEPS[[0, -1]],
+        0.03,
+    )
+    found = sparsity.kappa_parts(
+        games[0.04], {0.03: games[0.03]}, {**inner, 0.03: layer_of(spoiled)}
+    )
     assert decided("L12", found)["cosine"] == "fails"
-    control = sparsity.agreement_controls(games[0.04], {0.03: games[0.03]}, inner, {"again": games[0.04]})
-    assert control["cosine and overlap of salient sets"]["equal kappa, again"] == pytest.approx([1.0, 1.0])
+    control = sparsity.agreement_controls(
+        games[0.04], {0.03: games[0.03]}, inner, {"again": games[0.04]}
+    )
+    assert control["cosine and overlap of salient sets"]["equal kappa, again"] == pytest.approx(
+        [1.0, 1.0]
+    )
 
 
 def test_the_exponent_of_a_planted_growth_is_found() -> None:
-    table = pd.DataFrame([{"players": n, "seed": s, "count": (2 + s) * n**1.5} for n in (6, 8, 10, 12) for s in (0, 1)])
+    table = pd.DataFrame(
+        [
+            {"players": n, "seed": s, "count": (2 + s) * n**1.5}
+            for n in (6, 8, 10, 12)
+            for s in (0, 1)
+        ]
+    )
     assert sparsity.exponents(table) == pytest.approx([1.5, 1.5])
     assert "1.50" in sparsity.growth_statement(table)
     with pytest.raises(params.ParameterError, match="at least 3"):

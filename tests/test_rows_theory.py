@@ -1,4 +1,5 @@
-"""Rows of the theory: planted truths are found, other courses of learning are not, and noise is not called a theory."""
+"""Rows of the theory: planted truths are found, other courses of learning are not, and noise is not
+called a theory."""
 
 from __future__ import annotations
 
@@ -29,20 +30,32 @@ DEFAULT = params.validate("03_theoretical_fit")
 
 
 def draws(*shape: int, seed: int = 0) -> torch.Tensor:
-    return torch.randn(*shape, 1 << N, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    return torch.randn(
+        *shape, 1 << N, generator=torch.Generator().manual_seed(seed), dtype=torch.float64
+    )
 
 
 def extracted(conj: torch.Tensor, disj: torch.Tensor, steps: np.ndarray = STEPS) -> Extracted:
     disj[..., 0] = 0
     found = Interactions(conj, disj)
     nothing = torch.zeros(conj.shape[:-1], dtype=torch.float64)
-    return Extracted(v=found.reconstruct(), found=found, kappa=0.0, gap=nothing, error=nothing.clone(), l1=nothing,
-                     converged=torch.ones(nothing.shape, dtype=torch.bool), steps=steps,
-                     saturated=torch.zeros(conj.shape[:2]), noise_floor=torch.full(conj.shape[:2], 1e-9))
+    return Extracted(
+        v=found.reconstruct(),
+        found=found,
+        kappa=0.0,
+        gap=nothing,
+        error=nothing.clone(),
+        l1=nothing,
+        converged=torch.ones(nothing.shape, dtype=torch.bool),
+        steps=steps,
+        saturated=torch.zeros(conj.shape[:2]),
+        noise_floor=torch.full(conj.shape[:2], 1e-9),
+    )
 
 
 def final(seed: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Interactions at the last checkpoint (R, X, 2^n): all orders about equally strong, first order in AND alone."""
+    """Interactions at the last checkpoint (R, X, 2^n): all orders about equally strong, first order
+    in AND alone."""
     size = torch.bincount(ORDER)[ORDER].double().rsqrt()
     conj, disj = (draws(len(SEEDS), IMAGES, seed=10 * seed + k) * size for k in (0, 1))
     return conj, torch.where(ORDER > 1, disj, 0.0)
@@ -50,7 +63,10 @@ def final(seed: int) -> tuple[torch.Tensor, torch.Tensor]:
 
 def noise(seed: int) -> list[torch.Tensor]:
     """AND and OR interactions (R, C, X, 2^n) of independent noise."""
-    conj, disj = (draws(len(SEEDS), CHECKPOINTS, IMAGES, seed=1000 + 2 * seed + k) * 2.0 ** (ORDER / 2) for k in (0, 1))
+    conj, disj = (
+        draws(len(SEEDS), CHECKPOINTS, IMAGES, seed=1000 + 2 * seed + k) * 2.0 ** (ORDER / 2)
+        for k in (0, 1)
+    )
     return [conj, torch.where(ORDER > 1, disj, 0.0)]
 
 
@@ -58,12 +74,19 @@ LEVELS = [0.3 * 0.2**c for c in range(CHECKPOINTS - TURN - 1)]
 
 
 def learnt(how: str, seed: int = 0, with_or: bool = False) -> Extracted:
-    """Noise up to TURN; from there the final interactions through the theory or through a rival, ever less reduced."""
-    shrink = {"theory": lambda w, c: theory.noisy_weights(w, [LEVELS[c]])[0],
-              "exponential": lambda w, c: theory.exponential_shrink(w, [2.0 * 0.6**c])[0],
-              "cut": lambda w, c: theory.hard_cut(w, [1 + c])[0]}[how]
-    conj, disj = (torch.cat([start[:, :TURN], torch.stack([shrink(w, c) for c in range(len(LEVELS))] + [w], 1)], 1)
-                  for w, start in zip(final(seed), noise(seed), strict=True))
+    """Noise up to TURN; from there the final interactions through the theory or through a rival,
+    ever less reduced."""
+    shrink = {
+        "theory": lambda w, c: theory.noisy_weights(w, [LEVELS[c]])[0],
+        "exponential": lambda w, c: theory.exponential_shrink(w, [2.0 * 0.6**c])[0],
+        "cut": lambda w, c: theory.hard_cut(w, [1 + c])[0],
+    }[how]
+    conj, disj = (
+        torch.cat(
+            [start[:, :TURN], torch.stack([shrink(w, c) for c in range(len(LEVELS))] + [w], 1)], 1
+        )
+        for w, start in zip(final(seed), noise(seed), strict=True)
+    )
     return extracted(conj, disj * with_or)
 
 
@@ -76,24 +99,30 @@ SPLIT = fit.halves(IMAGES, IMAGES)
 
 def parts(e: Extracted, **how: float) -> dict[str, claims.Part]:
     chosen = fit.times(mean_order(e), STEPS.tolist(), e.steps.tolist())
-    return {part.name: part for part in fit.fit_parts(fit.judged(fit.courses(e, **how), SPLIT), chosen)}
+    return {
+        part.name: part for part in fit.fit_parts(fit.judged(fit.courses(e, **how), SPLIT), chosen)
+    }
 
 
 def decided(e: Extracted) -> dict[str, str]:
     """Each inequality of D10 alone, by the registered bounds."""
     registry = claims.load()
     thresholds = registry.row("D10").thresholds_for(SYSTEM)
-    return {name: weighing.weigh(part, thresholds[name], registry.protocol, len(SEEDS)).decision
-            for name, part in parts(e).items()}
+    return {
+        name: weighing.weigh(part, thresholds[name], registry.protocol, len(SEEDS)).decision
+        for name, part in parts(e).items()
+    }
 
 
-# --- D10 ----------------------------------------------------------------------------------------------------------------
+# --- D10 ------------------------------------------------------------------------------------------
 
 
 def test_the_theory_is_found_where_it_is_true() -> None:
     e = learnt("theory")
     chosen = fit.times(mean_order(e), STEPS.tolist(), STEPS.tolist())
-    assert chosen.tolist() == [[[6, 8, 10]] * 2] * 5, "from the turning point to half of the training"
+    assert chosen.tolist() == [[[6, 8, 10]] * 2] * 5, (
+        "from the turning point to half of the training"
+    )
     found = fit.judged(fit.courses(e), SPLIT)
     assert np.nanmax(found.value["noise"][:, :, 6:11]) < 0.02
     sigma = np.median(found.fitted["noise"][:, :, 6:11], axis=(0, 1))
@@ -125,10 +154,14 @@ def test_distances_and_their_leave_one_outs_are_those_of_the_fit_by_brute_force(
         real = theory.order_distribution(conj[c][left], disj[c][left])
         predicted = theory.predicted_shares(conj[-1][left], disj[-1][left], [value])[0]
         distance = float((real - predicted).abs().sum() / 2)
-        ours = found.value["noise"][s, h, c] if out is None else found.without["noise"][s, h, c, out]
+        ours = (
+            found.value["noise"][s, h, c] if out is None else found.without["noise"][s, h, c, out]
+        )
         assert ours == pytest.approx(distance, abs=1e-12)
         rest = [i for i in choose if i != out]
-        between = float((real - theory.order_distribution(conj[c][rest], disj[c][rest])).abs().sum() / 2)
+        between = float(
+            (real - theory.order_distribution(conj[c][rest], disj[c][rest])).abs().sum() / 2
+        )
         sampling = found.value if out is None else found.without
         where = (s, h, c) if out is None else (s, h, c, out)
         assert sampling[fit.SAMPLING][where] == pytest.approx(between, abs=1e-12)
@@ -143,31 +176,50 @@ def test_the_last_checkpoints_are_no_targets_and_too_few_are_told() -> None:
     assert fit.target_steps(STEPS.tolist()) == (0, 32, 64, 128, 256, 512, 1024)
     mu = mean_order(learnt("theory"))
     late = fit.times(mu, STEPS.tolist(), (0, 512, 1024))
-    assert (late == -1).all() and not fit.has_times(late).ok and "ask for more checkpoints" in fit.has_times(late).reason
+    assert (
+        (late == -1).all()
+        and not fit.has_times(late).ok
+        and "ask for more checkpoints" in fit.has_times(late).reason
+    )
     two = fit.times(mu, STEPS.tolist(), (0, 256, 512, 1024))
     assert two[0, 0].tolist() == [1, -1, 2] and fit.has_times(two).ok, "an early and a late one"
-    values = fit.fit_parts(fit.judged(fit.courses(learnt("theory")), SPLIT), np.full((5, 2, 3), -1))[0].values
+    values = fit.fit_parts(
+        fit.judged(fit.courses(learnt("theory")), SPLIT), np.full((5, 2, 3), -1)
+    )[0].values
     assert np.isnan(values).all()
 
 
 def test_the_turning_point_of_a_half_is_chosen_by_other_networks_on_the_other_half() -> None:
     mu = np.tile(np.abs(np.arange(12.0) - 6)[None, :, None], (5, 1, 8))
-    mu[0, :, :4] = np.abs(np.arange(12.0) - 3)[:, None]  # the first network's first half turns earlier
+    mu[0, :, :4] = np.abs(np.arange(12.0) - 3)[
+        :, None
+    ]  # the first network's first half turns earlier
     chosen = fit.times(mu, STEPS.tolist(), STEPS.tolist())
     assert chosen[0, 0, 0] == chosen[0, 1, 0] == 6, "its own images do not choose for it"
     first, second = fit.halves(100, 40)
-    assert len(first) == len(second) == 50 and set(range(20)) <= set(first) and set(range(20, 40)) <= set(second)
+    assert (
+        len(first) == len(second) == 50
+        and set(range(20)) <= set(first)
+        and set(range(20, 40)) <= set(second)
+    )
     assert sorted([*first, *second]) == list(range(100))
 
 
 def test_the_rival_is_chosen_elsewhere_and_the_best_of_all() -> None:
     blank = np.zeros((2, 2, 1))
-    value = {"noise": blank + 0.05, fit.SAMPLING: blank + 0.01, "exponential": blank + 0.04, "cut": blank + 0.09,
-             "mix": blank + 0.2}
+    value = {
+        "noise": blank + 0.05,
+        fit.SAMPLING: blank + 0.01,
+        "exponential": blank + 0.04,
+        "cut": blank + 0.09,
+        "mix": blank + 0.2,
+    }
     value["cut"][0, 0] = 0.0  # only where it would be judged itself
     without = {m: np.repeat(x[..., None], 4, -1) for m, x in value.items()}
     fitted = {m: blank for m in ("noise", *fit.RIVALS)}
-    distance, difference = fit.fit_parts(fit.Judged(value, without, fitted), np.zeros((2, 2, 3), dtype=int))
+    distance, difference = fit.fit_parts(
+        fit.Judged(value, without, fitted), np.zeros((2, 2, 3), dtype=int)
+    )
     assert distance.values == pytest.approx([0.04, 0.04])
     assert difference.values == pytest.approx([0.01, (0.05 - 0.04 + 0.05 - 0.09) / 2])
 
@@ -187,43 +239,74 @@ def test_bars_are_distributions_and_curves_show_every_model() -> None:
     e = learnt("theory")
     found = fit.courses(e)
     chosen = fit.times(mean_order(e), STEPS.tolist(), STEPS.tolist())
-    bars, curves = fit.fit_tables(e, {"all interactions": (found, fit.judged(found, SPLIT))}, chosen, IMAGES)
+    bars, curves = fit.fit_tables(
+        e, {"all interactions": (found, fit.judged(found, SPLIT))}, chosen, IMAGES
+    )
     assert bars.groupby(["time", "shares"])["share"].sum().to_numpy() == pytest.approx(np.ones(6))
     figures.paired_bars(bars, curves, xlabel="step", logarithmic=[fit.NOISE]).canvas.draw()
-    assert set(curves["model"]) == {"theory", "exponential shrink", "hard cut", "mix with initial", fit.SAMPLING}
-    empty, _ = fit.fit_tables(e, {"all interactions": (found, fit.judged(found, SPLIT))}, np.full((5, 2, 3), -1), IMAGES)
+    assert set(curves["model"]) == {
+        "theory",
+        "exponential shrink",
+        "hard cut",
+        "mix with initial",
+        fit.SAMPLING,
+    }
+    empty, _ = fit.fit_tables(
+        e, {"all interactions": (found, fit.judged(found, SPLIT))}, np.full((5, 2, 3), -1), IMAGES
+    )
     assert len(empty) == 0
     control = fit.fit_controls(fit.judged(found, SPLIT), chosen, STEPS.tolist())
     assert control["steps compared"] == {"early": [32], "intermediate": [128], "late": [512]}
 
 
-# --- D15 ----------------------------------------------------------------------------------------------------------------
+# --- D15 ------------------------------------------------------------------------------------------
 
 
 def test_a_falling_noise_level_is_seen_and_a_constant_one_is_none() -> None:
     slope = {}
     for name, power in (("falls", 1.0), ("stays", 0.0)):
         levels = [0.02 * (step / 32) ** -power for step in STEPS[1:-1]]
-        path = [torch.stack([w, *(theory.noisy_weights(w, [x])[0] for x in levels), w], 1) for w in final(3)]
+        path = [
+            torch.stack([w, *(theory.noisy_weights(w, [x])[0] for x in levels), w], 1)
+            for w in final(3)
+        ]
         slope[name] = fit.noise_slopes(extracted(*path))["slope of log sigma^2 over log t"]
-    assert slope["falls"] == pytest.approx(-np.ones(5), abs=0.4) and slope["stays"] == pytest.approx(np.zeros(5), abs=0.05)
+    assert slope["falls"] == pytest.approx(-np.ones(5), abs=0.4) and slope[
+        "stays"
+    ] == pytest.approx(np.zeros(5), abs=0.05)
 
 
 def test_a_random_walk_from_low_orders_has_the_slope_too_so_the_row_has_no_verdict() -> None:
-    """The ground truth is the last checkpoint: a walk that starts with low orders falls towards it without any theory."""
+    """The ground truth is the last checkpoint: a walk that starts with low orders falls towards it
+    without any theory."""
     generator = torch.Generator().manual_seed(0)
-    walk = torch.randn(2, 5, CHECKPOINTS, IMAGES, 1 << N, generator=generator, dtype=torch.float64).cumsum(2)
-    walk += 3 * (ORDER == 1) * torch.randn(2, 5, 1, IMAGES, 1 << N, generator=generator, dtype=torch.float64)
+    walk = torch.randn(
+        2, 5, CHECKPOINTS, IMAGES, 1 << N, generator=generator, dtype=torch.float64
+    ).cumsum(2)
+    walk += (
+        3
+        * (ORDER == 1)
+        * torch.randn(2, 5, 1, IMAGES, 1 << N, generator=generator, dtype=torch.float64)
+    )
     walk[:, :, 1:4] *= torch.where(ORDER > 1, 0.2, 1.0)
-    slope = fit.noise_slopes(extracted(walk[0], torch.where(ORDER > 1, walk[1], 0.0)))["slope of log sigma^2 over log t"]
+    slope = fit.noise_slopes(extracted(walk[0], torch.where(ORDER > 1, walk[1], 0.0)))[
+        "slope of log sigma^2 over log t"
+    ]
     assert stats.crossed(slope).p_below(0.0) < 0.025, "this is why"
     assert claims.load().row("D15").kind == "described" and not claims.load().row("D15").thresholds
     e = learnt("theory")
     assert "decides nothing" in fit.noise_statement(e)
-    assert set(fit.noise_table(e, "LeNet").columns) == {"step", "value", "low", "high", "model", "panel"}
+    assert set(fit.noise_table(e, "LeNet").columns) == {
+        "step",
+        "value",
+        "low",
+        "high",
+        "model",
+        "panel",
+    }
 
 
-# --- D6 -----------------------------------------------------------------------------------------------------------------
+# --- D6 -------------------------------------------------------------------------------------------
 
 
 @functools.cache
@@ -232,7 +315,8 @@ def synthetic() -> dict[int, theory.VarianceLaw]:
 
 
 def ensemble(common: float, seed: int = 0) -> Perturbed:
-    """(5 seeds, 3 images, 200 copies): independent noise, and ``common`` times a random linear function of the mask."""
+    """(5 seeds, 3 images, 200 copies): independent noise, and ``common`` times a random linear
+    function of the mask."""
     generator = torch.Generator().manual_seed(seed)
     bits = (torch.arange(1 << N)[:, None] >> torch.arange(N) & 1).double()
     slopes = torch.randn(5, 3, 200, N, generator=generator, dtype=torch.float64)
@@ -241,16 +325,30 @@ def ensemble(common: float, seed: int = 0) -> Perturbed:
 
 
 def variance_verdict(e: Perturbed, seeds: tuple[int, ...] = SEEDS) -> claims.Verdict:
-    slopes = variance_law.network_slopes({0.02: Perturbed(e.v[: len(seeds)], e.noise_floor[: len(seeds)])})
-    verdict = claims.judge_numerical("D6", SYSTEM, variance_law.network_values(slopes[0.02]),
-                                     variance_law.network_statement(slopes), n=5, scope="a test")
+    slopes = variance_law.network_slopes(
+        {0.02: Perturbed(e.v[: len(seeds)], e.noise_floor[: len(seeds)])}
+    )
+    verdict = claims.judge_numerical(
+        "D6",
+        SYSTEM,
+        variance_law.network_values(slopes[0.02]),
+        variance_law.network_statement(slopes),
+        n=5,
+        scope="a test",
+    )
     return variance_law.or_inconclusive(verdict, seeds)
 
 
 def test_the_variance_law_holds_for_its_own_noise_at_every_size() -> None:
     assert [float(law.slope) for law in synthetic().values()] == pytest.approx([1.0] * 4, abs=0.02)
-    verdict = claims.judge_numerical("D6", "theory/synthetic", variance_law.lemma_values(synthetic()),
-                                     variance_law.lemma_statement(synthetic()), n=4, scope="a test")
+    verdict = claims.judge_numerical(
+        "D6",
+        "theory/synthetic",
+        variance_law.lemma_values(synthetic()),
+        variance_law.lemma_statement(synthetic()),
+        n=4,
+        scope="a test",
+    )
     assert verdict.verdict == "REPRODUCED"
     assert variance_verdict(ensemble(0.0)).verdict == "REPRODUCED"
 
@@ -273,9 +371,15 @@ def test_too_few_seeds_for_an_interval(seeds: tuple[int, ...]) -> None:
 
 
 def test_the_variance_figures_start_at_zero_and_show_the_law() -> None:
-    for table in (variance_law.lemma_table(synthetic()), variance_law.network_table({0.02: ensemble(0.0)})):
+    for table in (
+        variance_law.lemma_table(synthetic()),
+        variance_law.network_table({0.02: ensemble(0.0)}),
+    ):
         assert np.allclose(table.loc[table["order"] == 1, ["value", "low", "high"]], 0)
-        law, found = table[table["noise"] == "Lemma 1: slope 1"], table[table["noise"] != "Lemma 1: slope 1"]
+        law, found = (
+            table[table["noise"] == "Lemma 1: slope 1"],
+            table[table["noise"] != "Lemma 1: slope 1"],
+        )
         assert (law["value"] == law["order"] - 1).all()
         assert np.allclose(found["value"], found["order"] - 1, atol=0.2)
 
@@ -295,8 +399,18 @@ def test_weight_noise_has_the_size_asked_for_and_leaves_the_network_alone() -> N
 
 def test_noisy_copies_of_a_trained_network_are_scored() -> None:
     short = {"mlp7": {"width": 8, "steps": 3, "n_train": 100, "first_checkpoint": 1}}
-    p = params.validate("03_theoretical_fit", networks=["mlp7"], n_players=4, seeds=2, checkpoints=2, device="cpu",
-                        training=short, weight_noise=[0.02, 0.2], noise_copies=3, noise_images=2)
+    p = params.validate(
+        "03_theoretical_fit",
+        networks=["mlp7"],
+        n_players=4,
+        seeds=2,
+        checkpoints=2,
+        device="cpu",
+        training=short,
+        weight_noise=[0.02, 0.2],
+        noise_copies=3,
+        noise_images=2,
+    )
     (system,) = study.systems(p)
     found = perturbed.perturbed(p, system)
     assert list(found) == [0.02, 0.2]
@@ -306,7 +420,7 @@ def test_noisy_copies_of_a_trained_network_are_scored() -> None:
     assert not torch.equal(found[0.02].v[0], found[0.02].v[1])
 
 
-# --- D5, D7, D8, D9 -------------------------------------------------------------------------------------------------------
+# --- D5, D7, D8, D9 -------------------------------------------------------------------------------
 
 
 def identity(row: str, errors: dict[str, object]) -> str:
@@ -322,7 +436,8 @@ def test_identities_hold() -> None:
 
 
 def test_a_wrong_operator_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Noise of the same variance on every trigger, as if D were 1: the mistake that the closed form could hide."""
+    """Noise of the same variance on every trigger, as if D were 1: the mistake that the closed form
+    could hide."""
     everywhere_one = types.SimpleNamespace(order=lambda n: torch.zeros(1 << n, dtype=torch.int64))
     monkeypatch.setattr(closed_form, "lattice", everywhere_one)
     p = params.validate("03_theoretical_fit", sizes=[4])
@@ -337,7 +452,10 @@ def test_an_unequal_norm_is_seen() -> None:
 
 def test_monte_carlo_agrees_with_the_formulas() -> None:
     found = closed_form.monte_carlo()
-    assert abs(found["loss by formula"] - found["loss by Monte Carlo"]) < 4 * found["its standard error"]
+    assert (
+        abs(found["loss by formula"] - found["loss by Monte Carlo"])
+        < 4 * found["its standard error"]
+    )
     assert found["largest difference to least squares on noisy rows"] < 0.02
     assert found["least rise of the loss over random steps"] > 0
 
@@ -351,29 +469,45 @@ def test_proposition_1_is_judged_on_the_grid_and_its_counterexamples_are_confirm
     assert examples["one_minus_ratio"].is_monotonic_increasing
     assert [f"{100 * examples.loc[n, 'one_minus_ratio']:.2f}" for n in (14, 16)] == ["0.39", "0.63"]
     assert all(text.startswith("0.99") and len(text) > 60 for text in examples["ratio_60_digits"])
-    for said in ("ratio > 1 for all k at 25 grid values of sigma^2 from 1e-04 to 1e+02 for n = 8, 10, 12, 14, 16;",
-                 "growing with sigma^2 there for n = 8, 10, 12, 14; not for n = 16.",
-                 "the ratio is 0.99995554... at n = 10, k = 0", "no such case was found for n below 10"):
+    for said in (
+        "ratio > 1 for all k at 25 grid values of sigma^2 from 1e-04 to 1e+02 for n = 8, 10, 12, "
+        "14, 16;",
+        "growing with sigma^2 there for n = 8, 10, 12, 14; not for n = 16.",
+        "the ratio is 0.99995554... at n = 10, k = 0",
+        "no such case was found for n below 10",
+    ):
         assert said in found.statement
-    verdict = claims.judge_numerical("D8", "theory/synthetic", found.values, found.statement, n=found.points, scope="test")
+    verdict = claims.judge_numerical(
+        "D8", "theory/synthetic", found.values, found.statement, n=found.points, scope="test"
+    )
     assert verdict.verdict == "NOT REPRODUCED"
 
 
 def test_the_statement_says_what_was_computed_and_no_more() -> None:
-    found = closed_form.norm_ratios(params.validate("03_theoretical_fit", norm_sizes=[8, 4]), grid=[0.01, 0.1, 1.0])
-    begins = "ratio > 1 for all k at 3 grid values of sigma^2 from 1e-02 to 1e+00 for n = 4, 8; growing"
+    found = closed_form.norm_ratios(
+        params.validate("03_theoretical_fit", norm_sizes=[8, 4]), grid=[0.01, 0.1, 1.0]
+    )
+    begins = (
+        "ratio > 1 for all k at 3 grid values of sigma^2 from 1e-02 to 1e+00 for n = 4, 8; growing"
+    )
     assert found.statement.startswith(begins)
     assert "No counterexample was found for n up to 8" in found.statement
     assert min(found.values.values()) > 0
-    weak = closed_form.norm_ratios(params.validate("03_theoretical_fit", norm_sizes=[12]), grid=[1e-6, 1e-5])
+    weak = closed_form.norm_ratios(
+        params.validate("03_theoretical_fit", norm_sizes=[12]), grid=[1e-6, 1e-5]
+    )
     assert "not for n = 12" in weak.statement and weak.values["smallest_ratio"] < 1
 
 
 def test_figures_of_the_closed_form() -> None:
     lines, points = closed_form.learnt_tables()
     at = lines["sigma2"].min()
-    assert np.allclose(lines.loc[lines["sigma2"] == at, "value"], 1, atol=0.05)  # almost no noise: w* = 1 is learnt
-    assert lines.groupby("order")["value"].min().max() < 0.01  # and nothing of it under strong noise
+    assert np.allclose(
+        lines.loc[lines["sigma2"] == at, "value"], 1, atol=0.05
+    )  # almost no noise: w* = 1 is learnt
+    assert (
+        lines.groupby("order")["value"].min().max() < 0.01
+    )  # and nothing of it under strong noise
     solved = points[points["method"] == "dense solve"].merge(lines, on=["sigma2", "order"])
     assert len(solved) == 32 and np.allclose(solved["value_x"], solved["value_y"], atol=1e-10)
     ratios = closed_form.ratio_table(params.validate("03_theoretical_fit", norm_sizes=[8, 10]))

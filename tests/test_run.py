@@ -1,4 +1,5 @@
-"""Running notebooks: this very Python, failures told and contained, Ctrl-C, no verdict of an earlier run left standing."""
+"""Running notebooks: this very Python, failures told and contained, Ctrl-C, no verdict of an
+earlier run left standing."""
 
 from __future__ import annotations
 
@@ -33,8 +34,12 @@ def books(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def write(folder: Path, *cells: str) -> None:
     first = new_code_cell("profile = 'custom'\nsteps = 300", metadata={"tags": ["parameters"]})
-    notebook = new_notebook(cells=[first, *map(new_code_cell, cells)],
-                            metadata={"kernelspec": {"name": "no-such-kernel", "display_name": "x", "language": "python"}})
+    notebook = new_notebook(
+        cells=[first, *map(new_code_cell, cells)],
+        metadata={
+            "kernelspec": {"name": "no-such-kernel", "display_name": "x", "language": "python"}
+        },
+    )
     nbformat.write(notebook, folder / "notebooks" / f"{STEM}.ipynb")
 
 
@@ -48,12 +53,21 @@ def printed(path: Path) -> dict[str, str]:
 
 
 def test_the_kernel_is_this_python_in_the_repository_with_the_given_parameters(books: Path) -> None:
-    write(books, "import os, sys\nprint(sys.executable, os.getcwd(), steps, profile)",
-          "print(' 50%|#####     | 1/2 [00:01<00:01]\\r100%|##########| 2/2', file=sys.stderr)\n"
-          "print('a warning', file=sys.stderr)")
+    write(
+        books,
+        "import os, sys\nprint(sys.executable, os.getcwd(), steps, profile)",
+        "print(' 50%|#####     | 1/2 [00:01<00:01]\\r100%|##########| 2/2', file=sys.stderr)\n"
+        "print('a warning', file=sys.stderr)",
+    )
     outcome = run.run_notebook(STEM, {"steps": 7})
-    assert outcome.error is None and outcome.path == books / "results" / "custom" / "notebooks" / f"{STEM}.ipynb"
-    assert printed(outcome.path) == {"stdout": f"{sys.executable} {paths.ROOT} 7 custom\n", "stderr": "a warning"}
+    assert (
+        outcome.error is None
+        and outcome.path == books / "results" / "custom" / "notebooks" / f"{STEM}.ipynb"
+    )
+    assert printed(outcome.path) == {
+        "stdout": f"{sys.executable} {paths.ROOT} 7 custom\n",
+        "stderr": "a warning",
+    }
     assert "interactions-appendix" not in os.environ.get("JUPYTER_PATH", "")
 
 
@@ -63,12 +77,19 @@ def test_a_refused_parameter_starts_no_kernel_and_touches_no_result(books: Path)
     assert not (books / "results").exists()
 
 
-@pytest.mark.parametrize(("given", "error", "said"), [
-    ({"device": "cuda:99"}, params.ParameterError, "use 'cpu' or 'auto'"),
-    ({"dataset": "cifar10"}, datasets.MissingData, "reproduce data cifar10"),
-])
+@pytest.mark.parametrize(
+    ("given", "error", "said"),
+    [
+        ({"device": "cuda:99"}, params.ParameterError, "use 'cpu' or 'auto'"),
+        ({"dataset": "cifar10"}, datasets.MissingData, "reproduce data cifar10"),
+    ],
+)
 def test_an_absent_device_or_data_set_costs_no_earlier_verdict(
-    books: Path, monkeypatch: pytest.MonkeyPatch, given: dict[str, str], error: type[Exception], said: str
+    books: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    given: dict[str, str],
+    error: type[Exception],
+    said: str,
 ) -> None:
     monkeypatch.setenv("INTERACTIONS_DATA", str(books / "no-data"))
     monkeypatch.setattr(run, "_forget", lambda *_: pytest.fail("verdicts were about to be removed"))
@@ -89,9 +110,13 @@ def test_two_runs_of_one_notebook_into_one_folder_wait_for_each_other(books: Pat
         assert first.result().error is None and target.is_file()
 
 
-def test_kernel_folders_of_a_killed_run_are_removed_at_the_next_start(books: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_kernel_folders_of_a_killed_run_are_removed_at_the_next_start(
+    books: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(run.tempfile, "gettempdir", lambda: str(books))
-    dead, alive_, foreign = (books / f"interactions-appendix-{name}-x" for name in ("999999999", os.getpid(), "other"))
+    dead, alive_, foreign = (
+        books / f"interactions-appendix-{name}-x" for name in ("999999999", os.getpid(), "other")
+    )
     for folder in (dead, alive_, foreign):
         folder.mkdir()
     run._remove_dead_kernels()
@@ -116,12 +141,17 @@ def test_a_killed_kernel_is_told_from_an_error(books: Path) -> None:
     assert outcome.error is not None and outcome.error.startswith("the kernel died")
 
 
-def test_a_failing_notebook_leaves_no_verdict_of_an_earlier_run(books: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failing_notebook_leaves_no_verdict_of_an_earlier_run(
+    books: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     registry = claims.load()
     row = registry.row("D1").model_copy(update={"notebook": STEM})
     changed = registry.model_copy(update={"rows": {"D1": row, "D3": registry.row("D3")}})
     monkeypatch.setattr(claims, "load", lambda: changed)
-    stale, other = (books / "results" / "custom" / name / "lenet__mnist_part" / "verdict.json" for name in ("D1", "D3"))
+    stale, other = (
+        books / "results" / "custom" / name / "lenet__mnist_part" / "verdict.json"
+        for name in ("D1", "D3")
+    )
     io.write_text(stale, "{}")
     io.write_text(other, "{}")
     write(books, "raise ValueError")
@@ -139,13 +169,28 @@ def alive(pid: int) -> bool:
 
 @pytest.fixture
 def running(books: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
-    """`reproduce run` in a process of its own with a notebook that sleeps, and the kernel's process id."""
-    write(books, f"import os, time\nopen({str(books / 'pid')!r}, 'w').write(str(os.getpid()))\ntime.sleep(600)")
-    script = ("import sys; from pathlib import Path; from utils import paths; from utils.__main__ import main; "
-              f"paths.NOTEBOOKS = Path({str(books / 'notebooks')!r}); sys.exit(main(['run', '{STEM}']))")
-    process = subprocess.Popen([sys.executable, "-c", script], cwd=paths.ROOT, stderr=subprocess.PIPE, text=True)
+    """`reproduce run` in a process of its own with a notebook that sleeps, and the kernel's process
+    id."""
+    write(
+        books,
+        f"import os, time\nopen({str(books / 'pid')!r}, "
+        "'w').write(str(os.getpid()))\ntime.sleep(600)",
+    )
+    script = (
+        "import sys; from pathlib import Path; from utils import paths; from utils.__main__ "
+        "import main; "
+        f"paths.NOTEBOOKS = Path({str(books / 'notebooks')!r}); sys.exit(main(['run', '{STEM}']))"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", script], cwd=paths.ROOT, stderr=subprocess.PIPE, text=True
+    )
     try:
-        wait_until(lambda: process.poll() is not None or ((books / "pid").is_file() and (books / "pid").read_text()))
+        wait_until(
+            lambda: (
+                process.poll() is not None
+                or ((books / "pid").is_file() and (books / "pid").read_text())
+            )
+        )
         assert process.poll() is None, process.communicate()[1]
         yield process, int((books / "pid").read_text())
     finally:
@@ -175,14 +220,22 @@ def test_a_killed_run_leaves_no_kernel_behind(running: tuple[subprocess.Popen[st
     wait_until(lambda: not alive(kernel))
 
 
-def test_what_a_run_costs_is_said_with_what_the_machine_lacks(books: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_run_costs_is_said_with_what_the_machine_lacks(
+    books: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     text = run.cost("smoke")
-    assert all(name in text for name in params.load_profile("smoke").notebooks) and "WARNING" not in text
+    assert (
+        all(name in text for name in params.load_profile("smoke").notebooks)
+        and "WARNING" not in text
+    )
     monkeypatch.setattr(run.runtime, "available_memory", lambda: 10**8)
     assert "WARNING: only 95.4 MiB of memory" in run.cost("smoke")
 
 
-@pytest.mark.parametrize(("value", "text"), [(None, ""), (float("nan"), ""), (0.123456, "0.123"), (-12345.0, "-1.23e+04")])
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(None, ""), (float("nan"), ""), (0.123456, "0.123"), (-12345.0, "-1.23e+04")],
+)
 def test_numbers_in_tables(value: float | None, text: str) -> None:
     assert run.number(value) == text
 

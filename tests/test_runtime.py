@@ -27,7 +27,11 @@ def threads_restored():
 
 
 def _blas_threads():
-    return {pool["num_threads"] for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"}
+    return {
+        pool["num_threads"]
+        for pool in threadpoolctl.threadpool_info()
+        if pool["user_api"] == "blas"
+    }
 
 
 def test_one_call_sets_every_pool(threads_restored):
@@ -63,7 +67,8 @@ def test_a_wrong_number_of_threads_is_refused(bad):
 
 
 def test_threads_may_be_set_when_it_is_too_late_for_the_interop_pool():
-    # In a fresh process: torch allows its inter-operator pool to be sized once and before its first work.
+    # In a fresh process: torch allows its inter-operator pool to be sized once and before its first
+    # work.
     code = """
 import torch
 torch.set_num_interop_threads(3)
@@ -71,16 +76,26 @@ from utils import runtime
 print(runtime.set_threads(1), runtime.set_threads(2), runtime.set_threads(1))
 print(torch.get_num_threads(), torch.get_num_interop_threads())
 """
-    done = subprocess.run([sys.executable, "-W", "error::RuntimeWarning", "-c", code], cwd=paths.ROOT,
-                          capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-W", "error::RuntimeWarning", "-c", code],
+        cwd=paths.ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert done.stdout.split() == ["1", "2", "1", "1", "3"]
 
 
 def test_the_first_call_in_a_process_counts_already():
-    # Starting numba's pool resets OpenMP's number of threads, so the order of the calls inside matters.
-    code = "import torch; from utils import runtime; runtime.set_threads(1);" \
-           "print(torch.get_num_threads(), torch.get_num_interop_threads())"
-    done = subprocess.run([sys.executable, "-c", code], cwd=paths.ROOT, capture_output=True, text=True, check=True)
+    # Starting numba's pool resets OpenMP's number of threads, so the order of the calls inside
+    # matters.
+    code = (
+        "import torch; from utils import runtime; runtime.set_threads(1);"
+        "print(torch.get_num_threads(), torch.get_num_interop_threads())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=paths.ROOT, capture_output=True, text=True, check=True
+    )
     assert done.stdout.split() == ["1", "1"]
 
 
@@ -98,7 +113,9 @@ for _ in range(10):
     torch.ones(10 << 20)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
-    done = subprocess.run([sys.executable, "-c", code], cwd=paths.ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=paths.ROOT, capture_output=True, text=True, check=True
+    )
     assert int(done.stdout) < 1000, "40 MiB are 10,000 pages, ten times"
 
 
@@ -106,7 +123,9 @@ def test_cores_respect_affinity_and_quota(monkeypatch):
     assert 1 <= runtime.available_cores() <= os.cpu_count()
     monkeypatch.setattr(runtime.os, "sched_getaffinity", lambda pid: set(range(64)), raising=False)
     limits = {"cpu.max": ["max 100000", "350000 100000", "800000 100000"]}
-    monkeypatch.setattr(runtime, "_cgroup_files", lambda name, controller="": iter(limits.get(name, [])))
+    monkeypatch.setattr(
+        runtime, "_cgroup_files", lambda name, controller="": iter(limits.get(name, []))
+    )
     assert runtime.available_cores() == 3
     limits["cpu.max"] = ["50000 100000"]
     assert runtime.available_cores() == 1
@@ -119,9 +138,14 @@ def test_cores_respect_affinity_and_quota(monkeypatch):
 def test_memory_respects_the_control_group(monkeypatch):
     free = runtime.available_memory()
     assert 2**20 < free < 2**50
-    limits = {"memory.max": ["max", "1000000"], "memory.current": ["5", "900000"],
-              "memory.stat": ["inactive_file 1", "anon 5\ninactive_file 300000\n", "inactive_file 9"]}
-    monkeypatch.setattr(runtime, "_cgroup_files", lambda name, controller="": iter(limits.get(name, [])))
+    limits = {
+        "memory.max": ["max", "1000000"],
+        "memory.current": ["5", "900000"],
+        "memory.stat": ["inactive_file 1", "anon 5\ninactive_file 300000\n", "inactive_file 9"],
+    }
+    monkeypatch.setattr(
+        runtime, "_cgroup_files", lambda name, controller="": iter(limits.get(name, []))
+    )
     assert runtime.available_memory() == 400_000
     limits["memory.current"] = ["5", "2000000"]
     assert runtime.available_memory() == 0
@@ -131,7 +155,10 @@ def test_memory_is_refused_before_it_is_allocated(monkeypatch):
     runtime.require_memory(1000, "a small thing")
     monkeypatch.setattr(runtime, "available_memory", lambda device="cpu": 20 * 2**30)
     runtime.require_memory(20 * 2**30, "what just fits")
-    with pytest.raises(MemoryError, match=r"a game of n = 33 needs 64\.0 GiB, 20\.0 GiB available on cpu; use n ≤ 31"):
+    with pytest.raises(
+        MemoryError,
+        match=r"a game of n = 33 needs 64\.0 GiB, 20\.0 GiB available on cpu; use n ≤ 31",
+    ):
         runtime.require_memory(64 * 2**30, "a game of n = 33", hint="use n ≤ 31")
 
 
@@ -165,9 +192,23 @@ def test_progress_can_be_turned_off_and_loses_nothing(monkeypatch, capsys):
 
 def test_human_numbers():
     assert [runtime.human_bytes(x) for x in (0, 12, 1536, 2**20, 64 * 2**30, 250 * 2**30)] == [
-        "0 B", "12 B", "1.5 KiB", "1.0 MiB", "64.0 GiB", "250 GiB"]
+        "0 B",
+        "12 B",
+        "1.5 KiB",
+        "1.0 MiB",
+        "64.0 GiB",
+        "250 GiB",
+    ]
     assert [runtime.human_time(x) for x in (0.012, 1, 9.94, 9.96, 59.6, 75, 3599.7, 7500)] == [
-        "12 ms", "1.0 s", "9.9 s", "10 s", "1 min 00 s", "1 min 15 s", "1 h 00 min", "2 h 05 min"]
+        "12 ms",
+        "1.0 s",
+        "9.9 s",
+        "10 s",
+        "1 min 00 s",
+        "1 min 15 s",
+        "1 h 00 min",
+        "2 h 05 min",
+    ]
 
 
 def test_blocks_are_powers_of_two_that_hold_the_count():

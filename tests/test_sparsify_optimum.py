@@ -1,4 +1,5 @@
-"""The split against an independent linear programme, and its certificate recomputed from nothing but its outputs."""
+"""The split against an independent linear programme, and its certificate recomputed from nothing
+but its outputs."""
 
 from __future__ import annotations
 
@@ -18,7 +19,8 @@ TOL = 1e-3
 
 @functools.cache
 def model_matrix(n: int) -> np.ndarray:
-    """D from its definition: AND columns 1(S ⊆ T), OR columns 1(S ∩ T ≠ ∅); rows T ≠ ∅, columns S ≠ ∅."""
+    """D from its definition: AND columns 1(S ⊆ T), OR columns 1(S ∩ T ≠ ∅); rows T ≠ ∅, columns S ≠
+    ∅."""
     subsets = np.arange(1, 1 << n)
     inside = (subsets[None, :] & ~subsets[:, None]) == 0
     meets = (subsets[None, :] & subsets[:, None]) != 0
@@ -39,13 +41,16 @@ def lp_optimum(v: np.ndarray, kappa: float, order_weight: float) -> float:
         answer = linprog(cost, A_eq=signed, b_eq=target, method="highs")
     else:
         both = csr_array(np.vstack([signed.toarray(), -signed.toarray()]))
-        answer = linprog(cost, A_ub=both, b_ub=np.concatenate([bound + target, bound - target]), method="highs")
+        answer = linprog(
+            cost, A_ub=both, b_ub=np.concatenate([bound + target, bound - target]), method="highs"
+        )
     assert answer.status == 0, answer.message
     return answer.fun
 
 
 def smooth_games(n: int, count: int, seed: int) -> np.ndarray:
-    """Saturating scores of a random two-layer network of the players: like a classifier's, and not sparse exactly."""
+    """Saturating scores of a random two-layer network of the players: like a classifier's, and not
+    sparse exactly."""
     rng = np.random.default_rng(seed)
     kept = (np.arange(1 << n)[:, None] >> np.arange(n)) & 1
     hidden = np.maximum(kept @ rng.normal(size=(count, n, 8)) + rng.normal(size=(count, 1, 8)), 0)
@@ -56,7 +61,9 @@ def smooth_games(n: int, count: int, seed: int) -> np.ndarray:
 @pytest.mark.parametrize("order_weight", [-0.2, 0.0, 0.2])
 @pytest.mark.parametrize("n", [3, 5])
 def test_the_bounds_enclose_the_linear_programme(n: int, kappa: float, order_weight: float) -> None:
-    games = np.concatenate([smooth_games(n, 2, seed=n), np.random.default_rng(n).normal(size=(1, 1 << n))])
+    games = np.concatenate(
+        [smooth_games(n, 2, seed=n), np.random.default_rng(n).normal(size=(1, 1 << n))]
+    )
     found = split(games, kappa, order_weight, TOL)
     for game, objective, lower in zip(games, found.objective, found.lower_bound, strict=True):
         optimum = lp_optimum(game, kappa, order_weight)
@@ -97,14 +104,17 @@ def test_everything_reported_can_be_recomputed_from_the_interactions(kappa: floa
     weights = np.tile(subset_weights(n, 0.2), 2)
     np.testing.assert_allclose(found.objective, np.abs(x) @ weights, rtol=1e-12)
     np.testing.assert_allclose(found.l1, np.abs(x).sum(1), rtol=1e-12)
-    np.testing.assert_allclose(found.gap, (found.objective - found.lower_bound) / found.objective, atol=1e-12)
+    np.testing.assert_allclose(
+        found.gap, (found.objective - found.lower_bound) / found.objective, atol=1e-12
+    )
     assert (found.gap <= TOL).all()
 
 
 @pytest.mark.parametrize("backend", ["numba", "torch"])
 @pytest.mark.parametrize("kappa", [0.0, 0.04])
 def test_the_lower_bound_follows_from_the_dual_alone(backend: str, kappa: float) -> None:
-    """λ is scaled until |Dᵀλ| ≤ w, with D as a dense matrix; then vᵀλ - κ'‖λ‖₁ must be the bound that is reported."""
+    """λ is scaled until |Dᵀλ| ≤ w, with D as a dense matrix; then vᵀλ - κ'‖λ‖₁ must be the bound
+    that is reported."""
     n = 5
     v = torch.as_tensor(smooth_games(n, 4, seed=9))
     v = v - v[:, :1]
@@ -115,26 +125,31 @@ def test_the_lower_bound_follows_from_the_dual_alone(backend: str, kappa: float)
     dual, d = found.dual.numpy()[:, 1:], model_matrix(n)
     scale = (np.abs(dual @ d) / np.tile(subset_weights(n, 0.2), 2)).max(1)
     lower = ((v.numpy()[:, 1:] * dual).sum(1) - bound.numpy() * np.abs(dual).sum(1)) / scale
-    np.testing.assert_allclose(certificate.lower_bound(v, found.dual, bound, weights).numpy(), lower, rtol=1e-10)
+    np.testing.assert_allclose(
+        certificate.lower_bound(v, found.dual, bound, weights).numpy(), lower, rtol=1e-10
+    )
     upper = certificate.weighted_l1(found.i_and, found.i_or, weights).numpy()
     assert (lower <= upper * (1 + 1e-12)).all()
     assert (upper - lower <= TOL * upper).all()
 
 
 def planted(seed: int, n: int = 6, terms: int = 3) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """A game made of a few AND and OR terms of order 2 and more, and a v(∅) that must not matter."""
+    """A game made of a few AND and OR terms of order 2 and more, and a v(∅) that must not
+    matter."""
     rng = np.random.default_rng(seed)
     i_and, i_or = np.zeros(1 << n), np.zeros(1 << n)
     order = lattice.order(n).numpy()
     for target in (i_and, i_or):
         target[rng.choice(np.flatnonzero((order >= 2) & (order <= 4)), terms, replace=False)] = (
-            rng.choice([-1.0, 1.0], terms) * rng.uniform(0.5, 2.0, terms))
+            rng.choice([-1.0, 1.0], terms) * rng.uniform(0.5, 2.0, terms)
+        )
     i_and[0] = 1.5
     return lattice.reconstruct(i_and, i_or), i_and, i_or
 
 
 def proves_uniqueness(i_and: np.ndarray, i_or: np.ndarray, n: int) -> bool:
-    """Is there λ with Dᵀλ = sign on the support and strictly inside ±1 off it, and full column rank on the support?"""
+    """Is there λ with Dᵀλ = sign on the support and strictly inside ±1 off it, and full column rank
+    on the support?"""
     d, x = model_matrix(n), np.concatenate([i_and[1:], i_or[1:]])
     on = x != 0
     if np.linalg.matrix_rank(d[:, on]) < on.sum():
@@ -143,9 +158,15 @@ def proves_uniqueness(i_and: np.ndarray, i_or: np.ndarray, n: int) -> bool:
     ones = np.ones((len(off), 1))
     cost = np.zeros(d.shape[0] + 1)
     cost[-1] = 1.0  # minimise the largest |Dᵀλ| off the support
-    answer = linprog(cost, A_ub=np.block([[off, -ones], [-off, -ones]]), b_ub=np.zeros(2 * len(off)),
-                     A_eq=np.hstack([d[:, on].T, np.zeros((on.sum(), 1))]), b_eq=np.sign(x[on]),
-                     bounds=[(None, None)] * d.shape[0] + [(0, None)], method="highs")
+    answer = linprog(
+        cost,
+        A_ub=np.block([[off, -ones], [-off, -ones]]),
+        b_ub=np.zeros(2 * len(off)),
+        A_eq=np.hstack([d[:, on].T, np.zeros((on.sum(), 1))]),
+        b_eq=np.sign(x[on]),
+        bounds=[(None, None)] * d.shape[0] + [(0, None)],
+        method="highs",
+    )
     return answer.status == 0 and answer.fun < 0.99
 
 
@@ -159,7 +180,9 @@ def test_planted_games_are_recovered_where_a_dual_certificate_proves_them_unique
             size = max(np.abs(i_and[1:]).max(), np.abs(i_or[1:]).max())
             assert np.abs(found.i_and - i_and).max() < 2e-3 * size
             assert np.abs(found.i_or - i_or).max() < 2e-3 * size
-            np.testing.assert_array_equal(np.abs(found.sparse_and[1:]) > 0.02 * size, i_and[1:] != 0)
+            np.testing.assert_array_equal(
+                np.abs(found.sparse_and[1:]) > 0.02 * size, i_and[1:] != 0
+            )
     assert len(proven) >= 3, f"only {proven} could be proved unique: the test says too little"
 
 

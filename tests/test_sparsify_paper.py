@@ -1,4 +1,5 @@
-"""The published loop: its formula against automatic differentiation on dense matrices, and its place above bounds."""
+"""The published loop: its formula against automatic differentiation on dense matrices, and its
+place above bounds."""
 
 from __future__ import annotations
 
@@ -17,8 +18,11 @@ def mobius_matrix(n: int) -> torch.Tensor:
     return inside * (-1.0) ** (size[:, None] - size[None, :]).double()
 
 
-def published_loop(v: torch.Tensor, bound: float, settings: PaperSettings) -> tuple[torch.Tensor, torch.Tensor]:
-    """As the public code runs it: dense matrices, torch's SGD and autograd, q clipped first, order 0 in the loss."""
+def published_loop(
+    v: torch.Tensor, bound: float, settings: PaperSettings
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """As the public code runs it: dense matrices, torch's SGD and autograd, q clipped first, order
+    0 in the loss."""
     n = lattice.players_of(len(v))
     to_and = mobius_matrix(n)
     to_or = -to_and.flip(1)
@@ -68,13 +72,23 @@ def test_the_bound_holds_after_the_projection_though_not_in_the_raw_iterate() ->
     games = np.random.default_rng(3).normal(size=(4, 32))
     found = split(games, solver="paper", paper=PaperSettings(learning_rate=1e-2, iterations=100))
     limit = 0.04 * np.abs(games[:, -1] - games[:, 0])
-    assert (np.abs(found.delta) <= limit[:, None] * (1 + 1e-12)).all() and not found.delta[:, 0].any()
+    assert (np.abs(found.delta) <= limit[:, None] * (1 + 1e-12)).all() and not found.delta[
+        :, 0
+    ].any()
     assert (found.raw_objective != found.objective).any()
 
 
 def test_it_certifies_nothing() -> None:
-    found = split(np.random.default_rng(4).normal(size=(2, 8)), solver="paper", paper=PaperSettings(iterations=7))
-    assert np.isnan(found.lower_bound).all() and np.isnan(found.gap).all() and not found.converged.any()
+    found = split(
+        np.random.default_rng(4).normal(size=(2, 8)),
+        solver="paper",
+        paper=PaperSettings(iterations=7),
+    )
+    assert (
+        np.isnan(found.lower_bound).all()
+        and np.isnan(found.gap).all()
+        and not found.converged.any()
+    )
     np.testing.assert_array_equal(found.iterations, 7)
 
 
@@ -82,7 +96,9 @@ def test_scaling_the_game_acts_as_dividing_the_learning_rate() -> None:
     games = np.random.default_rng(5).normal(size=(2, 16))
     slow = PaperSettings(learning_rate=1e-4, iterations=100)
     fast = PaperSettings(learning_rate=1e-3, iterations=100)
-    large, plain = (split(g, solver="paper", paper=s) for g, s in ((games * 10, fast), (games, slow)))
+    large, plain = (
+        split(g, solver="paper", paper=s) for g, s in ((games * 10, fast), (games, slow))
+    )
     np.testing.assert_allclose(large.objective / 10, plain.objective, rtol=1e-9)
 
 

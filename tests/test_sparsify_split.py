@@ -1,4 +1,5 @@
-"""Conventions, edge cases and refusals of ``split``, and what each convention would break if it were changed."""
+"""Conventions, edge cases and refusals of ``split``, and what each convention would break if it
+were changed."""
 
 from __future__ import annotations
 
@@ -26,15 +27,21 @@ def either(solver: str, games: np.ndarray, **options: float) -> Split:
 @pytest.mark.parametrize("solver", ["certified", "paper"])
 @pytest.mark.parametrize("kappa", [0.0, 0.04])
 def test_gamma_and_delta_are_those_of_the_interactions(solver: str, kappa: float) -> None:
-    """Overwriting γ_∅ alone instead of shifting the whole of γ would change every AND term and I_or(N)."""
+    """Overwriting γ_∅ alone instead of shifting the whole of γ would change every AND term and
+    I_or(N)."""
     games = random_games(5, 3)
     found = either(solver, games, kappa=kappa)
-    v_and, v_or = 0.5 * (games - found.delta) + found.gamma, 0.5 * (games - found.delta) - found.gamma
+    v_and, v_or = (
+        0.5 * (games - found.delta) + found.gamma,
+        0.5 * (games - found.delta) - found.gamma,
+    )
     np.testing.assert_allclose(v_and[:, 0], games[:, 0], rtol=1e-12)
     np.testing.assert_allclose(v_or[:, 0], 0.0, atol=1e-12)
     np.testing.assert_allclose(lattice.and_interactions(v_and), found.i_and, atol=1e-10)
     np.testing.assert_allclose(lattice.or_interactions(v_or), found.i_or, atol=1e-10)
-    np.testing.assert_allclose(lattice.reconstruct(found.i_and, found.i_or), games - found.delta, atol=1e-10)
+    np.testing.assert_allclose(
+        lattice.reconstruct(found.i_and, found.i_or), games - found.delta, atol=1e-10
+    )
     np.testing.assert_array_equal(found.i_and[:, 0], games[:, 0])
     np.testing.assert_array_equal(found.i_or[:, 0], 0.0)
     np.testing.assert_array_equal(found.delta[:, 0], 0.0)
@@ -44,12 +51,16 @@ def test_without_kappa_delta_is_exactly_zero_and_the_game_is_matched() -> None:
     games = random_games(7, 3)
     found = split(games, kappa=0.0)
     assert not found.delta.any()
-    assert np.abs(lattice.reconstruct(found.i_and, found.i_or) - games).max() < 1e-10 * np.abs(games).max()
+    assert (
+        np.abs(lattice.reconstruct(found.i_and, found.i_or) - games).max()
+        < 1e-10 * np.abs(games).max()
+    )
 
 
 @pytest.mark.parametrize("solver", ["certified", "paper"])
 def test_delta_uses_its_bound_and_never_more(solver: str) -> None:
-    """κ is a fraction of the game's own |v(N) - v(∅)|: an absolute bound would be wrong by a factor of ten here."""
+    """κ is a fraction of the game's own |v(N) - v(∅)|: an absolute bound would be wrong by a factor
+    of ten here."""
     games = random_games(5, 4) * 10
     found = either(solver, games, kappa=0.04)
     limit = 0.04 * np.abs(games[:, -1] - games[:, 0])
@@ -57,13 +68,16 @@ def test_delta_uses_its_bound_and_never_more(solver: str) -> None:
 
 
 def test_order_zero_is_not_paid_for() -> None:
-    """Adding a constant to a game changes I_and(∅) and nothing else: not the loss, not a single other interaction."""
+    """Adding a constant to a game changes I_and(∅) and nothing else: not the loss, not a single
+    other interaction."""
     games = random_games(5, 3)
     plain, shifted = split(games), split(games + 1000.0)
     np.testing.assert_allclose(shifted.objective, plain.objective, rtol=1e-9)
     np.testing.assert_allclose(shifted.i_and[:, 1:], plain.i_and[:, 1:], atol=1e-8)
     np.testing.assert_allclose(shifted.i_and[:, 0], plain.i_and[:, 0] + 1000.0)
-    np.testing.assert_allclose(plain.l1, (np.abs(plain.i_and) + np.abs(plain.i_or))[:, 1:].sum(1), rtol=1e-12)
+    np.testing.assert_allclose(
+        plain.l1, (np.abs(plain.i_and) + np.abs(plain.i_or))[:, 1:].sum(1), rtol=1e-12
+    )
 
 
 def test_the_loss_does_not_see_entry_zero() -> None:
@@ -89,7 +103,12 @@ def test_constant_games_have_no_interaction() -> None:
     found = split(np.full((2, 16), 7.0))
     assert not found.i_and[:, 1:].any() and not found.i_or.any() and not found.delta.any()
     np.testing.assert_array_equal(found.i_and[:, 0], 7.0)
-    assert found.converged.all() and not found.gap.any() and not found.objective.any() and not found.iterations.any()
+    assert (
+        found.converged.all()
+        and not found.gap.any()
+        and not found.objective.any()
+        and not found.iterations.any()
+    )
 
 
 def test_a_game_with_equal_ends_gets_no_slack() -> None:
@@ -120,10 +139,16 @@ def test_shapes_types_and_leading_axes() -> None:
     flat = split(games)
     nested = split(torch.as_tensor(games.reshape(2, 3, 16), dtype=torch.float32))
     single = split(games[0])
-    assert nested.i_and.dtype == torch.float64 and nested.gap.shape == (2, 3) and nested.delta.shape == (2, 3, 16)
+    assert (
+        nested.i_and.dtype == torch.float64
+        and nested.gap.shape == (2, 3)
+        and nested.delta.shape == (2, 3, 16)
+    )
     assert single.gap.shape == () and single.i_or.shape == (16,)
     for name in ALL:
-        assert isinstance(getattr(flat, name), np.ndarray) and isinstance(getattr(nested, name), torch.Tensor)
+        assert isinstance(getattr(flat, name), np.ndarray) and isinstance(
+            getattr(nested, name), torch.Tensor
+        )
         np.testing.assert_array_equal(getattr(single, name), getattr(flat, name)[0])
 
 
@@ -145,16 +170,22 @@ def test_the_input_is_left_alone() -> None:
 def test_the_sparse_iterate_has_exact_zeros_and_says_by_how_much_it_misses() -> None:
     games = random_games(6, 3)
     found = split(games, kappa=0.1)
-    assert ((found.sparse_and[:, 1:] == 0).mean() > 0.2) and ((found.i_and[:, 1:] == 0).mean() < 0.2)
+    assert ((found.sparse_and[:, 1:] == 0).mean() > 0.2) and (
+        (found.i_and[:, 1:] == 0).mean() < 0.2
+    )
     left = np.abs(games - lattice.reconstruct(found.sparse_and, found.sparse_or)).max(1)
     excess = np.maximum(left - 0.1 * np.abs(games[:, -1] - games[:, 0]), 0)
-    np.testing.assert_allclose(found.infeasibility, excess / np.abs(games - games[:, :1]).max(1), atol=1e-12)
+    np.testing.assert_allclose(
+        found.infeasibility, excess / np.abs(games - games[:, :1]).max(1), atol=1e-12
+    )
     assert (found.infeasibility < 0.01).all()
 
 
 def test_a_game_that_is_not_certified_in_time_says_so() -> None:
     found = split(random_games(6, 2), tol=1e-3, max_iterations=100)
-    assert not found.converged.any() and (found.gap > 1e-3).all() and (found.iterations == 100).all()
+    assert (
+        not found.converged.any() and (found.gap > 1e-3).all() and (found.iterations == 100).all()
+    )
     assert (found.lower_bound <= found.objective).all()
 
 
@@ -168,21 +199,34 @@ def test_a_value_that_is_not_finite_is_named() -> None:
         split(games.reshape(2, 2, 8))
 
 
-@pytest.mark.parametrize(("games", "message"), [
-    (np.zeros((2, 6)), "2\\^n values"), (np.zeros((2, 1)), "at least one player"), (np.float64(1.0), "2\\^n values"),
-    (np.zeros((2, 4), dtype=complex), "real"),
-])
+@pytest.mark.parametrize(
+    ("games", "message"),
+    [
+        (np.zeros((2, 6)), "2\\^n values"),
+        (np.zeros((2, 1)), "at least one player"),
+        (np.float64(1.0), "2\\^n values"),
+        (np.zeros((2, 4), dtype=complex), "real"),
+    ],
+)
 def test_games_of_a_wrong_shape_are_refused(games: np.ndarray, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         split(games)
 
 
-@pytest.mark.parametrize(("options", "message"), [
-    ({"solver": "sgd"}, "'certified', 'paper'"), ({"backend": "jax"}, "'auto', 'numba', 'torch'"),
-    ({"kappa": -0.1}, "kappa"), ({"kappa": float("nan")}, "kappa"), ({"tol": 0.0}, "tol"),
-    ({"order_weight": -1.0}, "order_weight"), ({"order_weight": float("nan")}, "order_weight"),
-    ({"max_iterations": 0}, "max_iterations"), ({"paper": PaperSettings()}, "solver='paper'"),
-])
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"solver": "sgd"}, "'certified', 'paper'"),
+        ({"backend": "jax"}, "'auto', 'numba', 'torch'"),
+        ({"kappa": -0.1}, "kappa"),
+        ({"kappa": float("nan")}, "kappa"),
+        ({"tol": 0.0}, "tol"),
+        ({"order_weight": -1.0}, "order_weight"),
+        ({"order_weight": float("nan")}, "order_weight"),
+        ({"max_iterations": 0}, "max_iterations"),
+        ({"paper": PaperSettings()}, "solver='paper'"),
+    ],
+)
 def test_options_out_of_range_are_refused(options: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         split(random_games(3, 1), **options)

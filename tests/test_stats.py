@@ -1,6 +1,8 @@
-"""Intervals cover what they claim, tests reject a true null as rarely as they claim, and NaN is never silent.
+"""Intervals cover what they claim, tests reject a true null as rarely as they claim, and NaN is
+never silent.
 
-Simulations have fixed seeds; their tolerance is the binomial band of the number of runs (3.5 standard deviations).
+Simulations have fixed seeds; their tolerance is the binomial band of the number of runs (3.5
+standard deviations).
 """
 
 from __future__ import annotations
@@ -33,7 +35,9 @@ def autoregressive(rng: np.random.Generator, phi: float, shape: tuple[int, int])
 def test_t_interval_is_the_textbook_one() -> None:
     x = [4.1, 5.0, 5.2, 6.3, 4.4]
     found = stats.t_interval(x)
-    half = 2.7764451051977987 * np.std(x, ddof=1) / np.sqrt(5)  # t quantile for 4 degrees of freedom, from tables
+    half = (
+        2.7764451051977987 * np.std(x, ddof=1) / np.sqrt(5)
+    )  # t quantile for 4 degrees of freedom, from tables
     assert found.estimate == pytest.approx(5.0)
     assert (found.low, found.high) == pytest.approx((5.0 - half, 5.0 + half))
     assert (found.n, found.dropped, found.level) == (5, 0, 0.95)
@@ -48,7 +52,11 @@ def test_t_interval_covers(n: int) -> None:
 
 def test_t_interval_width_follows_the_level() -> None:
     x = [0.0, 1.0, 2.0, 3.0]
-    assert stats.t_interval(x, 0.99).high > stats.t_interval(x, 0.95).high > stats.t_interval(x, 0.5).high
+    assert (
+        stats.t_interval(x, 0.99).high
+        > stats.t_interval(x, 0.95).high
+        > stats.t_interval(x, 0.5).high
+    )
 
 
 def test_nan_is_dropped_and_counted_infinity_refused() -> None:
@@ -142,7 +150,8 @@ def test_seed_means_average_samples_within_a_seed() -> None:
 
 
 def test_the_wrong_axis_would_take_samples_for_networks() -> None:
-    """Networks differ, samples of one network hardly: only the mean per seed keeps the false positive rate."""
+    """Networks differ, samples of one network hardly: only the mean per seed keeps the false
+    positive rate."""
     rng, runs = np.random.default_rng(3), 800
     data = rng.normal(size=(runs, 5, 1)) + 0.1 * rng.normal(size=(runs, 5, 5))
     right = np.mean([stats.t_pvalue(stats.seed_means(x)) < 0.05 for x in data])
@@ -213,14 +222,22 @@ def test_permutation_false_positive_rate(paired: bool) -> None:
     shared = rng.standard_t(3, size=(runs, 8)) if paired else np.zeros((runs, 8))
     a, b = rng.standard_t(3, size=(2, runs, 8)) + shared
     rate = np.mean(
-        [stats.permutation_test(x, y, paired, n_perm=199, seed=3).pvalue <= 0.05 for x, y in zip(a, b, strict=True)]
+        [
+            stats.permutation_test(x, y, paired, n_perm=199, seed=3).pvalue <= 0.05
+            for x, y in zip(a, b, strict=True)
+        ]
     )
     assert rate <= 0.05 + band(0.05, runs)
 
 
 def test_permutation_finds_a_difference_and_checks_its_input() -> None:
     rng = np.random.default_rng(7)
-    assert stats.permutation_test(rng.normal(3, 1, 10), rng.normal(0, 1, 10), paired=False, n_perm=999).pvalue < 0.01
+    assert (
+        stats.permutation_test(
+            rng.normal(3, 1, 10), rng.normal(0, 1, 10), paired=False, n_perm=999
+        ).pvalue
+        < 0.01
+    )
     with pytest.raises(ValueError, match="NaN at position 0"):
         stats.permutation_test([np.nan, 1.0], [0.0, 1.0], paired=True)
     with pytest.raises(ValueError, match="equal lengths"):
@@ -246,22 +263,33 @@ def test_circular_shift_by_hand() -> None:
     away = stats.circular_shift_test(curve, lambda c, s: abs(int(np.argmin(c)) - 2))
     assert away.pvalue == 3 / 4  # distances 1, 0, 1, 2
     assert (
-        stats.circular_shift_test(curve, lambda c, s: -abs(int(np.argmin(c)) - 1), alternative="greater").pvalue
+        stats.circular_shift_test(
+            curve, lambda c, s: -abs(int(np.argmin(c)) - 1), alternative="greater"
+        ).pvalue
         == 1 / 4
     )
-    two = stats.circular_shift_test([curve, curve], lambda c, s: abs(int(np.argmin(c)) - 1), together=False)
+    two = stats.circular_shift_test(
+        [curve, curve], lambda c, s: abs(int(np.argmin(c)) - 1), together=False
+    )
     assert (two.pvalue, two.n_null) == (1 / 16, 16)
-    some = stats.circular_shift_test([curve] * 5, lambda c, s: abs(int(np.argmin(c)) - 1), together=False, n_shifts=99)
+    some = stats.circular_shift_test(
+        [curve] * 5, lambda c, s: abs(int(np.argmin(c)) - 1), together=False, n_shifts=99
+    )
     assert (some.exact, some.n_null) == (False, 99)
 
 
 @pytest.mark.parametrize("walk", [False, True])
 def test_circular_shift_false_positive_rate(walk: bool) -> None:
-    """Five seeds share one autocorrelated curve (or random walk) that has nothing to do with the reference time."""
+    """Five seeds share one autocorrelated curve (or random walk) that has nothing to do with the
+    reference time."""
     rng, runs, time = np.random.default_rng(8), 120, 40
     together, alone = [], []
     for _ in range(runs):
-        common = np.cumsum(rng.normal(size=(1, time)), 1) if walk else autoregressive(rng, 0.9, (1, time))
+        common = (
+            np.cumsum(rng.normal(size=(1, time)), 1)
+            if walk
+            else autoregressive(rng, 0.9, (1, time))
+        )
         curves = common + 0.3 * autoregressive(rng, 0.5, (5, time))
         reference = int(rng.integers(time))
 
@@ -269,7 +297,9 @@ def test_circular_shift_false_positive_rate(walk: bool) -> None:
             return abs(first_rise(curve) - reference)
 
         together.append(stats.circular_shift_test(curves, distance).pvalue <= 0.05)
-        alone.append(stats.circular_shift_test(curves, distance, together=False, n_shifts=199).pvalue <= 0.05)
+        alone.append(
+            stats.circular_shift_test(curves, distance, together=False, n_shifts=199).pvalue <= 0.05
+        )
     assert np.mean(together) <= 0.05 + band(0.05, runs)
     assert np.mean(alone) > 0.12  # why seeds of one recipe are shifted together
 
@@ -279,7 +309,10 @@ def test_event_shift_false_positive_rate(kind: str) -> None:
     rng, runs, time = np.random.default_rng(9), 1200, 60
     hits = 0
     for _ in range(runs):
-        walk, rise = np.cumsum(rng.normal(size=time)), np.maximum(0.0, np.arange(time) - rng.integers(time))
+        walk, rise = (
+            np.cumsum(rng.normal(size=time)),
+            np.maximum(0.0, np.arange(time) - rng.integers(time)),
+        )
         common = {"noise": np.zeros(time), "walk": walk, "rise": rise}[kind]
         events = [first_rise(common + 0.3 * rng.normal(size=time)) for _ in range(5)]
         reference = np.full(5, rng.integers(time))
@@ -331,12 +364,15 @@ def test_holm_is_monotone_and_between_none_and_bonferroni(ps: list[float]) -> No
 
 
 def test_holm_keeps_the_family_wise_error() -> None:
-    """Ten correlated tests, three of them with a real effect: some true null is rejected in at most 5 % of runs."""
+    """Ten correlated tests, three of them with a real effect: some true null is rejected in at most
+    5 % of runs."""
     rng, runs = np.random.default_rng(10), 2000
     z = 0.5 * rng.normal(size=(runs, 1)) + np.sqrt(0.75) * rng.normal(size=(runs, 10))
     z[:, :3] += 6
     p = 2 * sps.norm.sf(np.abs(z))
-    wrong = np.mean([any(v <= 0.05 for k, v in stats.holm(dict(enumerate(q))).items() if k >= 3) for q in p])
+    wrong = np.mean(
+        [any(v <= 0.05 for k, v in stats.holm(dict(enumerate(q))).items() if k >= 3) for q in p]
+    )
     assert wrong <= 0.05 + band(0.05, runs)
     assert np.mean((p[:, 3:] <= 0.05).any(axis=1)) > 0.15  # what it protects against
 
@@ -347,7 +383,9 @@ def test_holm_keeps_the_family_wise_error() -> None:
 def test_gini_by_hand() -> None:
     assert stats.gini([1.0, -1.0, 1.0, 1.0]) == pytest.approx(0.0)
     assert stats.gini([0.0, 0.0, 0.0, 5.0]) == pytest.approx(0.75)
-    assert stats.gini([1.0, 3.0]) == pytest.approx(0.25)  # mean absolute difference 1, twice the mean is 4
+    assert stats.gini([1.0, 3.0]) == pytest.approx(
+        0.25
+    )  # mean absolute difference 1, twice the mean is 4
     assert np.isnan(stats.gini([0.0, 0.0]))
     assert stats.gini(np.array([[[1.0, 3.0], [2.0, 2.0]]])).tolist() == [[0.25, 0.0]]
     with pytest.raises(ValueError, match="NaN"):
@@ -360,7 +398,9 @@ def test_gini_by_hand() -> None:
 def test_gini_does_not_depend_on_scale_or_order(x: list[float], scale: float) -> None:
     x = [round(v, 3) for v in x]
     if sum(x) > 0:
-        assert stats.gini(np.array(x[::-1]) * scale) == pytest.approx(float(stats.gini(x)), abs=1e-9)
+        assert stats.gini(np.array(x[::-1]) * scale) == pytest.approx(
+            float(stats.gini(x)), abs=1e-9
+        )
         pairs = np.abs(np.subtract.outer(x, x)).mean() / (2 * np.mean(x))
         assert stats.gini(x) == pytest.approx(pairs, abs=1e-9)
 

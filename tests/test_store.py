@@ -1,4 +1,5 @@
-"""Verdicts on disk: the same bytes, corrected over a family, tabulated, compared; and files of the first schema."""
+"""Verdicts on disk: the same bytes, corrected over a family, tabulated, compared; and files of the
+first schema."""
 
 from __future__ import annotations
 
@@ -20,7 +21,9 @@ def rules(tmp_path: Path) -> Path:
 
 
 def judge_on(rules: Path, system: str, values: Any) -> claims.Verdict:
-    return claims.judge("M2", system, [Part(n, values) for n in "abc"], seeds=range(5), scope="a test", claims=rules)
+    return claims.judge(
+        "M2", system, [Part(n, values) for n in "abc"], seeds=range(5), scope="a test", claims=rules
+    )
 
 
 def write(rules: Path, folder: Path, systems: dict[str, Any]) -> None:
@@ -33,15 +36,26 @@ def files(folder: Path) -> dict[str, bytes]:
 
 
 def test_a_verdict_holds_science_only_and_is_the_same_bytes(rules: Path, tmp_path: Path) -> None:
-    control = {"N0": np.float32(0.5), "curve": np.array([1 / 3, np.nan]), "fit": stats.t_interval(UP)}
+    control = {
+        "N0": np.float32(0.5),
+        "curve": np.array([1 / 3, np.nan]),
+        "fit": stats.t_interval(UP),
+    }
     found = judge(rules, UP, control=control)
     content = json.loads(found.to_json())
-    assert content["schema_version"] == 2 and (content["as_stated"], content["specific"]) == ("REPRODUCED", "REPRODUCED")
-    assert content["readings"]["as_stated"]["parts"][0]["values"] == UP.tolist(), "every network's value is kept"
+    assert content["schema_version"] == 2 and (content["as_stated"], content["specific"]) == (
+        "REPRODUCED",
+        "REPRODUCED",
+    )
+    assert content["readings"]["as_stated"]["parts"][0]["values"] == UP.tolist(), (
+        "every network's value is kept"
+    )
     assert not {"time", "host", "commit", "units"} & set(content)
     assert content["control"]["curve"] == [0.333333333333, None]
     assert content["claims_sha256"] == claims.sha256(rules)
-    again = judge(rules, UP * (1 + 1e-15), control={**control, "fit": stats.t_interval(UP * (1 + 1e-15))})
+    again = judge(
+        rules, UP * (1 + 1e-15), control={**control, "fit": stats.t_interval(UP * (1 + 1e-15))}
+    )
     assert again.to_json() == found.to_json()
     path = claims.record(found, tmp_path / "run")
     assert path == tmp_path / "run" / "D2" / "lenet__mnist_part" / "verdict.json"
@@ -49,12 +63,15 @@ def test_a_verdict_holds_science_only_and_is_the_same_bytes(rules: Path, tmp_pat
 
 
 def test_the_correction_runs_over_the_systems_of_a_row(rules: Path, tmp_path: Path) -> None:
-    """Three systems with p about .01, .02, .03: Benjamini-Hochberg keeps what its step-up allows, Holm is shown beside."""
+    """Three systems with p about .01, .02, .03: Benjamini-Hochberg keeps what its step-up allows,
+    Holm is shown beside."""
     run = tmp_path / "run"
     base = 4 * (UP - 1.0)
     wanted = {f"net{k}/mnist": base + shift for k, shift in enumerate((0.56, 0.46, 0.40))}
     raw = {s: stats.crossed(x).p_above(0.0) for s, x in wanted.items()}
-    assert list(raw.values()) == sorted(raw.values()) and all(0.005 < p < 0.025 for p in raw.values())
+    assert list(raw.values()) == sorted(raw.values()) and all(
+        0.005 < p < 0.025 for p in raw.values()
+    )
     write(rules, run, wanted)
     assert {v.verdict for v in claims.read_all(run)} == {"REPRODUCED"}
     claims.record(judge(rules, UP), run)  # another row: another family
@@ -71,25 +88,39 @@ def test_the_correction_runs_over_the_systems_of_a_row(rules: Path, tmp_path: Pa
     before = files(run)
     assert claims.finalise(run) == list(claims.read_all(run)) and files(run) == before, "idempotent"
     alone = {v.system: v for v in claims.finalise(run, alone=True)}
-    assert alone["net2/mnist"].readings["as_stated"].family == 1 and alone["net2/mnist"].verdict == "REPRODUCED"
+    assert (
+        alone["net2/mnist"].readings["as_stated"].family == 1
+        and alone["net2/mnist"].verdict == "REPRODUCED"
+    )
     claims.finalise(run)
     assert files(run) == before, "computed afresh, not accumulated"
 
 
 def test_both_directions_are_corrected(rules: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
-    write(rules, run, {f"n{k}/mnist": 2 * (UP - 1) + shift for k, shift in enumerate((0.1, 1.0, 1.0))})
+    write(
+        rules, run, {f"n{k}/mnist": 2 * (UP - 1) + shift for k, shift in enumerate((0.1, 1.0, 1.0))}
+    )
     found = {v.system: v.readings["as_stated"] for v in claims.finalise(run)}
     raw = {s: r.p_not for s, r in found.items()}
-    assert found["n0/mnist"].p_not_corrected == pytest.approx(stats.benjamini_hochberg(raw)["n0/mnist"])
+    assert found["n0/mnist"].p_not_corrected == pytest.approx(
+        stats.benjamini_hochberg(raw)["n0/mnist"]
+    )
 
 
 def test_identities_and_failed_premises_in_the_family(rules: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
-    claims.record(claims.judge_identity("D1", SYSTEM, {"matching": [0.0]}, scope="a test", claims=rules), run)
+    claims.record(
+        claims.judge_identity("D1", SYSTEM, {"matching": [0.0]}, scope="a test", claims=rules), run
+    )
     for system, accuracy in ((SYSTEM, 0.5), ("other/mnist_part", 0.97)):
-        found = claims.judge("D3a", system, both(UP, UP), **settings(rules, accuracy=[accuracy] * 5),
-                             variants={OTHER_END: both(UP, UP)})
+        found = claims.judge(
+            "D3a",
+            system,
+            both(UP, UP),
+            **settings(rules, accuracy=[accuracy] * 5),
+            variants={OTHER_END: both(UP, UP)},
+        )
         claims.record(found, run)
     final = {(v.row, v.system): v for v in claims.finalise(run)}
     assert final["D1", SYSTEM].readings == {}
@@ -121,27 +152,71 @@ def test_a_moved_or_damaged_verdict_is_named(rules: Path, tmp_path: Path) -> Non
 
 
 FIRST = {
-    "row": "D2", "system": SYSTEM, "kind": "empirical", "status": "judged", "paper": "p", "figure": "f",
-    "verdict": "REPRODUCED", "statistic": "excess: in words", "estimate": 1.0, "interval": [0.9, 1.1], "level": 0.95,
-    "method": "t", "n": 5, "unit": "u", "threshold": "> 0", "control": {"criterion": {}}, "reason": "clears", "scope": "s",
-    "claims_sha256": "0" * 64, "p_value": 0.01, "p_holm": 0.04, "variants": {},
-    "parts": [{"name": "excess", "statistic": "in words", "unit": "u", "threshold": "> 0", "direction": "above",
-               "bound": 0.0, "estimate": 1.0, "interval": [0.9, 1.1], "n": 5, "dropped": 0, "method": "t", "p_value": 0.01,
-               "decision": "clears"}],
+    "row": "D2",
+    "system": SYSTEM,
+    "kind": "empirical",
+    "status": "judged",
+    "paper": "p",
+    "figure": "f",
+    "verdict": "REPRODUCED",
+    "statistic": "excess: in words",
+    "estimate": 1.0,
+    "interval": [0.9, 1.1],
+    "level": 0.95,
+    "method": "t",
+    "n": 5,
+    "unit": "u",
+    "threshold": "> 0",
+    "control": {"criterion": {}},
+    "reason": "clears",
+    "scope": "s",
+    "claims_sha256": "0" * 64,
+    "p_value": 0.01,
+    "p_holm": 0.04,
+    "variants": {},
+    "parts": [
+        {
+            "name": "excess",
+            "statistic": "in words",
+            "unit": "u",
+            "threshold": "> 0",
+            "direction": "above",
+            "bound": 0.0,
+            "estimate": 1.0,
+            "interval": [0.9, 1.1],
+            "n": 5,
+            "dropped": 0,
+            "method": "t",
+            "p_value": 0.01,
+            "decision": "clears",
+        }
+    ],
 }
 
 
-def test_a_file_of_the_first_schema_is_read_compared_and_never_written(rules: Path, tmp_path: Path) -> None:
+def test_a_file_of_the_first_schema_is_read_compared_and_never_written(
+    rules: Path, tmp_path: Path
+) -> None:
     path = claims.verdict_path(tmp_path / "run", "D2", SYSTEM)
     io.write_json(path, FIRST)
     before = path.read_bytes()
     old = claims.finalise(tmp_path / "run")[0]
-    assert (old.schema_version, old.verdict, old.as_stated, old.specific) == (1, "REPRODUCED", "REPRODUCED", None)
+    assert (old.schema_version, old.verdict, old.as_stated, old.specific) == (
+        1,
+        "REPRODUCED",
+        "REPRODUCED",
+        None,
+    )
     assert old.readings["as_stated"].p_claim_corrected == 0.04 and path.read_bytes() == before
     with pytest.raises(ValueError, match="first schema, which is never written"):
         claims.record(old, tmp_path / "elsewhere")
-    assert "under the first protocol, whose verdict was REPRODUCED" in claims.agrees(judge(rules, UP), old)[0]
-    io.write_json(path, {**FIRST, "row": "L13", "kind": "qualitative", "status": "described", "verdict": None})
+    assert (
+        "under the first protocol, whose verdict was REPRODUCED"
+        in claims.agrees(judge(rules, UP), old)[0]
+    )
+    io.write_json(
+        path, {**FIRST, "row": "L13", "kind": "qualitative", "status": "described", "verdict": None}
+    )
     path.parent.parent.rename(path.parents[2] / "L13")
     assert claims.read_all(tmp_path / "run")[0].kind == "described"
 
@@ -165,7 +240,10 @@ def test_the_table_keeps_systems_and_readings_apart(rules: Path, tmp_path: Path)
     table = claims.table(run, rules).set_index("row")
     assert list(table.loc["M2"].verdict) == ["REPRODUCED", "NOT REPRODUCED", "REPRODUCED"]
     assert tuple(table.loc["D2"][["verdict", "as_stated", "specific"]]) == (
-        "REPRODUCED, NOT SPECIFIC", "REPRODUCED", "NOT REPRODUCED")
+        "REPRODUCED, NOT SPECIFIC",
+        "REPRODUCED",
+        "NOT REPRODUCED",
+    )
     found = claims.summary(table.reset_index())
     assert {"1 of 3 systems", "2 of 3 systems"} <= set(found.systems)
 
@@ -177,11 +255,23 @@ def test_a_moved_threshold_needs_an_entry(rules: Path) -> None:
     reworded = edit(tmp_path, lambda c: c["rows"]["D2"].update(expected_risk="better words"), rules)
     assert claims.sha256(reworded) != old and claims.check_changes(kept, reworded) == []
     moved = edit(tmp_path, lambda c: c["rows"]["D2"]["thresholds"][0].update(bound=0.5), rules)
-    assert len(claims.check_changes(kept, moved)) == 1 and old in claims.check_changes(kept, moved)[0]
-    entry = {"row": "D2", "date": "2025-01-31", "claims_sha256": old, "what": "0 -> 0.5", "reason": "a test"}
-    wrong = edit(tmp_path, lambda c: c.update(changed=[{**entry, "before": {SYSTEM: "INCONCLUSIVE"}}]), moved)
+    assert (
+        len(claims.check_changes(kept, moved)) == 1 and old in claims.check_changes(kept, moved)[0]
+    )
+    entry = {
+        "row": "D2",
+        "date": "2025-01-31",
+        "claims_sha256": old,
+        "what": "0 -> 0.5",
+        "reason": "a test",
+    }
+    wrong = edit(
+        tmp_path, lambda c: c.update(changed=[{**entry, "before": {SYSTEM: "INCONCLUSIVE"}}]), moved
+    )
     assert claims.check_changes(kept, wrong)
-    explained = edit(tmp_path, lambda c: c["changed"][0].update(before={SYSTEM: "REPRODUCED"}), wrong)
+    explained = edit(
+        tmp_path, lambda c: c["changed"][0].update(before={SYSTEM: "REPRODUCED"}), wrong
+    )
     assert claims.check_changes(kept, explained) == []
     for change in (
         lambda c: c["rows"]["D2"]["min_accuracy"][SYSTEM].update(value=0.5),
@@ -192,7 +282,8 @@ def test_a_moved_threshold_needs_an_entry(rules: Path) -> None:
 
 
 def test_no_edit_of_the_registry_makes_the_guard_crash(rules: Path) -> None:
-    """Rows without a criterion in their file (described ones, of the first schema) have none that could have moved."""
+    """Rows without a criterion in their file (described ones, of the first schema) have none that
+    could have moved."""
     shown = claims.describe("L13", SYSTEM, "seen", n=1, scope="a test", claims=rules)
     bare = shown.model_copy(update={"control": {}})
     moved = edit(rules.parent, lambda c: c["protocol"].update(min_seeds=3), rules)
@@ -204,7 +295,8 @@ def test_runs_on_two_machines_agree_by_verdict_and_overlap(rules: Path) -> None:
     here, near, far = judge(rules, UP), judge(rules, UP + 0.05), judge(rules, UP + 1)
     assert claims.agrees(here, near) == []
     assert claims.agrees(here, far) == [
-        f"D2 on {SYSTEM}: intervals of {name} do not overlap" for name in ("excess", "beyond")]
+        f"D2 on {SYSTEM}: intervals of {name} do not overlap" for name in ("excess", "beyond")
+    ]
     assert "as stated NOT REPRODUCED, was REPRODUCED" in claims.agrees(judge(rules, -UP), here)[0]
     assert any("specific" in line for line in claims.agrees(judge(rules, UP, -UP), here))
     assert claims.agrees(judge(rules, np.ones(5)), judge(rules, np.full(5, 1 + 1e-12))) == []
@@ -213,4 +305,3 @@ def test_runs_on_two_machines_agree_by_verdict_and_overlap(rules: Path) -> None:
 def test_the_committed_results_have_entries_for_every_moved_criterion() -> None:
     for profile in (paths.ROOT / "results" / "committed").iterdir():
         assert claims.check_changes(claims.read_all(profile)) == []
-

@@ -13,7 +13,16 @@ from utils.train import TrainConfig
 
 
 def config(seed: int = 0) -> TrainConfig:
-    return TrainConfig(model="mlp7", width=16, n_train=200, n_test=100, steps=20, batch=20, checkpoints=3, seed=seed)
+    return TrainConfig(
+        model="mlp7",
+        width=16,
+        n_train=200,
+        n_test=100,
+        steps=20,
+        batch=20,
+        checkpoints=3,
+        seed=seed,
+    )
 
 
 def test_images_come_one_of_each_class_in_turn_and_have_enough_players() -> None:
@@ -21,7 +30,9 @@ def test_images_come_one_of_each_class_in_turn_and_have_enough_players() -> None
     chosen = choose_images(data, 25, 10, how)
     assert data.labels[chosen].tolist() == [*range(10), *range(10), *range(5)]
     assert all(int(how.candidates(data.images[i]).sum()) >= 10 for i in chosen)
-    assert chosen[:20] == choose_images(data, 20, 10, how)  # asking for more changes no earlier choice
+    assert chosen[:20] == choose_images(
+        data, 20, 10, how
+    )  # asking for more changes no earlier choice
     with pytest.raises(ValueError, match="0 images with at least 101 foreground cells"):
         choose_images(data, 1, 101, how)
 
@@ -40,30 +51,46 @@ def test_the_chain_of_jobs_is_what_the_functions_say() -> None:
     assert torch.equal(whole.found.and_, direct.sparse_and)
     assert torch.equal(whole.gap, direct.gap)
     assert float((whole.error - 0.04 * (games.v[..., -1] - games.v[..., 0]).abs()).max()) < 1e-9
-    last = jobs.ensure(SplitJob(games=games_job, checkpoints=(2,), kappa=0.04, order_weight=0.2, tol=1e-3))
+    last = jobs.ensure(
+        SplitJob(games=games_job, checkpoints=(2,), kappa=0.04, order_weight=0.2, tol=1e-3)
+    )
     assert torch.equal(last.found.and_[0], whole.found.and_[2])
 
 
 def test_null_games_are_split_in_place_of_the_networks() -> None:
     games_job = GamesJob.of(TrainJob.of(config()), images=3, n=5)
-    null = jobs.ensure(SplitJob(games=games_job, null="iid", null_seed=1, kappa=0.04, order_weight=0.2, tol=1e-3))
+    null = jobs.ensure(
+        SplitJob(games=games_job, null="iid", null_seed=1, kappa=0.04, order_weight=0.2, tol=1e-3)
+    )
     assert not torch.allclose(null.v, jobs.ensure(games_job).v)
-    other = SplitJob(games=games_job, null="iid", null_seed=2, kappa=0.04, order_weight=0.2, tol=1e-3)
+    other = SplitJob(
+        games=games_job, null="iid", null_seed=2, kappa=0.04, order_weight=0.2, tol=1e-3
+    )
     assert not torch.equal(null.v, jobs.ensure(other).v)
 
 
 def test_another_parameter_is_another_job() -> None:
     base = GamesJob.of(TrainJob.of(config()), images=3, n=5)
     assert base.digest() == GamesJob.of(TrainJob.of(config()), images=3, n=5).digest()
-    others = [GamesJob.of(TrainJob.of(config(1)), images=3, n=5), GamesJob.of(TrainJob.of(config()), images=4, n=5),
-              GamesJob.of(TrainJob.of(config()), images=3, n=5, draw=1),
-              GamesJob.of(TrainJob.of(config()), images=3, n=5, baseline="zero")]
+    others = [
+        GamesJob.of(TrainJob.of(config(1)), images=3, n=5),
+        GamesJob.of(TrainJob.of(config()), images=4, n=5),
+        GamesJob.of(TrainJob.of(config()), images=3, n=5, draw=1),
+        GamesJob.of(TrainJob.of(config()), images=3, n=5, baseline="zero"),
+    ]
     assert len({job.digest() for job in (base, *others)}) == 5
 
 
 def test_arrays_are_stacked_over_seeds_and_second_draws_have_other_players() -> None:
-    p = params.validate("01_sparsity", networks=["mlp7"], seeds=[0, 3], images=2, n_players=4, checkpoints=3,
-                        training={"mlp7": {"width": 16, "steps": 30, "n_train": 200, "first_checkpoint": 5}})
+    p = params.validate(
+        "01_sparsity",
+        networks=["mlp7"],
+        seeds=[0, 3],
+        images=2,
+        n_players=4,
+        checkpoints=3,
+        training={"mlp7": {"width": 16, "steps": 30, "n_train": 200, "first_checkpoint": 5}},
+    )
     (system,) = study.systems(p)
     assert system.id == "mlp7_w16/mnist_part"
     e = study.extracted(p, system)

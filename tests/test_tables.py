@@ -16,7 +16,15 @@ from utils.train import TrainConfig
 
 
 def config() -> TrainConfig:
-    return TrainConfig(dataset="breast_cancer", model="mlp7", width=16, steps=30, batch=16, n_train=100, checkpoints=3)
+    return TrainConfig(
+        dataset="breast_cancer",
+        model="mlp7",
+        width=16,
+        steps=30,
+        batch=16,
+        n_train=100,
+        checkpoints=3,
+    )
 
 
 def test_the_two_parts_are_the_whole_table_with_its_shares_of_classes() -> None:
@@ -30,7 +38,9 @@ def test_the_two_parts_are_the_whole_table_with_its_shares_of_classes() -> None:
     whole = load_breast_cancer()
     assert train.columns == tuple(whole.feature_names[:10])
     row = int(test.ids[7])
-    np.testing.assert_array_equal(test.images[7].flatten().numpy(), whole.data[row, :10].astype(np.float32))
+    np.testing.assert_array_equal(
+        test.images[7].flatten().numpy(), whole.data[row, :10].astype(np.float32)
+    )
     assert int(test.labels[7]) == whole.target[row]
 
 
@@ -40,13 +50,19 @@ def test_the_checksum_is_that_of_the_content() -> None:
     assert again.sha256 == datasets.load("breast_cancer", "train").sha256
     changed = base.Raw(raw.images.copy(), raw.labels, raw.ids)
     changed.images[3, 2] += 1
-    assert base.Images.from_raw(changed, breast_cancer.BREAST_CANCER, "train").sha256 != again.sha256
+    assert (
+        base.Images.from_raw(changed, breast_cancer.BREAST_CANCER, "train").sha256 != again.sha256
+    )
     with pytest.raises(TypeError, match="float64"):
-        base.Images.from_raw(raw._replace(images=raw.images.astype(np.float64)), breast_cancer.BREAST_CANCER, "train")
+        base.Images.from_raw(
+            raw._replace(images=raw.images.astype(np.float64)), breast_cancer.BREAST_CANCER, "train"
+        )
 
 
 def test_without_its_package_the_one_command_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    missing = breast_cancer.BREAST_CANCER.__class__(**{**breast_cancer.BREAST_CANCER.__dict__, "find": lambda: None})
+    missing = breast_cancer.BREAST_CANCER.__class__(
+        **{**breast_cancer.BREAST_CANCER.__dict__, "find": lambda: None}
+    )
     monkeypatch.setitem(datasets.DATASETS, "breast_cancer", missing)
     with pytest.raises(datasets.MissingData, match="pip install scikit-learn"):
         datasets.load("breast_cancer", "train")
@@ -80,10 +96,14 @@ def test_rows_share_their_players_draws_differ_and_all_columns_have_one_draw() -
     assert [ColumnDraw(k).columns("breast_cancer", 10, 10) for k in (0, 1)] == [list(range(10))] * 2
 
 
-@pytest.mark.parametrize(("change", "message"), [
-    ({"n": 11}, "10 columns, fewer than the 11"), ({"baseline": "zero"}, "training mean"),
-    ({"names": ("a",)}, "a name for each"),
-])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"n": 11}, "10 columns, fewer than the 11"),
+        ({"baseline": "zero"}, "training mean"),
+        ({"names": ("a",)}, "a name for each"),
+    ],
+)
 def test_bad_players_are_refused(change: dict, message: str) -> None:
     data = datasets.load("breast_cancer", "train")
     given = {"n": 4, "names": data.columns, "mean": data.mean, **change}
@@ -102,10 +122,14 @@ def test_a_network_learns_the_table_and_its_games_are_those_of_the_columns() -> 
     assert run.test_accuracy > 0.6
     players, labels, ids = job.players()
     assert torch.equal(games.v[-1], extract.scores(run.model(30), players, labels))
-    row = torch.from_numpy(load_breast_cancer().data[int(ids[0]), :10].astype(np.float32)).view(1, 10, 1, 1)
+    row = torch.from_numpy(load_breast_cancer().data[int(ids[0]), :10].astype(np.float32)).view(
+        1, 10, 1, 1
+    )
     logits = run.model(30)(row).double()[0]
     sign = 1 if labels[0] == 1 else -1
-    assert float(games.v[-1, 0, -1]) == pytest.approx(float(sign * (logits[1] - logits[0])), abs=1e-5)
+    assert float(games.v[-1, 0, -1]) == pytest.approx(
+        float(sign * (logits[1] - logits[0])), abs=1e-5
+    )
     assert GamesJob.of(TrainJob.of(config()), images=2, n=5, draw=1).digest() != job.digest()
 
 

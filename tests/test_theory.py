@@ -1,4 +1,5 @@
-"""The closed form against dense solves, Monte Carlo and 60-digit arithmetic; the fits against planted parameters."""
+"""The closed form against dense solves, Monte Carlo and 60-digit arithmetic; the fits against
+planted parameters."""
 
 from __future__ import annotations
 
@@ -24,7 +25,8 @@ def kron_power(one: list[list[float]], n: int) -> np.ndarray:
 
 
 def dense_operator(n: int, sigma2: float) -> np.ndarray:
-    """M̂ by a dense solve of the normal equations, with J written down from its definition 1(T ⊆ S)."""
+    """M̂ by a dense solve of the normal equations, with J written down from its definition 1(T ⊆
+    S)."""
     masks = np.arange(1 << n)
     triggers = ((masks[None, :] & ~masks[:, None]) == 0).astype(float)
     gram = triggers.T @ triggers
@@ -36,7 +38,9 @@ def exact_weights(w: list[int], sigma2: Fraction) -> list[Fraction]:
     """ŵ by Gauss-Jordan elimination in rational numbers."""
     size = len(w)
     n = size.bit_length() - 1
-    gram = [[Fraction(2 ** (n - (s | t).bit_count())) for t in range(size)] for s in range(size)]  # supersets of both
+    gram = [
+        [Fraction(2 ** (n - (s | t).bit_count())) for t in range(size)] for s in range(size)
+    ]  # supersets of both
     rows = [[*row, sum(g * x for g, x in zip(row, w, strict=True))] for row in gram]
     for t in range(size):
         rows[t][t] += size * sigma2 * 2 ** t.bit_count()
@@ -49,10 +53,12 @@ def exact_weights(w: list[int], sigma2: Fraction) -> list[Fraction]:
 
 
 def weights(n: int, *batch: int, seed: int = 0) -> torch.Tensor:
-    return torch.randn(*batch, 1 << n, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    return torch.randn(
+        *batch, 1 << n, generator=torch.Generator().manual_seed(seed), dtype=torch.float64
+    )
 
 
-# --- the closed form (D5, D9) -------------------------------------------------------------------------------------------
+# --- the closed form (D5, D9) ---------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("n", [0, 1, 2, 5, 6, 8])
@@ -62,11 +68,15 @@ def test_closed_form_is_the_dense_solve(n: int) -> None:
     assert learnt.shape == (len(LEVELS), 3, 1 << n)
     for level, found in zip(LEVELS, learnt, strict=True):
         wanted = truth.numpy() @ dense_operator(n, level).T
-        assert np.abs(found.numpy() - wanted).max() <= 1e-10 * np.abs(wanted).max()  # the dense solve's own error
+        assert (
+            np.abs(found.numpy() - wanted).max() <= 1e-10 * np.abs(wanted).max()
+        )  # the dense solve's own error
 
 
 @pytest.mark.parametrize("level", ["1e-14", "1e-6", "1/7", "1e12"])
-def test_closed_form_is_the_rational_solution_even_where_a_dense_solve_loses_digits(level: str) -> None:
+def test_closed_form_is_the_rational_solution_even_where_a_dense_solve_loses_digits(
+    level: str,
+) -> None:
     truth = [3, -1, 4, 1, -5, 9, 2, -6, 5, 3, -5, 8, 9, -7, 9, 3]
     wanted = np.array([float(x) for x in exact_weights(truth, Fraction(level))])
     found = theory.noisy_weights(np.array(truth, dtype=float), [float(Fraction(level))])[0]
@@ -95,14 +105,24 @@ def test_solves_the_normal_equations_at_twenty_players() -> None:
 
 def test_kronecker_identities_and_eigenvalues() -> None:
     low, high = theory.EIGENVALUES
-    assert low == pytest.approx((5 - math.sqrt(17)) / 4, rel=1e-14) == pytest.approx(0.2192235936, abs=1e-10)
-    assert high == pytest.approx((5 + math.sqrt(17)) / 4, rel=1e-14) == pytest.approx(2.2807764064, abs=1e-10)
+    assert (
+        low
+        == pytest.approx((5 - math.sqrt(17)) / 4, rel=1e-14)
+        == pytest.approx(0.2192235936, abs=1e-10)
+    )
+    assert (
+        high
+        == pytest.approx((5 + math.sqrt(17)) / 4, rel=1e-14)
+        == pytest.approx(2.2807764064, abs=1e-10)
+    )
     for n in (1, 3, 5):
         triggers = kron_power([[1, 0], [1, 1]], n)
         root = np.sqrt(kron_power([[1, 0], [0, 2]], n).diagonal())
         whitened = triggers.T @ triggers / np.outer(root, root)
         found = np.linalg.eigvalsh(whitened)
-        wanted = np.sort([low ** (n - j) * high**j for j in range(n + 1) for _ in range(math.comb(n, j))])
+        wanted = np.sort(
+            [low ** (n - j) * high**j for j in range(n + 1) for _ in range(math.comb(n, j))]
+        )
         np.testing.assert_allclose(found, wanted, rtol=1e-12, atol=1e-14)
 
 
@@ -115,12 +135,22 @@ def test_linear_in_the_ground_truth(n: int, sigma2: float, scale: float, seed: i
 
 
 @settings(deadline=None, max_examples=40)
-@given(st.integers(1, 7).flatmap(lambda n: st.permutations(range(n))), st.floats(0, 100), st.integers(0, 99))
-def test_renaming_players_renames_what_is_learnt(names: list[int], sigma2: float, seed: int) -> None:
+@given(
+    st.integers(1, 7).flatmap(lambda n: st.permutations(range(n))),
+    st.floats(0, 100),
+    st.integers(0, 99),
+)
+def test_renaming_players_renames_what_is_learnt(
+    names: list[int], sigma2: float, seed: int
+) -> None:
     truth = weights(len(names), seed=seed)
-    renamed = torch.tensor([sum(1 << names[i] for i in range(len(names)) if m >> i & 1) for m in range(len(truth))])
+    renamed = torch.tensor(
+        [sum(1 << names[i] for i in range(len(names)) if m >> i & 1) for m in range(len(truth))]
+    )
     learnt = theory.noisy_weights(truth[renamed], [sigma2])[0]
-    torch.testing.assert_close(learnt, theory.noisy_weights(truth, [sigma2])[0][renamed], rtol=0, atol=1e-12)
+    torch.testing.assert_close(
+        learnt, theory.noisy_weights(truth, [sigma2])[0][renamed], rtol=0, atol=1e-12
+    )
 
 
 def test_arrays_for_arrays_and_the_input_is_left_alone() -> None:
@@ -143,7 +173,12 @@ def test_a_batch_is_its_games_one_by_one() -> None:
     together = theory.noisy_weights(truth, [1e-3, 2.0])
     for i in range(2):
         for j in range(3):
-            torch.testing.assert_close(together[:, i, j], theory.noisy_weights(truth[i, j], [1e-3, 2.0]), rtol=0, atol=1e-14)
+            torch.testing.assert_close(
+                together[:, i, j],
+                theory.noisy_weights(truth[i, j], [1e-3, 2.0]),
+                rtol=0,
+                atol=1e-14,
+            )
 
 
 def test_bad_input_is_named() -> None:
@@ -160,10 +195,12 @@ def test_bad_input_is_named() -> None:
     with pytest.raises(ValueError, match=r"w_star is nan at sample 1, mask 5 \(\{0,2\} kept\)"):
         theory.noisy_weights(truth, [1.0])
     with pytest.raises(MemoryError, match="fewer noise levels"):
-        theory.noisy_weights(torch.zeros(1 << 20, dtype=torch.float64), torch.zeros(10**7, dtype=torch.float64))
+        theory.noisy_weights(
+            torch.zeros(1 << 20, dtype=torch.float64), torch.zeros(10**7, dtype=torch.float64)
+        )
 
 
-# --- the loss that it minimises (D5) ------------------------------------------------------------------------------------
+# --- the loss that it minimises (D5) --------------------------------------------------------------
 
 
 def test_monte_carlo_of_the_loss_and_of_its_minimiser() -> None:
@@ -177,7 +214,9 @@ def test_monte_carlo_of_the_loss_and_of_its_minimiser() -> None:
     fitted = torch.linalg.lstsq(triggers, targets).solution
     learnt = theory.noisy_weights(truth, [sigma2])[0]
     assert float((fitted - learnt).abs().max()) < 0.01
-    assert float((learnt - truth).abs().max()) > 0.2  # far more than the tolerance: the noise matters here
+    assert (
+        float((learnt - truth).abs().max()) > 0.2
+    )  # far more than the tolerance: the noise matters here
 
 
 def test_perturbations_never_lower_the_loss() -> None:
@@ -195,7 +234,7 @@ def test_loss_by_hand() -> None:
     assert float(loss) == pytest.approx((1 + 4) / 2 + 0.5 * 2)
 
 
-# --- row norms (D7, D8) -------------------------------------------------------------------------------------------------
+# --- row norms (D7, D8) ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("n", [1, 4, 8])
@@ -203,7 +242,9 @@ def test_row_norms_are_those_of_the_dense_operator_and_equal_within_an_order(n: 
     order = lattice.order(n).numpy()
     by_formula = theory.row_norms(n, LEVELS).numpy()
     for level, norms in zip(LEVELS, by_formula, strict=True):
-        np.testing.assert_allclose(np.linalg.norm(dense_operator(n, level), axis=1), norms[order], rtol=1e-10)
+        np.testing.assert_allclose(
+            np.linalg.norm(dense_operator(n, level), axis=1), norms[order], rtol=1e-10
+        )
         # and of the closed form applied to unit vectors, which is the operator's transpose in rows
         columns = theory.noisy_weights(torch.eye(1 << n, dtype=torch.float64), [level])[0]
         np.testing.assert_allclose(columns.norm(dim=0).numpy(), norms[order], rtol=1e-13)
@@ -225,7 +266,9 @@ def test_proposition_1_fails_at_weak_noise(n: int, k: int, exponent: str, ratio:
     exact = theory.norm_ratios_mp(n, [sigma2])[0][k]
     assert exact < 1
     assert float(exact) == pytest.approx(ratio, abs=6e-9)
-    assert float(theory.norm_ratios(n, [float(sigma2)])[0, k]) == pytest.approx(float(exact), rel=1e-13)
+    assert float(theory.norm_ratios(n, [float(sigma2)])[0, k]) == pytest.approx(
+        float(exact), rel=1e-13
+    )
 
 
 def test_proposition_1_holds_at_every_noise_level_up_to_nine_players() -> None:
@@ -236,16 +279,21 @@ def test_proposition_1_holds_at_every_noise_level_up_to_nine_players() -> None:
 
 
 def test_proposition_1_by_an_independent_road_at_the_counterexample() -> None:
-    """M̂ = (1 + c K)^-1 with the integer matrix K = [[1, -2], [-1, 4]]^⊗n: no eigenvectors, no eigenvalues, n = 10."""
+    """M̂ = (1 + c K)^-1 with the integer matrix K = [[1, -2], [-1, 4]]^⊗n: no eigenvectors, no
+    eigenvalues, n = 10."""
     n, sigma2 = 10, 3.16e-7
     operator = np.linalg.inv(np.eye(1 << n) + 2**n * sigma2 * kron_power([[1, -2], [-1, 4]], n))
-    assert np.linalg.norm(operator[0]) / np.linalg.norm(operator[1]) == pytest.approx(0.99996243, abs=2e-8)
+    assert np.linalg.norm(operator[0]) / np.linalg.norm(operator[1]) == pytest.approx(
+        0.99996243, abs=2e-8
+    )
 
 
 def test_small_noise_expansion_explains_the_failure() -> None:
-    """‖m_k‖² = 1 - 2c 4^k + c² (5^(n-k) 17^k + 2 · 3^(n-k) 18^k) + O(c³): the second term grows like 5^n for k = 0."""
+    """‖m_k‖² = 1 - 2c 4^k + c² (5^(n-k) 17^k + 2 · 3^(n-k) 18^k) + O(c³): the second term grows
+    like 5^n for k = 0."""
     n, c = 10, mpmath.mpf("1e-16")
     with mpmath.workdps(80):
+
         def square(k: int) -> mpmath.mpf:
             return 1 - 2 * c * 4**k + c**2 * (5 ** (n - k) * 17**k + 2 * 3 ** (n - k) * 18**k)
 
@@ -260,7 +308,9 @@ def test_proposition_1_holds_on_the_usual_grid() -> None:
         ratios = theory.norm_ratios(n, grid)
         assert ratios.min() > 1
         assert bool((np.diff(ratios, axis=0) > 0).all()) == (n < 16)
-    assert theory.norm_ratios(10, [0.01])[0, 1:5].tolist() == pytest.approx([1.32, 1.67, 1.98, 2.21], abs=5e-3)
+    assert theory.norm_ratios(10, [0.01])[0, 1:5].tolist() == pytest.approx(
+        [1.32, 1.67, 1.98, 2.21], abs=5e-3
+    )
 
 
 def test_ratios_tend_to_the_root_of_ten_at_strong_noise_and_to_one_at_none() -> None:
@@ -281,11 +331,14 @@ def test_bad_sizes_of_row_norms() -> None:
         theory.norm_ratios_mp(3, ["-1"])
 
 
-# --- predictions, fits, rivals (D10) ------------------------------------------------------------------------------------
+# --- predictions, fits, rivals (D10) --------------------------------------------------------------
 
 
-def final_interactions(n: int = 8, samples: int = 12, decay: float = 0.5) -> tuple[torch.Tensor, torch.Tensor]:
-    """AND and OR weights whose size falls with the order, a bias in entry 0 of AND, first order merged into AND."""
+def final_interactions(
+    n: int = 8, samples: int = 12, decay: float = 0.5
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """AND and OR weights whose size falls with the order, a bias in entry 0 of AND, first order
+    merged into AND."""
     order = lattice.order(n)
     size = torch.exp(-decay * order) / torch.tensor([math.comb(n, int(k)) for k in order]).sqrt()
     conj, disj = (weights(n, samples, seed=s) * size for s in (3, 4))
@@ -294,20 +347,27 @@ def final_interactions(n: int = 8, samples: int = 12, decay: float = 0.5) -> tup
 
 
 def test_distribution_by_hand() -> None:
-    """Two samples: AND {0}=2, {0,1}=-1, {0,1,2}=.5, OR {1,2}=1, and half of it; order 0 never counts."""
+    """Two samples: AND {0}=2, {0,1}=-1, {0,1,2}=.5, OR {1,2}=1, and half of it; order 0 never
+    counts."""
     conj, disj = torch.zeros(2, 8, dtype=torch.float64), torch.zeros(2, 8, dtype=torch.float64)
     conj[:, 0], conj[:, 1], conj[:, 3], conj[:, 7], disj[:, 6] = 10.0, 2.0, -1.0, 0.5, 1.0
     conj[1], disj[1] = conj[1] / 2, disj[1] / 2
-    assert theory.order_distribution(conj, disj).tolist() == pytest.approx([2 / 4.5, 2 / 4.5, 0.5 / 4.5])
-    # v(N) - v(∅) = 2.5 and 1.25, their mean 1.875: tau .5 keeps the {0} of both samples and both pairs of the first
-    assert theory.order_distribution(conj, disj, tau=0.5).tolist() == pytest.approx([3 / 5, 2 / 5, 0])
+    assert theory.order_distribution(conj, disj).tolist() == pytest.approx(
+        [2 / 4.5, 2 / 4.5, 0.5 / 4.5]
+    )
+    # v(N) - v(∅) = 2.5 and 1.25, their mean 1.875: tau .5 keeps the {0} of both samples and both
+    # pairs of the first
+    assert theory.order_distribution(conj, disj, tau=0.5).tolist() == pytest.approx(
+        [3 / 5, 2 / 5, 0]
+    )
     assert theory.order_distribution(conj, disj, tau=100.0).isnan().all()
     with pytest.raises(ValueError, match="at least 0"):
         theory.order_distribution(conj, disj, tau=-0.1)
 
 
 def test_threshold_by_hand() -> None:
-    """v(N) - v(∅) is 2 and -6, 4 in size on average: tau .25 asks for 1; ties count; signs of samples do not cancel."""
+    """v(N) - v(∅) is 2 and -6, 4 in size on average: tau .25 asks for 1; ties count; signs of
+    samples do not cancel."""
     conj = torch.tensor([[0.0, 1, 0, 1], [9, -3, -2, -1]], dtype=torch.float64)
     found = theory.order_distribution(conj, torch.zeros_like(conj), tau=0.25)
     assert found.tolist() == pytest.approx([6 / 8, 2 / 8])
@@ -320,20 +380,30 @@ def test_prediction_is_the_distribution_of_what_is_learnt() -> None:
     levels = [0.0, 1e-3, 1.0]
     for tau in (0.0, 0.03):
         shares = theory.predicted_shares(conj, disj, levels, tau=tau)
-        learnt = zip(theory.noisy_weights(conj, levels), theory.noisy_weights(disj, levels), strict=True)
+        learnt = zip(
+            theory.noisy_weights(conj, levels), theory.noisy_weights(disj, levels), strict=True
+        )
         wanted = torch.stack([theory.order_distribution(*pair, tau=tau) for pair in learnt])
         torch.testing.assert_close(shares, wanted, rtol=1e-12, atol=1e-14)
         torch.testing.assert_close(shares.sum(-1), torch.ones(3, dtype=torch.float64))
-    assert torch.equal(theory.predicted_shares(conj, disj, [0.0])[0], theory.order_distribution(conj, disj))
-    mean_order = theory.predicted_shares(conj, disj, [0.0, 0.01, 1.0]) @ torch.arange(1.0, 9.0, dtype=torch.float64)
+    assert torch.equal(
+        theory.predicted_shares(conj, disj, [0.0])[0], theory.order_distribution(conj, disj)
+    )
+    mean_order = theory.predicted_shares(conj, disj, [0.0, 0.01, 1.0]) @ torch.arange(
+        1.0, 9.0, dtype=torch.float64
+    )
     assert bool((mean_order.diff() < 0).all())  # noise suppresses high orders more, on this game
 
 
 def test_prediction_keeps_leading_dimensions() -> None:
     conj, disj = final_interactions(n=5, samples=6)
-    stacked = theory.predicted_shares(conj.view(2, 3, 32), disj.view(2, 3, 32), [0.1, 1.0], tau=0.03)
+    stacked = theory.predicted_shares(
+        conj.view(2, 3, 32), disj.view(2, 3, 32), [0.1, 1.0], tau=0.03
+    )
     assert stacked.shape == (2, 2, 5)
-    torch.testing.assert_close(stacked[:, 1], theory.predicted_shares(conj[3:], disj[3:], [0.1, 1.0], tau=0.03))
+    torch.testing.assert_close(
+        stacked[:, 1], theory.predicted_shares(conj[3:], disj[3:], [0.1, 1.0], tau=0.03)
+    )
 
 
 @pytest.mark.parametrize("tau", [0.0, 0.03])
@@ -343,7 +413,8 @@ def test_fit_recovers_planted_noise_levels_on_other_samples(tau: float) -> None:
     exact = theory.predicted_shares(conj, disj, planted, tau=tau)
     fit = theory.fit_sigma2(conj, disj, exact, tau=tau)
     assert float(fit.distance.max()) < 1e-3
-    if not tau:  # with a threshold neighbouring levels can have the same salient set and nearly the same shares
+    # with a threshold neighbouring levels can have the same salient set and nearly the same shares
+    if not tau:
         torch.testing.assert_close(fit.value, planted, rtol=2e-3, atol=0)
     torch.testing.assert_close(fit.shares, theory.predicted_shares(conj, disj, fit.value, tau=tau))
     half = theory.fit_sigma2(conj[::2], disj[::2], exact, tau=tau)
@@ -357,7 +428,8 @@ def test_fit_finds_no_noise() -> None:
 
 
 def test_fit_beats_every_point_of_a_fine_grid() -> None:
-    """Against distributions that the theory cannot reach, the fit is still the nearest prediction."""
+    """Against distributions that the theory cannot reach, the fit is still the nearest
+    prediction."""
     conj, disj = final_interactions(samples=2)
     real = weights(3, 12, seed=7).exp()
     real = real / real.sum(-1, keepdim=True)
@@ -381,10 +453,16 @@ def test_noise_grid_covers_all_that_matters() -> None:
 def test_rivals_by_hand() -> None:
     w = torch.tensor([5.0, 1, 2, 4], dtype=torch.float64)
     assert theory.exponential_shrink(w, [0.0, math.log(2)]).tolist() == [
-        pytest.approx([5, 1, 2, 4]), pytest.approx([5, 0.5, 1, 1])]
+        pytest.approx([5, 1, 2, 4]),
+        pytest.approx([5, 0.5, 1, 1]),
+    ]
     assert theory.hard_cut(w, [0, 1, 2]).tolist() == [[5, 0, 0, 0], [5, 1, 2, 0], [5, 1, 2, 4]]
     start = torch.tensor([1.0, 3, 0, 0], dtype=torch.float64)
-    assert theory.convex_mix(w, start, [0.0, 0.25, 1.0]).tolist() == [[1, 3, 0, 0], [2, 2.5, 0.5, 1], [5, 1, 2, 4]]
+    assert theory.convex_mix(w, start, [0.0, 0.25, 1.0]).tolist() == [
+        [1, 3, 0, 0],
+        [2, 2.5, 0.5, 1],
+        [5, 1, 2, 4],
+    ]
     with pytest.raises(ValueError, match=r"a\[1\] is 1.5: it must lie between 0 and 1"):
         theory.convex_mix(w, start, [0.5, 1.5])
     with pytest.raises(ValueError, match=r"lam\[0\] is -1"):
@@ -407,8 +485,12 @@ def test_each_rival_is_recovered_where_it_is_the_truth_and_the_theory_then_fits_
         assert float(fit.distance) < 1e-4
         assert float(theory.fit_sigma2(conj, disj, real).distance) > 0.01
     shares = theory.order_distribution(conj, disj)
-    shrunk = shares * torch.exp(-0.37 * torch.arange(1, 9))  # the shares of the exponential rival need no weights
-    torch.testing.assert_close(theory.predicted_shares(conj, disj, [0.37], model="exponential")[0], shrunk / shrunk.sum())
+    shrunk = shares * torch.exp(
+        -0.37 * torch.arange(1, 9)
+    )  # the shares of the exponential rival need no weights
+    torch.testing.assert_close(
+        theory.predicted_shares(conj, disj, [0.37], model="exponential")[0], shrunk / shrunk.sum()
+    )
 
 
 def test_theory_beats_rivals_where_the_theory_is_the_truth() -> None:
@@ -416,7 +498,11 @@ def test_theory_beats_rivals_where_the_theory_is_the_truth() -> None:
     real = theory.predicted_shares(conj, disj, [0.05])[0]
     initial = tuple(weights(8, 12, seed=s) * 0.2 for s in (8, 9))
     distances = {
-        model: float(theory.fit_model(conj, disj, real, model=model, initial=initial if model == "mix" else None).distance)
+        model: float(
+            theory.fit_model(
+                conj, disj, real, model=model, initial=initial if model == "mix" else None
+            ).distance
+        )
         for model in theory.MODELS
     }
     assert min(distances, key=distances.__getitem__) == "noise" and distances["noise"] < 1e-4
@@ -452,7 +538,7 @@ def test_bad_input_of_fits() -> None:
         theory.fit_sigma2(conj, disj, real)
 
 
-# --- Lemma 1 (D6) -------------------------------------------------------------------------------------------------------
+# --- Lemma 1 (D6) ---------------------------------------------------------------------------------
 
 
 def test_variance_doubles_with_every_order_for_independent_outputs() -> None:
@@ -460,7 +546,9 @@ def test_variance_doubles_with_every_order_for_independent_outputs() -> None:
     law = theory.variance_slope(noise + weights(10))
     assert 0.95 < float(law.slope) < 1.05
     wanted = 0.09 * 2.0 ** torch.arange(11)
-    assert float((law.by_order / wanted).log2().abs().max()) < 0.35  # the ends are one subset each: sd .09 in log2
+    assert (
+        float((law.by_order / wanted).log2().abs().max()) < 0.35
+    )  # the ends are one subset each: sd .09 in log2
     assert float((law.by_order / wanted)[2:9].log2().abs().max()) < 0.1
 
 
@@ -473,7 +561,8 @@ def test_slope_by_hand_on_noise_in_one_mask() -> None:
 
 
 def test_rounding_does_not_prove_the_lemma() -> None:
-    """An additive game with noisy coefficients has order 1 only; its rounding errors double in variance as well."""
+    """An additive game with noisy coefficients has order 1 only; its rounding errors double in
+    variance as well."""
     bits = (torch.arange(256)[:, None] >> torch.arange(8) & 1).double()
     additive = weights(3, 50) @ bits.T
     conj = lattice.and_interactions(additive)

@@ -1,4 +1,5 @@
-"""Training is a function of its config: same bits again, same bits after a kill, other bits for another seed."""
+"""Training is a function of its config: same bits again, same bits after a kill, other bits for
+another seed."""
 
 from __future__ import annotations
 
@@ -19,9 +20,19 @@ from hypothesis import strategies as st
 from torch.nn import functional as F
 
 from utils import datasets, io, models
-from utils.train import DivergedError, TrainConfig, fit, given_labels, load_run, log_spaced, with_label_noise
+from utils.train import (
+    DivergedError,
+    TrainConfig,
+    fit,
+    given_labels,
+    load_run,
+    log_spaced,
+    with_label_noise,
+)
 
-SMALL = dict(n_train=200, n_test=100, model="mlp7", width=16, lr=0.1, batch=16, steps=60, checkpoints=6)
+SMALL = dict(
+    n_train=200, n_test=100, model="mlp7", width=16, lr=0.1, batch=16, steps=60, checkpoints=6
+)
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +44,8 @@ def files_of(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
 
-# The plan ----------------------------------------------------------------------------------------------------------
+# The plan -----------------------------------------------------------------------------------------
+
 
 @given(st.integers(1, 20000), st.data())
 @settings(max_examples=200, deadline=None)
@@ -69,23 +81,26 @@ def test_losses_are_measured_at_every_checkpoint_and_at_most_the_ratio_apart():
     assert len(steps) < 80
 
 
-@pytest.mark.parametrize(("change", "message"), [
-    (dict(optimiser="adam"), "Extra inputs are not permitted"),
-    (dict(steps="5000"), "valid integer"),
-    (dict(lr=0.0), "greater than 0"),
-    (dict(lr=float("nan")), "lr"),
-    (dict(momentum=1.0), "less than 1"),
-    (dict(model="vgg16"), "unknown model 'vgg16'; there are: mlp7, lenet, vgg11, resnet20"),
-    (dict(dataset="minst"), "unknown dataset 'minst'; there are: mnist_part"),
-    (dict(checkpoints=70), "checkpoints must be 2 … 61 for 60 steps"),
-    (dict(n_train=8), "n_train = 8 is less than batch = 16"),
-    (dict(loss_images=300), "loss_images"),
-    (dict(loss_every_ratio=1.0), "greater than 1"),
-    (dict(seed=-1), "greater than or equal to 0"),
-    (dict(label_noise=1.0), "less than 1"),
-    (dict(label_noise=-0.1), "greater than or equal to 0"),
-    (dict(label_noise=float("nan")), "label_noise"),
-])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (dict(optimiser="adam"), "Extra inputs are not permitted"),
+        (dict(steps="5000"), "valid integer"),
+        (dict(lr=0.0), "greater than 0"),
+        (dict(lr=float("nan")), "lr"),
+        (dict(momentum=1.0), "less than 1"),
+        (dict(model="vgg16"), "unknown model 'vgg16'; there are: mlp7, lenet, vgg11, resnet20"),
+        (dict(dataset="minst"), "unknown dataset 'minst'; there are: mnist_part"),
+        (dict(checkpoints=70), "checkpoints must be 2 … 61 for 60 steps"),
+        (dict(n_train=8), "n_train = 8 is less than batch = 16"),
+        (dict(loss_images=300), "loss_images"),
+        (dict(loss_every_ratio=1.0), "greater than 1"),
+        (dict(seed=-1), "greater than or equal to 0"),
+        (dict(label_noise=1.0), "less than 1"),
+        (dict(label_noise=-0.1), "greater than or equal to 0"),
+        (dict(label_noise=float("nan")), "label_noise"),
+    ],
+)
 def test_bad_settings_are_refused(change, message):
     with pytest.raises(pydantic.ValidationError, match=message):
         TrainConfig(**(SMALL | change))
@@ -97,11 +112,18 @@ def test_a_config_cannot_be_changed():
         config.lr = 1.0
 
 
-# The loop ----------------------------------------------------------------------------------------------------------
+# The loop -----------------------------------------------------------------------------------------
 
-@pytest.mark.parametrize("extra", [dict(), dict(model="lenet", width=2, momentum=0.9, weight_decay=1e-4),
-                                   dict(model="resnet20", width=2, steps=12, checkpoints=4)],
-                         ids=["mlp7", "lenet-momentum", "resnet20"])
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        dict(),
+        dict(model="lenet", width=2, momentum=0.9, weight_decay=1e-4),
+        dict(model="resnet20", width=2, steps=12, checkpoints=4),
+    ],
+    ids=["mlp7", "lenet-momentum", "resnet20"],
+)
 def test_same_config_same_bits(tmp_path, extra):
     config = TrainConfig(**(SMALL | extra))
     torch.manual_seed(1)
@@ -109,11 +131,17 @@ def test_same_config_same_bits(tmp_path, extra):
     torch.manual_seed(2)
     before = torch.random.get_rng_state()
     fit(config, tmp_path / "b")
-    assert torch.equal(before, torch.random.get_rng_state()), "training must leave the global generator alone"
+    assert torch.equal(before, torch.random.get_rng_state()), (
+        "training must leave the global generator alone"
+    )
     assert not torch.are_deterministic_algorithms_enabled()
     first, second = files_of(tmp_path / "a"), files_of(tmp_path / "b")
     assert first == second
-    assert set(first) == {"config.json", "losses.csv", *(f"weights-{k}.safetensors" for k in config.checkpoint_steps)}
+    assert set(first) == {
+        "config.json",
+        "losses.csv",
+        *(f"weights-{k}.safetensors" for k in config.checkpoint_steps),
+    }
 
 
 @pytest.mark.parametrize("network", ["mlp7", "lenet"])
@@ -138,10 +166,16 @@ def test_another_seed_is_another_run(tmp_path):
 
 
 def test_the_loop_is_sgd_with_momentum_and_weight_decay(tmp_path):
-    """Four steps by the textbook: v = momentum * v + gradient + weight_decay * w; w = w - lr * v."""
+    """Four steps by the textbook: v = momentum * v + gradient + weight_decay * w; w = w - lr *
+    v."""
     from utils.train import _Trainer
 
-    config = TrainConfig(**(SMALL | dict(steps=4, checkpoints=5, n_train=32, lr=0.3, momentum=0.8, weight_decay=0.01)))
+    config = TrainConfig(
+        **(
+            SMALL
+            | dict(steps=4, checkpoints=5, n_train=32, lr=0.3, momentum=0.8, weight_decay=0.01)
+        )
+    )
     run = fit(config, tmp_path / "run")
     order = _Trainer(config, tmp_path / "other")
     train = datasets.load("mnist_part", "train", 32)
@@ -163,11 +197,15 @@ def test_every_epoch_uses_each_image_once_in_another_order(tmp_path):
     from utils.train import _Trainer
 
     trainer = _Trainer(TrainConfig(**SMALL), tmp_path)
-    epochs = [torch.cat([trainer.batch_of(12 * epoch + k) for k in range(12)]) for epoch in range(3)]
+    epochs = [
+        torch.cat([trainer.batch_of(12 * epoch + k) for k in range(12)]) for epoch in range(3)
+    ]
     for order in epochs:
         assert len(order) == 192 == len(order.unique())
     assert not torch.equal(epochs[0], epochs[1]) and not torch.equal(epochs[1], epochs[2])
-    assert torch.equal(trainer.batch_of(5), epochs[0][80:96]), "a step's images do not depend on what came before"
+    assert torch.equal(trainer.batch_of(5), epochs[0][80:96]), (
+        "a step's images do not depend on what came before"
+    )
 
 
 def test_losses_are_those_of_the_kept_weights(tmp_path):
@@ -178,8 +216,12 @@ def test_losses_are_those_of_the_kept_weights(tmp_path):
         model = run.model(step)
         for part, name in ((train, "train"), (test, "test")):
             logits = model(part.images).double()
-            assert row[f"{name}_loss"] == pytest.approx(F.cross_entropy(logits, part.labels).item(), rel=1e-6)
-            assert row[f"{name}_accuracy"] == (logits.argmax(1) == part.labels).double().mean().item()
+            assert row[f"{name}_loss"] == pytest.approx(
+                F.cross_entropy(logits, part.labels).item(), rel=1e-6
+            )
+            assert (
+                row[f"{name}_accuracy"] == (logits.argmax(1) == part.labels).double().mean().item()
+            )
     assert run.test_accuracy == run.losses["test_accuracy"].iloc[-1]
     assert run.losses["step"].tolist() == run.config.loss_steps
 
@@ -188,13 +230,27 @@ def test_normalisation_is_of_the_training_images(tmp_path):
     run = fit(TrainConfig(**SMALL), tmp_path)
     train = datasets.load("mnist_part", "train", 200)
     buffers = dict(run.model(0).named_buffers())
-    assert buffers["input.mean"].item() == pytest.approx(train.images.double().mean().item(), abs=1e-6)
-    assert buffers["input.std"].item() == pytest.approx(train.images.double().std(correction=0).item(), abs=1e-6)
+    assert buffers["input.mean"].item() == pytest.approx(
+        train.images.double().mean().item(), abs=1e-6
+    )
+    assert buffers["input.std"].item() == pytest.approx(
+        train.images.double().std(correction=0).item(), abs=1e-6
+    )
 
 
 def test_it_learns_mnist(tmp_path):
-    config = TrainConfig(n_train=3000, n_test=1000, model="mlp7", width=64, lr=0.05, momentum=0.9, batch=64, steps=400,
-                         checkpoints=4, loss_every_ratio=2.0)
+    config = TrainConfig(
+        n_train=3000,
+        n_test=1000,
+        model="mlp7",
+        width=64,
+        lr=0.05,
+        momentum=0.9,
+        batch=64,
+        steps=400,
+        checkpoints=4,
+        loss_every_ratio=2.0,
+    )
     run = fit(config, tmp_path)
     assert run.losses["test_accuracy"].iloc[0] < 0.25
     assert run.test_accuracy > 0.8
@@ -202,14 +258,19 @@ def test_it_learns_mnist(tmp_path):
 
 
 def test_divergence_names_step_and_learning_rate(tmp_path):
-    with pytest.raises(DivergedError, match=r"diverged: the loss is nan at step \d+ with lr = 1e\+06.*lower lr"):
+    with pytest.raises(
+        DivergedError, match=r"diverged: the loss is nan at step \d+ with lr = 1e\+06.*lower lr"
+    ):
         fit(TrainConfig(**(SMALL | dict(lr=1e6))), tmp_path)
     assert not (tmp_path / "losses.csv").exists()
 
 
-# Label noise -------------------------------------------------------------------------------------------------------
+# Label noise --------------------------------------------------------------------------------------
 
-@given(st.integers(1, 300), st.integers(2, 10), st.floats(0, 1, exclude_max=True), st.integers(0, 50))
+
+@given(
+    st.integers(1, 300), st.integers(2, 10), st.floats(0, 1, exclude_max=True), st.integers(0, 50)
+)
 @settings(max_examples=100, deadline=None)
 def test_a_share_of_the_labels_becomes_another_class(count, classes, rate, seed):
     labels = torch.randint(0, classes, (count,), generator=torch.Generator().manual_seed(seed))
@@ -239,9 +300,13 @@ def test_wrong_labels_are_uniform_over_the_other_classes_and_differ_between_seed
 def test_without_label_noise_the_given_labels_are_the_true_ones(tmp_path):
     config = TrainConfig(**SMALL)
     given_ones, flipped = given_labels(config)
-    assert torch.equal(given_ones, datasets.load("mnist_part", "train", 200).labels) and not bool(flipped.any())
-    files, same = (files_of(fit(TrainConfig(**SMALL, **more), tmp_path / name).folder)
-                   for name, more in (("a", {}), ("b", {"label_noise": 0.0})))
+    assert torch.equal(given_ones, datasets.load("mnist_part", "train", 200).labels) and not bool(
+        flipped.any()
+    )
+    files, same = (
+        files_of(fit(TrainConfig(**SMALL, **more), tmp_path / name).folder)
+        for name, more in (("a", {}), ("b", {"label_noise": 0.0}))
+    )
     assert files == same
 
 
@@ -253,12 +318,18 @@ def test_the_network_is_trained_and_measured_on_the_given_labels(tmp_path):
     assert 0 < int(flipped[torch.isin(data.ids, part.ids)].sum()) < 50
     some = torch.tensor([told[data.ids == i].item() for i in part.ids])
     logits = run.model(3000)(part.images).double()
-    assert run.losses["train_loss"].iloc[-1] == pytest.approx(F.cross_entropy(logits, some).item(), rel=1e-5)
+    assert run.losses["train_loss"].iloc[-1] == pytest.approx(
+        F.cross_entropy(logits, some).item(), rel=1e-5
+    )
     answers = run.model(3000)(data.images).argmax(1)
-    assert float((answers == told)[flipped].double().mean()) > 0.5 > float((answers == data.labels)[flipped].double().mean())
+    assert (
+        float((answers == told)[flipped].double().mean())
+        > 0.5
+        > float((answers == data.labels)[flipped].double().mean())
+    )
 
 
-# Kills and damage --------------------------------------------------------------------------------------------------
+# Kills and damage ---------------------------------------------------------------------------------
 
 LONG = SMALL | dict(steps=3000, checkpoints=20, momentum=0.5)
 CHILD = """
@@ -272,12 +343,19 @@ fit(TrainConfig.model_validate_json(sys.argv[1]), Path(sys.argv[2]))
 def test_killed_and_resumed_is_uninterrupted(tmp_path):
     config = TrainConfig(**LONG)
     fit(config, tmp_path / "whole")
-    for wanted in (config.checkpoint_steps[4], config.checkpoint_steps[14]):  # two kills, early and late
-        child = subprocess.Popen([sys.executable, "-c", CHILD, config.model_dump_json(), str(tmp_path / "killed")],
-                                 env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])})
+    for wanted in (
+        config.checkpoint_steps[4],
+        config.checkpoint_steps[14],
+    ):  # two kills, early and late
+        child = subprocess.Popen(
+            [sys.executable, "-c", CHILD, config.model_dump_json(), str(tmp_path / "killed")],
+            env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])},
+        )
         deadline = time.monotonic() + 120
         while not (tmp_path / "killed" / f"weights-{wanted}.safetensors").exists():
-            assert child.poll() is None and time.monotonic() < deadline, "the child ended before it could be killed"
+            assert child.poll() is None and time.monotonic() < deadline, (
+                "the child ended before it could be killed"
+            )
             time.sleep(0.002)
         child.send_signal(signal.SIGKILL)
         child.wait()
@@ -285,7 +363,9 @@ def test_killed_and_resumed_is_uninterrupted(tmp_path):
         with pytest.raises(FileNotFoundError, match="no finished training run"):
             load_run(tmp_path / "killed")
     fit(config, tmp_path / "killed")
-    for leftover in (tmp_path / "killed").glob(".tmp-*"):  # of the file that was being written when the kill came
+    for leftover in (tmp_path / "killed").glob(
+        ".tmp-*"
+    ):  # of the file that was being written when the kill came
         leftover.unlink()
     assert files_of(tmp_path / "killed") == files_of(tmp_path / "whole")
 
@@ -295,7 +375,8 @@ class _Stop(Exception):
 
 
 def interrupted(config: TrainConfig, folder: Path, monkeypatch, at: int) -> None:
-    """A run that stops at step ``at``, as if by Ctrl-C; what is on disk then is the state of the checkpoint before."""
+    """A run that stops at step ``at``, as if by Ctrl-C; what is on disk then is the state of the
+    checkpoint before."""
     from utils.train import _Trainer
 
     step = _Trainer.one_step
@@ -311,10 +392,14 @@ def interrupted(config: TrainConfig, folder: Path, monkeypatch, at: int) -> None
             fit(config, folder)
 
 
-@pytest.mark.parametrize("extra", [dict(model="lenet", width=2, momentum=0.9), dict(model="resnet20", width=2)],
-                         ids=["lenet-momentum", "resnet20"])
+@pytest.mark.parametrize(
+    "extra",
+    [dict(model="lenet", width=2, momentum=0.9), dict(model="resnet20", width=2)],
+    ids=["lenet-momentum", "resnet20"],
+)
 def test_interrupted_convolutions_resume_with_the_same_bits(tmp_path, monkeypatch, extra):
-    """Momentum, the running statistics of batch normalisation and the memory layout all come back."""
+    """Momentum, the running statistics of batch normalisation and the memory layout all come
+    back."""
     config = TrainConfig(**(SMALL | dict(steps=24, checkpoints=6) | extra))
     fit(config, tmp_path / "whole")
     for at in (3, 17):
@@ -329,9 +414,13 @@ def test_damage_is_set_aside_and_the_bits_are_the_same(tmp_path, monkeypatch, na
     fit(config, tmp_path / "whole")
     folder = tmp_path / "run"
     interrupted(config, folder, monkeypatch, at=30)
-    victim = {"config": folder / "config.json", "state": folder / ".state" / "state.json",
-              "arrays": next((folder / ".state").glob("arrays-*")), "weights": folder / "weights-1.safetensors",
-              "missing weights": folder / "weights-1.safetensors"}[name]
+    victim = {
+        "config": folder / "config.json",
+        "state": folder / ".state" / "state.json",
+        "arrays": next((folder / ".state").glob("arrays-*")),
+        "weights": folder / "weights-1.safetensors",
+        "missing weights": folder / "weights-1.safetensors",
+    }[name]
     if name == "missing weights":
         victim.unlink()
     else:
@@ -342,17 +431,27 @@ def test_damage_is_set_aside_and_the_bits_are_the_same(tmp_path, monkeypatch, na
         fit(config, folder)
     for path in folder.glob(".state*"):
         assert ".broken-" in path.name
-    kept = {path.name: path.read_bytes() for path in folder.glob("[!.]*") if ".broken-" not in path.name}
+    kept = {
+        path.name: path.read_bytes() for path in folder.glob("[!.]*") if ".broken-" not in path.name
+    }
     assert kept == files_of(tmp_path / "whole")
 
 
-@pytest.mark.parametrize(("name", "old", "new"), [
-    (".state/state.json", b'"step": 2', b'"step": 1'), (".state/state.json", b'"weights"', b'"wieghts"'),
-    (".state/state.json", b"0.", b"1."), ("config.json", b'"steps"', b'"stops"'),
-    ("config.json", b'"lr": 0.1', b'"lr": 0.2'),
-])
-def test_a_changed_digit_or_a_renamed_key_of_the_progress_is_not_believed(tmp_path, monkeypatch, name, old, new):
-    """Valid JSON that says something else: a loss, the step, a key. It is set aside, and the bits are the same."""
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        (".state/state.json", b'"step": 2', b'"step": 1'),
+        (".state/state.json", b'"weights"', b'"wieghts"'),
+        (".state/state.json", b"0.", b"1."),
+        ("config.json", b'"steps"', b'"stops"'),
+        ("config.json", b'"lr": 0.1', b'"lr": 0.2'),
+    ],
+)
+def test_a_changed_digit_or_a_renamed_key_of_the_progress_is_not_believed(
+    tmp_path, monkeypatch, name, old, new
+):
+    """Valid JSON that says something else: a loss, the step, a key. It is set aside, and the bits
+    are the same."""
     config = TrainConfig(**SMALL)
     fit(config, tmp_path / "whole")
     folder = tmp_path / "run"
@@ -362,7 +461,9 @@ def test_a_changed_digit_or_a_renamed_key_of_the_progress_is_not_believed(tmp_pa
     (folder / name).write_bytes(text.replace(old, new, 1))
     with pytest.warns(io.DamagedFileWarning, match="set aside"):
         fit(config, folder)
-    kept = {path.name: path.read_bytes() for path in folder.glob("[!.]*") if ".broken-" not in path.name}
+    kept = {
+        path.name: path.read_bytes() for path in folder.glob("[!.]*") if ".broken-" not in path.name
+    }
     assert kept == files_of(tmp_path / "whole")
 
 
@@ -373,7 +474,9 @@ def test_resuming_goes_on_from_the_last_checkpoint(tmp_path, monkeypatch):
     interrupted(config, tmp_path, monkeypatch, at=30)
     steps = []
     one_step = _Trainer.one_step
-    monkeypatch.setattr(_Trainer, "one_step", lambda self: (steps.append(self.step), one_step(self)))
+    monkeypatch.setattr(
+        _Trainer, "one_step", lambda self: (steps.append(self.step), one_step(self))
+    )
     fit(config, tmp_path)
     assert steps == list(range(max(k for k in config.checkpoint_steps if k <= 30), 60))
     steps.clear()
@@ -392,7 +495,9 @@ def test_load_run_gives_back_what_was_trained(tmp_path):
     fitted, loaded = fit(config, tmp_path), load_run(tmp_path)
     assert loaded.config == config and loaded.steps == tuple(config.checkpoint_steps)
     assert loaded.losses.equals(fitted.losses)
-    assert loaded.losses.to_csv(index=False) == (tmp_path / "losses.csv").read_text(), "read back to the last bit"
+    assert loaded.losses.to_csv(index=False) == (tmp_path / "losses.csv").read_text(), (
+        "read back to the last bit"
+    )
     assert loaded.data["train"] == datasets.load("mnist_part", "train", 200).sha256
     model = loaded.model(60)
     assert not model.training and not any(p.requires_grad for p in model.parameters())

@@ -1,4 +1,5 @@
-"""Two phases, their alignment with over-fitting, the spindle: planted ones are found, and nothing is found in noise."""
+"""Two phases, their alignment with over-fitting, the spindle: planted ones are found, and nothing
+is found in noise."""
 
 from __future__ import annotations
 
@@ -21,7 +22,9 @@ from utils.power.base import Sizes, simulate, simulations
 from utils.rows import two_phase
 
 N = 5
-STEPS = np.array([0, 3, 5, 8, 11, 16, 32, 64, 128, 256, 512, 1024])  # the losses are known from step 1 on
+STEPS = np.array(
+    [0, 3, 5, 8, 11, 16, 32, 64, 128, 256, 512, 1024]
+)  # the losses are known from step 1 on
 SEEDS = (0, 1, 2, 3, 4)
 SYSTEM = "lenet/mnist_part"
 V_SHAPE = [4.0, 3.9, 3.5, 3.0, 2.2, 1.5, 1.8, 2.0, 2.4, 2.6, 2.8, 3.0]
@@ -30,18 +33,32 @@ V_SHAPE = [4.0, 3.9, 3.5, 3.0, 2.2, 1.5, 1.8, 2.0, 2.4, 2.6, 2.8, 3.0]
 def extracted(found: Interactions, steps: np.ndarray = STEPS) -> Extracted:
     shape = found.and_.shape[:-1]
     nothing = torch.zeros(shape, dtype=torch.float64)
-    return Extracted(v=found.reconstruct(), found=found, kappa=0.0, gap=nothing, error=nothing.clone(), l1=nothing,
-                     converged=torch.ones(shape, dtype=torch.bool), steps=steps, saturated=torch.zeros(shape[:2]),
-                     noise_floor=torch.full(shape[:2], 1e-9))
+    return Extracted(
+        v=found.reconstruct(),
+        found=found,
+        kappa=0.0,
+        gap=nothing,
+        error=nothing.clone(),
+        l1=nothing,
+        converged=torch.ones(shape, dtype=torch.bool),
+        steps=steps,
+        saturated=torch.zeros(shape[:2]),
+        noise_floor=torch.full(shape[:2], 1e-9),
+    )
 
 
-def with_mean_orders(mu: list[float], noise: float = 0.1, seed: int = 0, images: int = 8) -> Extracted:
-    """Games whose strength sits in orders floor(mu) and ceil(mu), so that the mean order of checkpoint c is mu[c]."""
+def with_mean_orders(
+    mu: list[float], noise: float = 0.1, seed: int = 0, images: int = 8
+) -> Extracted:
+    """Games whose strength sits in orders floor(mu) and ceil(mu), so that the mean order of
+    checkpoint c is mu[c]."""
     generator = torch.Generator().manual_seed(seed)
     order = lattice.order(N)
     first = torch.tensor([int((order == k).nonzero()[0]) for k in range(N + 1)])
     wanted = torch.tensor(mu, dtype=torch.float64)[None, :, None].expand(len(SEEDS), -1, images)
-    wanted = (wanted + noise * torch.randn(wanted.shape, generator=generator, dtype=torch.float64)).clamp(1, N - 1e-6)
+    wanted = (
+        wanted + noise * torch.randn(wanted.shape, generator=generator, dtype=torch.float64)
+    ).clamp(1, N - 1e-6)
     low = wanted.floor()
     conj = torch.zeros(*wanted.shape, 1 << N, dtype=torch.float64)
     conj.scatter_(-1, first[low.long()][..., None], (1 - (wanted - low))[..., None])
@@ -52,9 +69,16 @@ def with_mean_orders(mu: list[float], noise: float = 0.1, seed: int = 0, images:
 def runs(turn: float = 32.0) -> list[types.SimpleNamespace]:
     """Losses whose gap starts to rise at step ``turn``; what rows need of a training run."""
     steps = np.unique(np.geomspace(1, STEPS[-1], 60).round().astype(int))
-    gap = np.where(steps > turn, 0.3 * np.log(np.maximum(steps / turn, 1)), 0.0)  # a ramp in log time, out of a flat loss
+    gap = np.where(
+        steps > turn, 0.3 * np.log(np.maximum(steps / turn, 1)), 0.0
+    )  # a ramp in log time, out of a flat loss
     table = pd.DataFrame({"step": steps, "train_loss": 1 - gap / 2, "test_loss": 1 + gap / 2})
-    return [types.SimpleNamespace(losses=table, config=types.SimpleNamespace(seed=s, steps=int(STEPS[-1]))) for s in SEEDS]
+    return [
+        types.SimpleNamespace(
+            losses=table, config=types.SimpleNamespace(seed=s, steps=int(STEPS[-1]))
+        )
+        for s in SEEDS
+    ]
 
 
 def decided(row: str, parts: list[claims.Part], networks: int = len(SEEDS)) -> dict[str, str]:
@@ -63,8 +87,13 @@ def decided(row: str, parts: list[claims.Part], networks: int = len(SEEDS)) -> d
     found: dict[str, list[object]] = {}
     for part in parts:
         threshold = registry.row(row).thresholds_for(SYSTEM)[part.name]
-        found.setdefault(threshold.reading, []).append(weighing.weigh(part, threshold, registry.protocol, networks))
-    return {name: weighing.decide(*weighing.p_values([x]), registry.protocol.alpha) for name, x in found.items()}
+        found.setdefault(threshold.reading, []).append(
+            weighing.weigh(part, threshold, registry.protocol, networks)
+        )
+    return {
+        name: weighing.decide(*weighing.p_values([x]), registry.protocol.alpha)
+        for name, x in found.items()
+    }
 
 
 def stated(row: str, parts: list[claims.Part], networks: int = len(SEEDS)) -> str:
@@ -83,19 +112,30 @@ def test_two_phases_are_found_where_they_are() -> None:
     assert stated("D3a", fall) == stated("D3b", rise) == "REPRODUCED"
 
 
-@pytest.mark.parametrize(("mu", "fall", "rise"), [
-    (sorted(V_SHAPE), "NOT REPRODUCED", "REPRODUCED"), (sorted(V_SHAPE, reverse=True), "REPRODUCED", "NOT REPRODUCED"),
-    ([2.0] * 12, "NOT REPRODUCED", "NOT REPRODUCED")], ids=["only rising", "only falling", "flat"])
+@pytest.mark.parametrize(
+    ("mu", "fall", "rise"),
+    [
+        (sorted(V_SHAPE), "NOT REPRODUCED", "REPRODUCED"),
+        (sorted(V_SHAPE, reverse=True), "REPRODUCED", "NOT REPRODUCED"),
+        ([2.0] * 12, "NOT REPRODUCED", "NOT REPRODUCED"),
+    ],
+    ids=["only rising", "only falling", "flat"],
+)
 def test_each_phase_is_judged_by_itself(mu: list[float], fall: str, rise: str) -> None:
     found = two_phase.mean_orders(with_mean_orders(mu, noise=0.02))
-    assert (stated("D3a", two_phase.fall_parts(found)), stated("D3b", two_phase.rise_parts(found))) == (fall, rise)
+    assert (
+        stated("D3a", two_phase.fall_parts(found)),
+        stated("D3b", two_phase.rise_parts(found)),
+    ) == (fall, rise)
 
 
 def test_the_mean_order_is_a_mean_over_images_and_the_ratio_of_sums_is_not() -> None:
     e = with_mean_orders(V_SHAPE, noise=0.0)
     e.found.and_[:, :, 2] = 0
     e.found.and_[:, :, 2, -1] = 1e6  # one loud image of order 5 all the time
-    assert np.mean(two_phase.fall_parts(two_phase.mean_orders(e))[0].values) == pytest.approx(2.5 * 7 / 8)
+    assert np.mean(two_phase.fall_parts(two_phase.mean_orders(e))[0].values) == pytest.approx(
+        2.5 * 7 / 8
+    )
     pooled = two_phase.pooled_parts(e, "fall")[0]
     assert np.abs(pooled.values).max() < 1e-3
     assert pooled.without[:, 2] == pytest.approx([2.5] * 5)
@@ -109,7 +149,9 @@ def test_an_uncertified_or_empty_image_has_no_mean_order() -> None:
     assert np.isnan(only[0, :, 2]).all()
     assert not np.isnan(every[0, :, 2]).any()
     assert np.isnan(every[1, 4, 5])
-    empty = np.where(np.arange(5)[:, None, None] == 3, np.nan, every)  # a network without any strength
+    empty = np.where(
+        np.arange(5)[:, None, None] == 3, np.nan, every
+    )  # a network without any strength
     part = two_phase.rise_parts(empty)[0]
     assert np.isnan(part.values).tolist() == [False, False, False, True, False]
     assert np.nanmean(part.values) == pytest.approx(1.5)
@@ -127,7 +169,9 @@ LIMIT = {300: 25}  # 99 % quantile of Binomial(300, .05)
 @pytest.mark.parametrize("scenario", ["none", "none: random walk"])
 def test_a_plateau_is_no_second_phase(networks: int, scenario: str) -> None:
     """Network noise .2, image noise 1 in all networks alike, no rise: the audit's planted case."""
-    found = simulate(simulations()["D3b"], scenario, Sizes(networks, 40, systems=1), 300)["as_stated"]["alone"]
+    found = simulate(simulations()["D3b"], scenario, Sizes(networks, 40, systems=1), 300)[
+        "as_stated"
+    ]["alone"]
     assert found["REPRODUCED"] <= LIMIT[300]
 
 
@@ -142,7 +186,9 @@ def test_choosing_and_judging_on_the_same_images_says_yes_to_noise() -> None:
 
 
 def test_a_rise_of_half_an_order_is_found_with_the_power_promised() -> None:
-    found = simulate(simulations()["D3b"], "paper", Sizes(5, 40, systems=1), 300)["as_stated"]["alone"]
+    found = simulate(simulations()["D3b"], "paper", Sizes(5, 40, systems=1), 300)["as_stated"][
+        "alone"
+    ]
     assert found["REPRODUCED"] / 300 > 0.8
     assert found["NOT REPRODUCED"] <= LIMIT[300]
 
@@ -151,7 +197,8 @@ def test_a_rise_of_half_an_order_is_found_with_the_power_promised() -> None:
 
 
 def test_the_change_point_is_that_of_all_two_piece_fits() -> None:
-    """Against least squares with a fine grid of knots, on noise and on kinks; unevenly spaced points."""
+    """Against least squares with a fine grid of knots, on noise and on kinks; unevenly spaced
+    points."""
     rng = np.random.default_rng(0)
     x = np.sort(rng.uniform(0, 10, 14))
     for k in range(24):
@@ -174,7 +221,12 @@ def test_the_change_point_is_that_of_all_two_piece_fits() -> None:
 
 def test_a_kink_is_found_exactly_and_a_bend_downwards_is_none() -> None:
     x = np.linspace(0, 1, 12)
-    y = np.stack([np.clip(x - 0.43, 0, None) - 3 * np.clip(0.43 - x, 0, None) * -1, -np.clip(x - 0.43, 0, None)])
+    y = np.stack(
+        [
+            np.clip(x - 0.43, 0, None) - 3 * np.clip(0.43 - x, 0, None) * -1,
+            -np.clip(x - 0.43, 0, None),
+        ]
+    )
     assert dynamics.change_points(x, y)[0] == pytest.approx(0.43)
     assert np.isnan(dynamics.change_points(x, y)[1])
     with pytest.raises(ValueError, match="5 or more increasing points"):
@@ -182,7 +234,9 @@ def test_a_kink_is_found_exactly_and_a_bend_downwards_is_none() -> None:
 
 
 def test_the_log_grid_reads_a_curve_without_step_zero() -> None:
-    read = dynamics.on_log_grid([0, 1, 10, 100], [99.0, 0.0, 1.0, 2.0], np.log([1, 10**0.5, 10, 100]))
+    read = dynamics.on_log_grid(
+        [0, 1, 10, 100], [99.0, 0.0, 1.0, 2.0], np.log([1, 10**0.5, 10, 100])
+    )
     assert read == pytest.approx([0, 0.5, 1, 2])
 
 
@@ -201,7 +255,10 @@ def test_the_values_of_d4_are_the_jackknife_of_averaged_curves() -> None:
     cell = x[1] - x[0]
 
     def distance(keep: list[int]) -> float:
-        gap, turn = dynamics.change_points(grid, gaps[keep].mean(0)), dynamics.change_points(x, mu[keep].mean(0))
+        gap, turn = (
+            dynamics.change_points(grid, gaps[keep].mean(0)),
+            dynamics.change_points(x, mu[keep].mean(0)),
+        )
         return float(gap[0] - turn[0]) / cell
 
     whole = distance([0, 1, 2, 3, 4])
@@ -216,13 +273,18 @@ def test_the_values_of_d4_are_the_jackknife_of_averaged_curves() -> None:
 def test_a_gap_that_never_turns_leaves_d4_open() -> None:
     x, mu, grid, gaps = planted.alignment_study(0.0, Sizes(5, 0), np.random.default_rng(1))
     assert decided("D4", two_phase.alignment_parts(x, mu, grid, -gaps)) == {
-        "as_stated": "INCONCLUSIVE", "specific": "INCONCLUSIVE"}
+        "as_stated": "INCONCLUSIVE",
+        "specific": "INCONCLUSIVE",
+    }
 
 
 @pytest.mark.parametrize("scenario", ["none", "none: earlier"])
 def test_moments_too_far_apart_or_unrelated_are_not_aligned(scenario: str) -> None:
     found = simulate(simulations()["D4"], scenario, Sizes(5, 40, systems=1), 300)
-    assert max(found[reading]["alone"]["REPRODUCED"] for reading in ("as_stated", "specific")) <= LIMIT[300]
+    assert (
+        max(found[reading]["alone"]["REPRODUCED"] for reading in ("as_stated", "specific"))
+        <= LIMIT[300]
+    )
 
 
 def test_over_fitting_is_a_premise() -> None:
@@ -243,24 +305,42 @@ def test_games_that_drown_in_rounding_are_told() -> None:
 
 
 def linear_programme(p: np.ndarray) -> float:
-    """Total variation to the nearest unimodal distribution: the smallest optimum over the places of the peak."""
+    """Total variation to the nearest unimodal distribution: the smallest optimum over the places of
+    the peak."""
     n, found = len(p), []
     bounds = np.block([[np.eye(n), -np.eye(n)], [-np.eye(n), -np.eye(n)]])  # |p - q| ≤ d
     for peak in range(n):
         steps = np.zeros((n - 1, 2 * n))
         for k in range(n - 1):
             steps[k, [k, k + 1]] = (1, -1) if k < peak else (-1, 1)
-        found.append(linprog(np.r_[np.zeros(n), np.full(n, 0.5)], np.vstack([bounds, steps]), np.r_[p, -p, np.zeros(n - 1)],
-                             np.r_[np.ones(n), np.zeros(n)][None], [1.0], bounds=(0, None)).fun)
+        found.append(
+            linprog(
+                np.r_[np.zeros(n), np.full(n, 0.5)],
+                np.vstack([bounds, steps]),
+                np.r_[p, -p, np.zeros(n - 1)],
+                np.r_[np.ones(n), np.zeros(n)][None],
+                [1.0],
+                bounds=(0, None),
+            ).fun
+        )
     return min(found)
 
 
 def test_distance_to_unimodal_profiles_is_that_of_a_linear_programme() -> None:
     rng = np.random.default_rng(0)
-    profiles = [rng.dirichlet(np.full(n, spread)) for n in (3, 5, 8, 10) for spread in (0.2, 1.0, 5.0) for _ in range(4)]
-    assert [float(unimodal_distance(p)) for p in profiles] == pytest.approx(list(map(linear_programme, profiles)), abs=1e-7)
+    profiles = [
+        rng.dirichlet(np.full(n, spread))
+        for n in (3, 5, 8, 10)
+        for spread in (0.2, 1.0, 5.0)
+        for _ in range(4)
+    ]
+    assert [float(unimodal_distance(p)) for p in profiles] == pytest.approx(
+        list(map(linear_programme, profiles)), abs=1e-7
+    )
     assert unimodal_distance(orders.spindle(10).numpy()) == 0
-    assert unimodal_distance([0.4, 0.0, 0.0, 0.2, 0.4]) == pytest.approx(0.4 - 0.4 / 3)  # not half of an L1 fit's .4
+    assert unimodal_distance([0.4, 0.0, 0.0, 0.2, 0.4]) == pytest.approx(
+        0.4 - 0.4 / 3
+    )  # not half of an L1 fit's .4
     assert np.isnan(unimodal_distance([[np.nan, 0.5, 0.5]])).all()
 
 
@@ -270,10 +350,16 @@ def shares(profile: list[float], seed: int = 0, scatter: float = 0.05) -> np.nda
     return strength / strength.sum(-1, keepdims=True)
 
 
-@pytest.mark.parametrize(("profile", "outcome"), [
-    ([1, 2, 5, 9, 12, 11, 6, 3, 1], "REPRODUCED"), ([9, 8, 7, 6, 5, 4, 3, 2, 1], "NOT REPRODUCED"),
-    ([1, 2, 12, 3, 1, 3, 12, 2, 1], "NOT REPRODUCED"), ([7, 8, 9, 10, 11, 10, 9, 8, 7], "NOT REPRODUCED")],
-    ids=["spindle", "peak at an end", "two peaks", "nearly flat"])
+@pytest.mark.parametrize(
+    ("profile", "outcome"),
+    [
+        ([1, 2, 5, 9, 12, 11, 6, 3, 1], "REPRODUCED"),
+        ([9, 8, 7, 6, 5, 4, 3, 2, 1], "NOT REPRODUCED"),
+        ([1, 2, 12, 3, 1, 3, 12, 2, 1], "NOT REPRODUCED"),
+        ([7, 8, 9, 10, 11, 10, 9, 8, 7], "NOT REPRODUCED"),
+    ],
+    ids=["spindle", "peak at an end", "two peaks", "nearly flat"],
+)
 def test_the_shape_of_a_spindle(profile: list[float], outcome: str) -> None:
     parts = two_phase.shape_parts(shares(profile))
     assert stated("D11a", parts) == outcome
@@ -291,9 +377,13 @@ def test_the_ends_of_the_shape_are_a_ratio_of_means() -> None:
 
 def test_the_law_of_noise_is_found_in_noise_and_not_in_controls() -> None:
     start = torch.zeros(len(SEEDS), 64, 1 << N, dtype=torch.float64)
-    start[..., 1:] = torch.randn(len(SEEDS), 64, (1 << N) - 1, generator=torch.Generator().manual_seed(0))
-    pure, noise, linear = (two_phase.pure_shares(v) for v in (
-        start, nulls.iid_games(start, 1), nulls.additive_games(start, 1)))
+    start[..., 1:] = torch.randn(
+        len(SEEDS), 64, (1 << N) - 1, generator=torch.Generator().manual_seed(0)
+    )
+    pure, noise, linear = (
+        two_phase.pure_shares(v)
+        for v in (start, nulls.iid_games(start, 1), nulls.additive_games(start, 1))
+    )
     assert stated("D11b", two_phase.law_parts(pure, pure, noise)) == "REPRODUCED"
     assert stated("D11b", two_phase.law_parts(linear, linear, noise)) == "NOT REPRODUCED"
     assert stated("D11b", two_phase.law_parts(pure, linear, noise)) == "NOT REPRODUCED"
@@ -306,7 +396,10 @@ def test_the_law_of_noise_is_found_in_noise_and_not_in_controls() -> None:
 def test_neither_shape_nor_law_is_found_at_its_bound(row: str) -> None:
     one = simulations()[row]
     for scenario in one.nulls:
-        assert simulate(one, scenario, Sizes(5, 40, systems=1), 60)["as_stated"]["alone"]["REPRODUCED"] <= 7
+        assert (
+            simulate(one, scenario, Sizes(5, 40, systems=1), 60)["as_stated"]["alone"]["REPRODUCED"]
+            <= 7
+        )
 
 
 # --- verdicts and figures
@@ -319,8 +412,18 @@ def test_other_images_are_a_sensitivity_and_no_verdict() -> None:
     assert two_phase.other_images(other)[0] == "test images"
     e = with_mean_orders(V_SHAPE)
     found = two_phase.phase_verdict(
-        "D3b", other, SYSTEM, e, {"order weight -0.2": (e, None)}, e, seeds=SEEDS, scope="a test", accuracy=[0.99] * 5,
-        uncertified=0.0, changed=two_phase.changed(other))
+        "D3b",
+        other,
+        SYSTEM,
+        e,
+        {"order weight -0.2": (e, None)},
+        e,
+        seeds=SEEDS,
+        scope="a test",
+        accuracy=[0.99] * 5,
+        uncertified=0.0,
+        changed=two_phase.changed(other),
+    )
     assert found.verdict is None
     assert "criterion: changed" in found.status
 

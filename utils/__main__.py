@@ -1,4 +1,5 @@
-"""The command ``reproduce`` (also ``python -m utils``): list, run, all, check, keep, cache, data, doctor."""
+"""The command ``reproduce`` (also ``python -m utils``): list, run, all, check, keep, cache, data,
+doctor."""
 
 from __future__ import annotations
 
@@ -19,12 +20,18 @@ from . import claims, committed, datasets, io, jobs, params, paths, provenance, 
 __all__ = ["main"]
 
 # What a user can mend: the message says how, and a traceback would only hide it.
-_USER_ERRORS = (params.ParameterError, claims.RegistryError, committed.ResultsError, datasets.MissingData,
-                datasets.DamagedData)
+_USER_ERRORS = (
+    params.ParameterError,
+    claims.RegistryError,
+    committed.ResultsError,
+    datasets.MissingData,
+    datasets.DamagedData,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; the exit code: 0 well, 1 something failed or differs, 2 a wrong request, 130 Ctrl-C."""
+    """Run one command; the exit code: 0 well, 1 something failed or differs, 2 a wrong request, 130
+    Ctrl-C."""
     chosen = _parser().parse_args(arguments)
     try:
         runtime.set_threads()
@@ -33,12 +40,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"reproduce: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("\nStopped. Finished work is kept; the same command takes up where this one was.", file=sys.stderr)
+        print(
+            "\nStopped. Finished work is kept; the same command takes up where this one was.",
+            file=sys.stderr,
+        )
         return 130
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="reproduce", description="Re-examine the papers' claims, notebook by notebook.")
+    parser = argparse.ArgumentParser(
+        prog="reproduce", description="Re-examine the papers' claims, notebook by notebook."
+    )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
     def command(name: str, function: Any, text: str) -> argparse.ArgumentParser:
@@ -46,14 +58,30 @@ def _parser() -> argparse.ArgumentParser:
         added.set_defaults(command=function)
         return added
 
-    listing = command("list", _list, "claims, notebooks and profiles; of one NOTEBOOK: its parameters")
+    listing = command(
+        "list", _list, "claims, notebooks and profiles; of one NOTEBOOK: its parameters"
+    )
     listing.add_argument("notebook", nargs="?", metavar="NOTEBOOK")
 
-    running = command("run", _run, "one notebook; its results go to results/custom unless only a profile is given")
-    running.add_argument("notebook", metavar="NOTEBOOK", help="name or number, such as 01_sparsity or 01")
-    running.add_argument("-p", dest="given", nargs="+", action="append", default=[], metavar=("NAME=VALUE", "VALUE"),
-                         help="a parameter: -p images=5, -p images 5, -p 'seeds=[0, 1]', -p training.lenet.steps=100")
-    running.add_argument("--profile", help="start from this profile's settings (default: the notebook's own)")
+    running = command(
+        "run", _run, "one notebook; its results go to results/custom unless only a profile is given"
+    )
+    running.add_argument(
+        "notebook", metavar="NOTEBOOK", help="name or number, such as 01_sparsity or 01"
+    )
+    running.add_argument(
+        "-p",
+        dest="given",
+        nargs="+",
+        action="append",
+        default=[],
+        metavar=("NAME=VALUE", "VALUE"),
+        help="a parameter: -p images=5, -p images 5, -p 'seeds=[0, 1]', -p "
+        "training.lenet.steps=100",
+    )
+    running.add_argument(
+        "--profile", help="start from this profile's settings (default: the notebook's own)"
+    )
 
     for name, function, text in (
         ("all", _all, "every notebook of a profile, then the verdict table and index.html"),
@@ -61,19 +89,35 @@ def _parser() -> argparse.ArgumentParser:
         ("keep", _keep, "copy the last run's verdicts and figures to results/committed, for git"),
     ):
         added = command(name, function, text)
-        added.add_argument("--profile", default="default", metavar="NAME",
-                           help="smoke, default, reference or paper (default: default)")
+        added.add_argument(
+            "--profile",
+            default="default",
+            metavar="NAME",
+            help="smoke, default, reference or paper (default: default)",
+        )
         if name == "keep":
-            added.add_argument("--cold", action="store_true", help="the run started from an empty cache: keep its minutes")
+            added.add_argument(
+                "--cold",
+                action="store_true",
+                help="the run started from an empty cache: keep its minutes",
+            )
 
-    power = command("power", _power, "simulate the criteria of all rows (or of ROWs): how often they err, docs/criteria.md")
+    power = command(
+        "power",
+        _power,
+        "simulate the criteria of all rows (or of ROWs): how often they err, docs/criteria.md",
+    )
     power.add_argument("rows", nargs="*", metavar="ROW")
 
-    cache = commands.add_parser("cache", help="the finished jobs on disk").add_subparsers(required=True, metavar="ACTION")
+    cache = commands.add_parser("cache", help="the finished jobs on disk").add_subparsers(
+        required=True, metavar="ACTION"
+    )
     listed = cache.add_parser("ls", help="what there is, the most recently used first")
     listed.set_defaults(command=_cache_ls)
     pruned = cache.add_parser("prune", help="delete the least recently used")
-    pruned.add_argument("--max-gb", type=float, required=True, help="size to keep, in GB; 0 empties the cache")
+    pruned.add_argument(
+        "--max-gb", type=float, required=True, help="size to keep, in GB; 0 empties the cache"
+    )
     pruned.set_defaults(command=_cache_prune)
 
     data = command("data", _data, "where each data set is; with a NAME: get it")
@@ -88,7 +132,10 @@ def _list(chosen: argparse.Namespace) -> int:
         return 0
     print("claims (judged rows have a verdict per system; see results/<profile>/index.html)")
     for row, claim in claims.load().rows.items():
-        print(f"  {row:<4} {claim.title}  [{claim.notebook if claim.notebook in params.PARAMS else claim.status}]")
+        print(
+            f"  {row:<4} {claim.title}  "
+            f"[{claim.notebook if claim.notebook in params.PARAMS else claim.status}]"
+        )
     for notebook in params.PARAMS:
         print()
         _print_parameters(notebook)
@@ -107,31 +154,42 @@ def _print_parameters(notebook: str) -> None:
 
 
 def _given(pairs: Sequence[Sequence[str]]) -> dict[str, Any]:
-    """``[["images=5"], ["training.lenet.steps", "9"]]`` → {"images": 5, "training": {"lenet": {"steps": 9}}}."""
+    """``[["images=5"], ["training.lenet.steps", "9"]]`` → {"images": 5, "training": {"lenet":
+    {"steps": 9}}}."""
     found: dict[str, Any] = {}
     for pair in pairs:
         name, equals, text = pair[0].partition("=")
         if len(pair) == 2 and not equals:
             text = pair[1]
         elif len(pair) > 1 or not equals:
-            raise params.ParameterError(f"a parameter is given as -p NAME=VALUE or -p NAME VALUE, got {' '.join(pair)!r}")
+            raise params.ParameterError(
+                f"a parameter is given as -p NAME=VALUE or -p NAME VALUE, got {' '.join(pair)!r}"
+            )
         *outer, last = name.split(".")
         table = found
         for part in outer:
             table = table.setdefault(part, {})
             if not isinstance(table, dict):
-                raise params.ParameterError(f"{name!r} sets a part of a value that -p also sets as a whole")
+                raise params.ParameterError(
+                    f"{name!r} sets a part of a value that -p also sets as a whole"
+                )
         try:
             table[last] = params.parse(text)
         except yaml.YAMLError as error:
-            raise params.ParameterError(f"-p {name}: {text!r} is no value ({' '.join(str(error).split())})") from None
+            raise params.ParameterError(
+                f"-p {name}: {text!r} is no value ({' '.join(str(error).split())})"
+            ) from None
     return found
 
 
 def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
     """``above`` over ``below``, tables entry by entry."""
-    both = {key: _merged(below[key], value) if isinstance(value, dict) and isinstance(below.get(key), dict) else value
-            for key, value in above.items()}
+    both = {
+        key: _merged(below[key], value)
+        if isinstance(value, dict) and isinstance(below.get(key), dict)
+        else value
+        for key, value in above.items()
+    }
     return {**below, **both}
 
 
@@ -139,8 +197,10 @@ def _run(chosen: argparse.Namespace) -> int:
     notebook, given = params.notebook_stem(chosen.notebook), _given(chosen.given)
     reserved = [*params.profiles(), "committed"]
     if given.get("profile") in reserved:
-        raise params.ParameterError(f"profile={given['profile']} names a profile's own results ({', '.join(reserved)}):"
-                                    " name this run otherwise, or give --profile without -p")
+        raise params.ParameterError(
+            f"profile={given['profile']} names a profile's own results ({', '.join(reserved)}):"
+            " name this run otherwise, or give --profile without -p"
+        )
     settings: Mapping[str, Any] = {}
     if chosen.profile:
         plan = params.load_profile(chosen.profile)
@@ -161,14 +221,21 @@ def _all(chosen: argparse.Namespace) -> int:
 
 
 def _execute(profile: str, notebooks: Mapping[str, Mapping[str, Any]] | None) -> int:
-    """Run, build the pages, print the verdict table last; 1 when a notebook failed or an identity is broken."""
-    from . import run, site  # papermill and nbconvert take a second to import, which the other commands need not wait for
+    """Run, build the pages, print the verdict table last; 1 when a notebook failed or an identity
+    is broken."""
+    from . import (
+        run,
+        site,
+    )  # papermill and nbconvert take a second to import, which the other commands need not wait for
 
     outcomes = run.run_profile(profile, notebooks)
     index = site.build(profile)
     for outcome in outcomes:
         if outcome.error:
-            print(f"{outcome.notebook} FAILED: {outcome.error.splitlines()[0]} (see {outcome.path})", file=sys.stderr)
+            print(
+                f"{outcome.notebook} FAILED: {outcome.error.splitlines()[0]} (see {outcome.path})",
+                file=sys.stderr,
+            )
     broken = [v for v in claims.read_all(paths.results(profile)) if v.verdict == "BROKEN"]
     print(f"\nresults: {index}\n")
     print("\n".join(run.verdict_lines(profile)), flush=True)
@@ -186,15 +253,22 @@ def _check(chosen: argparse.Namespace) -> int:
         print(f"  {line}")
     for line in report.notes:
         print(f"  (open in one run) {line}")
-    print(f"{len(report.compared) - len(differing)} of {len(report.compared)} agree with the committed results"
-          + (f"; {len(report.problems)} further problem(s)" if report.problems else ""))
+    print(
+        f"{len(report.compared) - len(differing)} of {len(report.compared)} agree with the "
+        "committed results"
+        + (f"; {len(report.problems)} further problem(s)" if report.problems else "")
+    )
     return 0 if report.agrees else 1
 
 
 def _keep(chosen: argparse.Namespace) -> int:
     plan = params.load_profile(chosen.profile)
-    expected = {name: params.validate(name, profile=chosen.profile, **plan.given(name)).model_dump(mode="json")
-                for name in plan.notebooks}
+    expected = {
+        name: params.validate(name, profile=chosen.profile, **plan.given(name)).model_dump(
+            mode="json"
+        )
+        for name in plan.notebooks
+    }
     committed.require_parameters(chosen.profile, expected)
     for folder in committed.keep(chosen.profile, chosen.cold):
         print(folder.relative_to(paths.ROOT))
@@ -208,11 +282,17 @@ def _power(chosen: argparse.Namespace) -> int:
 
     unknown = [row for row in chosen.rows if row not in power.simulations()]
     if unknown:
-        raise params.ParameterError(f"no simulation for {', '.join(unknown)}; there are: {', '.join(power.simulations())}")
+        raise params.ParameterError(
+            f"no simulation for {', '.join(unknown)}; there are: {', '.join(power.simulations())}"
+        )
     path = power.update(chosen.rows)
     io.write_text(path.with_suffix(".md"), power.page())
-    failing = [f"{row}, {reading.replace('_', ' ')}: {entry['why']}" for row, readings in claims.criteria.entries().items()
-               for reading, entry in readings.items() if not entry["ok"]]
+    failing = [
+        f"{row}, {reading.replace('_', ' ')}: {entry['why']}"
+        for row, readings in claims.criteria.entries().items()
+        for reading, entry in readings.items()
+        if not entry["ok"]
+    ]
     for line in failing:
         print(f"not to be judged: {line}")
     print(f"written: {path} and {path.with_suffix('.md')}")
@@ -222,12 +302,21 @@ def _power(chosen: argparse.Namespace) -> int:
 def _cache_ls(_chosen: argparse.Namespace) -> int:
     found = jobs.entries()
     for entry in found:
-        print(f"{runtime.human_bytes(entry.size):>9}  {entry.state:<8}  {entry.kind}/{entry.digest[:12]}")
-    print(f"{runtime.human_bytes(sum(entry.size for entry in found))} in {len(found)} jobs, {paths.job_cache()}")
+        print(
+            f"{runtime.human_bytes(entry.size):>9}  {entry.state:<8}  "
+            f"{entry.kind}/{entry.digest[:12]}"
+        )
+    print(
+        f"{runtime.human_bytes(sum(entry.size for entry in found))} in {len(found)} jobs, "
+        f"{paths.job_cache()}"
+    )
     for kind in sorted({entry.kind for entry in found}):
         own = [entry for entry in found if entry.kind == kind]
-        print(f"  {kind:<16} {len(own):>5} jobs  {runtime.human_bytes(sum(entry.size for entry in own)):>9}  "
-              f"computed in {runtime.human_time(sum(entry.seconds for entry in own))}")
+        print(
+            f"  {kind:<16} {len(own):>5} jobs  "
+            f"{runtime.human_bytes(sum(entry.size for entry in own)):>9}  "
+            f"computed in {runtime.human_time(sum(entry.seconds for entry in own))}"
+        )
     return 0
 
 
@@ -247,7 +336,9 @@ def _data(chosen: argparse.Namespace) -> int:
         return 0
     if chosen.name not in datasets.DATASETS:
         hint = params.nearest(chosen.name, datasets.DATASETS)
-        raise params.ParameterError(f"unknown data set {chosen.name!r}{hint}; there are: {', '.join(datasets.DATASETS)}")
+        raise params.ParameterError(
+            f"unknown data set {chosen.name!r}{hint}; there are: {', '.join(datasets.DATASETS)}"
+        )
     print(f"{chosen.name} is in {datasets.get(chosen.name)}")
     return 0
 
@@ -257,7 +348,8 @@ def _doctor(_chosen: argparse.Namespace) -> int:
     free = shutil.disk_usage(paths.ROOT).free
     facts = {
         "python": f"{platform.python_version()} ({sys.executable})",
-        "cpu": f"{provenance.cpu_model()}, {torch.get_num_threads()} threads (INTERACTIONS_THREADS changes that)",
+        "cpu": f"{provenance.cpu_model()}, {torch.get_num_threads()} threads "
+        "(INTERACTIONS_THREADS changes that)",
         "memory": f"{runtime.human_bytes(runtime.available_memory())} available",
         "device": f"{runtime.device()} (device='auto'); CUDA devices: {torch.cuda.device_count()}",
         "disk": f"{runtime.human_bytes(free)} free",

@@ -1,8 +1,10 @@
-"""Files that are whole or absent: atomic writes, canonical JSON, tensors, checksummed folders, locks.
+"""Files that are whole or absent: atomic writes, canonical JSON, tensors, checksummed folders,
+locks.
 
-A file that appears under its own name is complete and on disk, whatever killed the writer. A *sealed* folder lists the
-sha256 of each of its files, so that damage is found when it is read and not believed. Hidden files and folders (names
-starting with a dot) are scratch: they never belong to the content of a sealed folder.
+A file that appears under its own name is complete and on disk, whatever killed the writer. A
+*sealed* folder lists the sha256 of each of its files, so that damage is found when it is read and
+not believed. Hidden files and folders (names starting with a dot) are scratch: they never belong to
+the content of a sealed folder.
 """
 
 from __future__ import annotations
@@ -54,8 +56,8 @@ __all__ = [
 
 MANIFEST = "MANIFEST.json"
 _TEMPORARY = ".tmp-"
-# safetensors writes its metadata in hash-table order, which differs from run to run; one entry has one order, so the
-# file of the same arrays is the same bytes.
+# safetensors writes its metadata in hash-table order, which differs from run to run; one entry has
+# one order, so the file of the same arrays is the same bytes.
 _META_KEY = "meta"
 _QUIET_SECONDS = 5.0
 
@@ -84,12 +86,17 @@ def sha256_file(path: str | os.PathLike[str]) -> str:
 
 
 def canonical_json(obj: Any) -> str:
-    """``obj`` as JSON text with one form only: sorted keys, floats by ``repr``, two-space indent, a trailing newline.
+    """``obj`` as JSON text with one form only: sorted keys, floats by ``repr``, two-space indent, a
+    trailing newline.
 
-    Takes dicts with string or integer keys, lists, tuples, strings, numbers, booleans, None, and numpy or torch scalars
-    and arrays. Raises ValueError for NaN and infinities and TypeError for anything else, naming the entry.
+    Takes dicts with string or integer keys, lists, tuples, strings, numbers, booleans, None, and
+    numpy or torch scalars and arrays. Raises ValueError for NaN and infinities and TypeError for
+    anything else, naming the entry.
     """
-    return json.dumps(_plain(obj, "$"), sort_keys=True, allow_nan=False, ensure_ascii=False, indent=2) + "\n"
+    return (
+        json.dumps(_plain(obj, "$"), sort_keys=True, allow_nan=False, ensure_ascii=False, indent=2)
+        + "\n"
+    )
 
 
 def _plain(obj: Any, where: str) -> Any:
@@ -102,20 +109,28 @@ def _plain(obj: Any, where: str) -> Any:
         return int(obj)
     if isinstance(obj, float):
         if not math.isfinite(obj):
-            raise ValueError(f"JSON has no {obj}: {where} must be finite (use None for a missing number)")
+            raise ValueError(
+                f"JSON has no {obj}: {where} must be finite (use None for a missing number)"
+            )
         return float(obj)
     if isinstance(obj, Mapping):
         return _plain_dict(obj, where)
     if isinstance(obj, list | tuple):
         return [_plain(item, f"{where}[{i}]") for i, item in enumerate(obj)]
-    raise TypeError(f"{where} is a {type(obj).__name__}: JSON takes dict, list, tuple, str, int, float, bool and None")
+    raise TypeError(
+        f"{where} is a {type(obj).__name__}: JSON takes dict, list, tuple, str, int, float, bool "
+        "and None"
+    )
 
 
 def _plain_dict(obj: Mapping[Any, Any], where: str) -> dict[str, Any]:
     plain: dict[str, Any] = {}
     for key, value in obj.items():
         if isinstance(key, bool) or not isinstance(key, str | int | np.integer):
-            raise TypeError(f"{where} has the key {key!r}: JSON keys are strings (or integers, written as strings)")
+            raise TypeError(
+                f"{where} has the key {key!r}: JSON keys are strings (or integers, written as "
+                "strings)"
+            )
         if str(key) in plain:
             raise ValueError(f"{where} has two keys that are both written {str(key)!r}")
         plain[str(key)] = _plain(value, f"{where}.{key}")
@@ -123,7 +138,8 @@ def _plain_dict(obj: Mapping[Any, Any], where: str) -> dict[str, Any]:
 
 
 def fsync_folder(folder: str | os.PathLike[str]) -> None:
-    """Force a folder's entries (names, renames) to disk. Windows has no such call and needs none."""
+    """Force a folder's entries (names, renames) to disk. Windows has no such call and needs
+    none."""
     if os.name == "nt":
         return
     descriptor = os.open(folder, os.O_RDONLY)
@@ -140,11 +156,13 @@ def _fsync_file(path: Path) -> None:
 
 @contextlib.contextmanager
 def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Yield a temporary sibling of ``path`` to write; when the block ends well it becomes ``path`` in one step.
+    """Yield a temporary sibling of ``path`` to write; when the block ends well it becomes ``path``
+    in one step.
 
-    The file is fsynced, renamed over ``path``, and the folder fsynced; on any exception (Ctrl-C too) it is removed and
-    ``path`` is as it was. The temporary keeps the suffix, since some writers choose their format by it. Parent folders
-    are made. Raises FileNotFoundError when the block wrote nothing.
+    The file is fsynced, renamed over ``path``, and the folder fsynced; on any exception (Ctrl-C
+    too) it is removed and ``path`` is as it was. The temporary keeps the suffix, since some writers
+    choose their format by it. Parent folders are made. Raises FileNotFoundError when the block
+    wrote nothing.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -152,7 +170,9 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
     try:
         yield temporary
         if not temporary.is_file():
-            raise FileNotFoundError(f"nothing was written for {path}: write to the path that atomic() yields")
+            raise FileNotFoundError(
+                f"nothing was written for {path}: write to the path that atomic() yields"
+            )
         _fsync_file(temporary)
         os.replace(temporary, path)
         fsync_folder(path.parent)
@@ -177,7 +197,8 @@ def write_json(path: str | os.PathLike[str], obj: Any) -> None:
 
 
 def read_json(path: str | os.PathLike[str]) -> Any:
-    """The content of a JSON file. Raises DamagedFileError (a ValueError) naming the file when it is no JSON."""
+    """The content of a JSON file. Raises DamagedFileError (a ValueError) naming the file when it is
+    no JSON."""
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except ValueError as error:  # JSONDecodeError and UnicodeDecodeError
@@ -185,12 +206,14 @@ def read_json(path: str | os.PathLike[str]) -> Any:
 
 
 def write_sealed(path: str | os.PathLike[str], obj: Any) -> None:
-    """As :func:`write_json`, with the checksum of the content beside it: for progress, which no manifest covers yet."""
+    """As :func:`write_json`, with the checksum of the content beside it: for progress, which no
+    manifest covers yet."""
     write_json(path, {"content": obj, "sha256": sha256_bytes(canonical_json(obj).encode())})
 
 
 def read_sealed(path: str | os.PathLike[str]) -> Any:
-    """What :func:`write_sealed` wrote. DamagedFileError (a ValueError) where a single digit of it was changed."""
+    """What :func:`write_sealed` wrote. DamagedFileError (a ValueError) where a single digit of it
+    was changed."""
     found = read_json(path)
     whole = isinstance(found, dict) and set(found) == {"content", "sha256"}
     if not whole or sha256_bytes(canonical_json(found["content"]).encode()) != found["sha256"]:
@@ -203,10 +226,11 @@ def save_arrays(
     arrays: Mapping[str, torch.Tensor | np.ndarray],
     meta: Mapping[str, str] | None = None,
 ) -> None:
-    """Write named arrays (any shape, numeric or boolean) and string ``meta`` to a safetensors file, atomically.
+    """Write named arrays (any shape, numeric or boolean) and string ``meta`` to a safetensors file,
+    atomically.
 
-    The same arrays and meta give the same bytes. Tensors are brought to the CPU. Raises TypeError for arrays of strings
-    or objects and for meta that is not text.
+    The same arrays and meta give the same bytes. Tensors are brought to the CPU. Raises TypeError
+    for arrays of strings or objects and for meta that is not text.
     """
     for key, value in (meta or {}).items():
         if not isinstance(key, str) or not isinstance(value, str):
@@ -222,12 +246,17 @@ def _cpu_tensor(name: str, array: torch.Tensor | np.ndarray) -> torch.Tensor:
         return array.detach().cpu().contiguous()
     array = np.asarray(array)
     if array.dtype.kind not in "biuf":
-        raise TypeError(f"array {name!r} has dtype {array.dtype}: only real numbers and booleans can be saved")
-    return torch.from_numpy(np.require(array, dtype=array.dtype.newbyteorder("="), requirements=["C", "W"]))
+        raise TypeError(
+            f"array {name!r} has dtype {array.dtype}: only real numbers and booleans can be saved"
+        )
+    return torch.from_numpy(
+        np.require(array, dtype=array.dtype.newbyteorder("="), requirements=["C", "W"])
+    )
 
 
 def _unshared(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """The tensors, those that are views of a larger or of an earlier one copied: safetensors refuses shared memory."""
+    """The tensors, those that are views of a larger or of an earlier one copied: safetensors
+    refuses shared memory."""
     seen: set[int] = set()
     own = {}
     for name, tensor in tensors.items():
@@ -239,20 +268,26 @@ def _unshared(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
 
 
 def load_arrays(path: str | os.PathLike[str]) -> dict[str, torch.Tensor]:
-    """The arrays of a safetensors file, on the CPU; nothing is unpickled. DamagedFileError when it cannot be read."""
+    """The arrays of a safetensors file, on the CPU; nothing is unpickled. DamagedFileError when it
+    cannot be read."""
     try:
         return safetensors.torch.load_file(path)
     except safetensors.SafetensorError as error:
-        raise DamagedFileError(f"{path} is not a readable safetensors file: {error}", path) from error
+        raise DamagedFileError(
+            f"{path} is not a readable safetensors file: {error}", path
+        ) from error
 
 
 def load_meta(path: str | os.PathLike[str]) -> dict[str, str]:
-    """The ``meta`` that :func:`save_arrays` wrote ({} when there was none). DamagedFileError as :func:`load_arrays`."""
+    """The ``meta`` that :func:`save_arrays` wrote ({} when there was none). DamagedFileError as
+    :func:`load_arrays`."""
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             header = file.metadata() or {}
     except safetensors.SafetensorError as error:
-        raise DamagedFileError(f"{path} is not a readable safetensors file: {error}", path) from error
+        raise DamagedFileError(
+            f"{path} is not a readable safetensors file: {error}", path
+        ) from error
     return json.loads(header[_META_KEY]) if _META_KEY in header else {}
 
 
@@ -269,7 +304,8 @@ def _content(folder: Path) -> dict[str, Path]:
 
 
 def seal(folder: str | os.PathLike[str]) -> None:
-    """Write MANIFEST.json (sha256 and size of each file below ``folder``), with everything forced to disk first."""
+    """Write MANIFEST.json (sha256 and size of each file below ``folder``), with everything forced
+    to disk first."""
     folder = Path(folder)
     entries = {}
     for name, path in _content(folder).items():
@@ -281,20 +317,23 @@ def seal(folder: str | os.PathLike[str]) -> None:
 
 
 def read_manifest(folder: str | os.PathLike[str]) -> dict[str, dict[str, Any]]:
-    """Relative name → {"sha256", "size"} of a sealed folder. Raises DamagedFileError when there is no such list."""
+    """Relative name → {"sha256", "size"} of a sealed folder. Raises DamagedFileError when there is
+    no such list."""
     path = Path(folder) / MANIFEST
     if not path.is_file():
         raise DamagedFileError(f"{path} is missing", path)
     manifest = read_json(path)
     files = manifest.get("files") if isinstance(manifest, dict) else None
-    if not isinstance(files, dict) or not all(isinstance(e, dict) and {"sha256", "size"} <= e.keys()
-                                              for e in files.values()):
+    if not isinstance(files, dict) or not all(
+        isinstance(e, dict) and {"sha256", "size"} <= e.keys() for e in files.values()
+    ):
         raise DamagedFileError(f"{path} is not a list of files with sha256 and size", path)
     return files
 
 
 def verify(folder: str | os.PathLike[str]) -> list[str]:
-    """What is wrong with a sealed folder, a line per file: missing, unexpected, another size, another sha256."""
+    """What is wrong with a sealed folder, a line per file: missing, unexpected, another size,
+    another sha256."""
     folder = Path(folder)
     try:
         expected = read_manifest(folder)
@@ -313,24 +352,29 @@ def verify(folder: str | os.PathLike[str]) -> list[str]:
 
 
 def set_aside(path: str | os.PathLike[str], why: str = "it failed its checksum") -> Path:
-    """Rename a damaged file or folder to ``<name>.broken-<k>``, warn (DamagedFileWarning), and return the new path."""
+    """Rename a damaged file or folder to ``<name>.broken-<k>``, warn (DamagedFileWarning), and
+    return the new path."""
     path = Path(path)
     k = 1
     while (aside := path.with_name(f"{path.name}.broken-{k}")).exists():
         k += 1
     os.rename(path, aside)
     fsync_folder(path.parent)
-    warnings.warn(f"{path} is damaged ({why}); it was set aside as {aside.name} and is computed again",
-                  DamagedFileWarning, stacklevel=2)
+    warnings.warn(
+        f"{path} is damaged ({why}); it was set aside as {aside.name} and is computed again",
+        DamagedFileWarning,
+        stacklevel=2,
+    )
     return aside
 
 
 @contextlib.contextmanager
 def lock(path: str | os.PathLike[str], *, wait: bool = True) -> Iterator[None]:
-    """Hold ``<path>.lock`` against other processes and threads; says so on stderr when it waits more than 5 s.
+    """Hold ``<path>.lock`` against other processes and threads; says so on stderr when it waits
+    more than 5 s.
 
-    The lock is the operating system's: it ends with the process that holds it, killed or not, so none is ever stale.
-    With ``wait=False`` a lock that is held raises ``filelock.Timeout`` at once.
+    The lock is the operating system's: it ends with the process that holds it, killed or not, so
+    none is ever stale. With ``wait=False`` a lock that is held raises ``filelock.Timeout`` at once.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -349,7 +393,8 @@ def lock(path: str | os.PathLike[str], *, wait: bool = True) -> Iterator[None]:
 
 
 def remove_hidden(folder: str | os.PathLike[str]) -> None:
-    """Delete the scratch of ``folder``: every file and folder below it whose name starts with a dot."""
+    """Delete the scratch of ``folder``: every file and folder below it whose name starts with a
+    dot."""
     for top, folders, files in os.walk(folder):
         for name in [name for name in folders if name.startswith(".")]:
             shutil.rmtree(Path(top) / name)

@@ -1,12 +1,14 @@
 """AND and OR interactions on the subset lattice, their inverses, and the order of a subset.
 
-A *game* is a vector ``v`` of length 2^n on the last axis: bit ``i`` of the index set means that player ``i`` is kept,
-index 0 masks every player and index 2^n - 1 keeps the whole input. Leading dimensions are a batch. Every transform is a
-cascade of n additions over the axes of the hypercube, O(n 2^n), so no 2^n x 2^n matrix is ever built.
+A *game* is a vector ``v`` of length 2^n on the last axis: bit ``i`` of the index set means that
+player ``i`` is kept, index 0 masks every player and index 2^n - 1 keeps the whole input. Leading
+dimensions are a batch. Every transform is a cascade of n additions over the axes of the hypercube,
+O(n 2^n), so no 2^n x 2^n matrix is ever built.
 
-Tensors are answered by tensors on their own device, arrays by arrays. The lattice works and answers in float64 (float32
-rounding grows like 2^n, which makes high orders out of noise), except on ``mps``, which has no float64: float32 and a
-warning. ``float32=True`` asks for single precision on purpose.
+Tensors are answered by tensors on their own device, arrays by arrays. The lattice works and answers
+in float64 (float32 rounding grows like 2^n, which makes high orders out of noise), except on
+``mps``, which has no float64: float32 and a warning. ``float32=True`` asks for single precision on
+purpose.
 
 Source: Harsanyi (1963); Ren J. et al. 2025, Eq. 2; Cheng et al. 2024, Theorem 3.3 and Lemma 3.4.
 """
@@ -36,9 +38,10 @@ __all__ = [
 
 Array = TypeVar("Array", torch.Tensor, np.ndarray)
 
-# Butterflies on axes shorter than this many elements are applied as one small matrix product instead: the inner axis
-# of a strided in-place addition would be 1, 2, 4, ... elements long, which neither a CPU's vector unit nor a GPU's
-# warps can fill. 2^5 = 32 float64 are four AVX-512 registers.
+# Butterflies on axes shorter than this many elements are applied as one small matrix product
+# instead: the inner axis of a strided in-place addition would be 1, 2, 4, ... elements long, which
+# neither a CPU's vector unit nor a GPU's warps can fill. 2^5 = 32 float64 are four AVX-512
+# registers.
 _SMALL_AXES = 5
 
 
@@ -51,12 +54,15 @@ def players_of(length: int) -> int:
 
 
 def as_game(v: torch.Tensor | np.ndarray, *, float32: bool = False) -> torch.Tensor:
-    """``v`` (..., 2^n) as a contiguous float64 tensor on its own device (float32 on mps, with a warning).
+    """``v`` (..., 2^n) as a contiguous float64 tensor on its own device (float32 on mps, with a
+    warning).
 
     Raises ValueError for a last axis that is no power of two.
     """
     if not isinstance(v, torch.Tensor):
-        v = np.require(v, requirements=["C", "W"])  # torch takes neither negative strides nor read-only memory
+        v = np.require(
+            v, requirements=["C", "W"]
+        )  # torch takes neither negative strides nor read-only memory
     game = torch.as_tensor(v)
     if game.ndim == 0:
         raise ValueError("a game has 2^n values on its last axis, got a single number")
@@ -64,15 +70,20 @@ def as_game(v: torch.Tensor | np.ndarray, *, float32: bool = False) -> torch.Ten
     if game.is_complex():
         raise ValueError("a game is real-valued, got complex numbers")
     if game.device.type == "mps" and not float32:
-        warnings.warn("mps has no float64: the lattice works in float32 here; use device='cpu' for exact identities",
-                      stacklevel=3)
+        warnings.warn(
+            "mps has no float64: the lattice works in float32 here; use device='cpu' for exact "
+            "identities",
+            stacklevel=3,
+        )
         float32 = True
     return game.to(torch.float32 if float32 else torch.float64).contiguous()
 
 
 def require_finite(v: torch.Tensor, what: str = "v") -> None:
-    """ValueError naming the sample and the mask of the first NaN or infinity in ``v`` (..., 2^n)."""
-    # A finite sum proves that every term is finite and reads memory once; only a failure pays for the search.
+    """ValueError naming the sample and the mask of the first NaN or infinity in ``v`` (...,
+    2^n)."""
+    # A finite sum proves that every term is finite and reads memory once; only a failure pays for
+    # the search.
     if v.numel() == 0 or bool(torch.isfinite(v.sum())):
         return
     bad = (~torch.isfinite(v)).nonzero()
@@ -82,8 +93,10 @@ def require_finite(v: torch.Tensor, what: str = "v") -> None:
     value = v[tuple(bad[0].tolist())].item()
     where = f"sample {sample[0] if len(sample) == 1 else tuple(sample)}, " if sample else ""
     raise ValueError(
-        f"{what} is {value} at {where}mask {mask} ({subset_name(mask, players_of(v.shape[-1]))} kept); "
-        f"{len(bad)} of {v.numel()} values are not finite. Games must be finite: check the score of that masked input."
+        f"{what} is {value} at {where}mask {mask} ({subset_name(mask, players_of(v.shape[-1]))} "
+        "kept); "
+        f"{len(bad)} of {v.numel()} values are not finite. Games must be finite: check the score "
+        "of that masked input."
     )
 
 
@@ -101,7 +114,8 @@ def _order_table(n: int, device: str) -> torch.Tensor:
 
 
 def order(n: int, device: torch.device | str = "cpu") -> torch.Tensor:
-    """|S| for every subset index: int64 tensor (2^n,). The order of an interaction is its number of players."""
+    """|S| for every subset index: int64 tensor (2^n,). The order of an interaction is its number of
+    players."""
     if not 0 <= n <= 30:
         raise ValueError(f"the number of players n must be between 0 and 30, got {n}")
     return _order_table(n, str(device)).clone()
@@ -109,7 +123,8 @@ def order(n: int, device: torch.device | str = "cpu") -> torch.Tensor:
 
 @functools.lru_cache(maxsize=64)
 def _kernel(bits: int, sign: float, up: bool, dtype: torch.dtype, device: str) -> torch.Tensor:
-    """[[1, 0], [sign, 1]] (its transpose when ``up``) to the Kronecker power ``bits``; rows are outputs."""
+    """[[1, 0], [sign, 1]] (its transpose when ``up``) to the Kronecker power ``bits``; rows are
+    outputs."""
     one = torch.tensor([[1.0, 0.0], [sign, 1.0]], dtype=torch.float64)
     power = torch.ones(1, 1, dtype=torch.float64)
     for _ in range(bits):
@@ -118,13 +133,15 @@ def _kernel(bits: int, sign: float, up: bool, dtype: torch.dtype, device: str) -
 
 
 def _butterfly_(x: torch.Tensor, sign: float, up: bool) -> torch.Tensor:
-    """In place on the last axis: add ``sign`` times the bit-0 half to the bit-1 half of each axis (or back if ``up``)."""
+    """In place on the last axis: add ``sign`` times the bit-0 half to the bit-1 half of each axis
+    (or back if ``up``)."""
     n = players_of(x.shape[-1])
     low = min(n, _SMALL_AXES)
     flat = x.view(-1, 1 << low)
     if low and flat.shape[0]:
         kernel = _kernel(low, sign, up, x.dtype, str(x.device))
-        # In slabs, so that the product's temporary stays in cache and the transform needs no second copy of the game.
+        # In slabs, so that the product's temporary stays in cache and the transform needs no second
+        # copy of the game.
         for slab in flat.split(1 << 15):
             slab.copy_(slab @ kernel.T)
     for bit in range(low, n):
@@ -135,7 +152,8 @@ def _butterfly_(x: torch.Tensor, sign: float, up: bool) -> torch.Tensor:
 
 
 def mobius_(x: torch.Tensor) -> torch.Tensor:
-    """In place on the last axis: I(S) = Σ_{T ⊆ S} (-1)^{|S|-|T|} x(T). ``x`` must be a contiguous float tensor."""
+    """In place on the last axis: I(S) = Σ_{T ⊆ S} (-1)^{|S|-|T|} x(T). ``x`` must be a contiguous
+    float tensor."""
     return _butterfly_(x, -1.0, up=False)
 
 
@@ -156,8 +174,9 @@ def _like(result: torch.Tensor, given: Array) -> Array:
 def and_interactions(v: Array, *, float32: bool = False) -> Array:
     """AND interactions (Harsanyi dividends) I_and(S) = Σ_{T ⊆ S} (-1)^{|S|-|T|} v(T).
 
-    ``v`` (..., 2^n) → (..., 2^n); entry 0 carries v(∅). Source: Ren J. et al. 2025, Eq. 2. Raises ValueError when the
-    last axis is no power of two or a value is not finite (naming sample and mask).
+    ``v`` (..., 2^n) → (..., 2^n); entry 0 carries v(∅). Source: Ren J. et al. 2025, Eq. 2. Raises
+    ValueError when the last axis is no power of two or a value is not finite (naming sample and
+    mask).
     """
     game = as_game(v, float32=float32)
     require_finite(game)
@@ -167,9 +186,10 @@ def and_interactions(v: Array, *, float32: bool = False) -> Array:
 def or_interactions(v: Array, *, float32: bool = False) -> Array:
     """OR interactions I_or(S) = -Σ_{T ⊆ S} (-1)^{|S|-|T|} v(N \\ T) for S ≠ ∅; entry 0 is 0.
 
-    ``v`` (..., 2^n) → (..., 2^n). An OR interaction is minus the AND interaction of the game read through its
-    complements (Cheng et al. 2024, Lemma 3.4), and complementing a bitmask reverses the index. The formula is not used
-    at S = ∅, where it would give -v(N). Errors as :func:`and_interactions`.
+    ``v`` (..., 2^n) → (..., 2^n). An OR interaction is minus the AND interaction of the game read
+    through its complements (Cheng et al. 2024, Lemma 3.4), and complementing a bitmask reverses the
+    index. The formula is not used at S = ∅, where it would give -v(N). Errors as
+    :func:`and_interactions`.
     """
     game = as_game(v, float32=float32)
     require_finite(game)
@@ -181,12 +201,14 @@ def or_interactions(v: Array, *, float32: bool = False) -> Array:
 def reconstruct(i_and: Array, i_or: Array, *, float32: bool = False) -> Array:
     """The AND-OR model's value on every mask: Σ_{S ⊆ T} I_and(S) + Σ_{S ∩ T ≠ ∅} I_or(S).
 
-    ``i_and``, ``i_or`` (..., 2^n) → (..., 2^n); entry 0 of ``i_and`` carries v(∅), entry 0 of ``i_or`` is ignored.
-    Source: Ren J. et al. 2025, Theorem 2.1; Cheng et al. 2024, Theorem 3.3.
+    ``i_and``, ``i_or`` (..., 2^n) → (..., 2^n); entry 0 of ``i_and`` carries v(∅), entry 0 of
+    ``i_or`` is ignored. Source: Ren J. et al. 2025, Theorem 2.1; Cheng et al. 2024, Theorem 3.3.
     """
     conj, disj = as_game(i_and, float32=float32), as_game(i_or, float32=float32)
     if conj.shape[-1] != disj.shape[-1]:
-        raise ValueError(f"i_and has {conj.shape[-1]} subsets and i_or {disj.shape[-1]}: they must agree")
+        raise ValueError(
+            f"i_and has {conj.shape[-1]} subsets and i_or {disj.shape[-1]}: they must agree"
+        )
     missed = _own(disj, i_or)
     missed[..., 0] = 0.0
     total = missed.sum(-1, keepdim=True)
@@ -196,6 +218,7 @@ def reconstruct(i_and: Array, i_or: Array, *, float32: bool = False) -> Array:
 
 
 def _own(game: torch.Tensor, given: Array) -> torch.Tensor:
-    """``game`` itself when the caller's memory is not shared with it, else a copy: the transforms work in place."""
+    """``game`` itself when the caller's memory is not shared with it, else a copy: the transforms
+    work in place."""
     address = given.data_ptr() if isinstance(given, torch.Tensor) else np.asarray(given).ctypes.data
     return game.clone() if address == game.data_ptr() else game

@@ -1,4 +1,5 @@
-"""All verdicts of a run at a glance: per paper what was decided, in both readings; for README, git and index page."""
+"""All verdicts of a run at a glance: per paper what was decided, in both readings; for README, git
+and index page."""
 
 from __future__ import annotations
 
@@ -10,7 +11,16 @@ from pathlib import Path
 
 from . import claims
 
-__all__ = ["LETTERS", "OUTCOMES", "SEEN", "PaperTally", "RowLine", "by_paper", "markdown", "readme_lines"]
+__all__ = [
+    "LETTERS",
+    "OUTCOMES",
+    "SEEN",
+    "PaperTally",
+    "RowLine",
+    "by_paper",
+    "markdown",
+    "readme_lines",
+]
 
 LETTERS = {
     "D": "the dynamics of learning (Ren Q. et al. 2024; Zhou et al. 2025)",
@@ -21,14 +31,18 @@ LETTERS = {
 }
 """What the letters of row names stand for."""
 
-SEEN = "This criterion was chosen after results had been seen: a hypothesis until the `reference` run has judged it."
+SEEN = (
+    "This criterion was chosen after results had been seen: a hypothesis until the "
+    "`reference` run has judged it."
+)
 
 OUTCOMES = ("REPRODUCED", "NOT REPRODUCED", "INCONCLUSIVE")
 
 
 @dataclass(frozen=True)
 class RowLine:
-    """One row of a paper: its judged systems, or its status where there is none, and the rows that it joins."""
+    """One row of a paper: its judged systems, or its status where there is none, and the rows that
+    it joins."""
 
     id: str
     title: str
@@ -70,7 +84,8 @@ class PaperTally:
 
 
 def by_paper(folder: Path, registry: claims.Registry | None = None) -> list[PaperTally]:
-    """Every paper of the registry with its rows, judged in ``folder`` or not, in the registry's order of papers."""
+    """Every paper of the registry with its rows, judged in ``folder`` or not, in the registry's
+    order of papers."""
     registry = registry or claims.load()
     judged: dict[str, list[claims.Verdict]] = {}
     for verdict in claims.read_all(folder):
@@ -79,7 +94,9 @@ def by_paper(folder: Path, registry: claims.Registry | None = None) -> list[Pape
     for name in sorted(registry.rows, key=claims.row_key):
         row = registry.row(name)
         found = judged.get(name, [])
-        papers[row.paper].rows.append(RowLine(name, row.title, found, row.status, row.joins, row.seen))
+        papers[row.paper].rows.append(
+            RowLine(name, row.title, found, row.status, row.joins, row.seen)
+        )
         for verdict in found:
             _count(papers[row.paper], verdict)
     return [paper for paper in papers.values() if paper.rows]
@@ -99,26 +116,46 @@ def _others(paper: PaperTally) -> str:
 
 
 def readme_lines(folder: Path, index: str) -> list[str]:
-    """A Markdown table with one line of counts per paper, linked to ``index``; [] where nothing is judged."""
+    """A Markdown table with one line of counts per paper, linked to ``index``; [] where nothing is
+    judged."""
     papers = [p for p in by_paper(folder) if any(row.verdicts for row in p.rows)]
     if not papers:
         return []
-    lines = ["| rows | paper | as stated | beyond its null (*specific*) | identities, grids, shown |",
-             "|---|---|---|---|---|"]
-    return lines + [f"| {p.letters} | [{p.short}]({index}#{p.key}) | {p.counts('as_stated')} | "
-                    f"{p.counts('specific')} | {_others(p)} |" for p in papers]
+    lines = [
+        "| rows | paper | as stated | beyond its null (*specific*) | identities, grids, shown |",
+        "|---|---|---|---|---|",
+    ]
+    return lines + [
+        f"| {p.letters} | [{p.short}]({index}#{p.key}) | {p.counts('as_stated')} | "
+        f"{p.counts('specific')} | {_others(p)} |"
+        for p in papers
+    ]
 
 
 def markdown(folder: Path, title: str) -> str:
-    """The whole index as Markdown: per paper its tally, then a line per (row, system) with its figure."""
-    lines = [f"# {title}", "", "Written by `reproduce keep`; do not edit. Rows: "
-             + "; ".join(f"**{letter}** {words}" for letter, words in LETTERS.items()) + ".", ""]
+    """The whole index as Markdown: per paper its tally, then a line per (row, system) with its
+    figure."""
+    lines = [
+        f"# {title}",
+        "",
+        "Written by `reproduce keep`; do not edit. Rows: "
+        + "; ".join(f"**{letter}** {words}" for letter, words in LETTERS.items())
+        + ".",
+        "",
+    ]
     for paper in by_paper(folder):
-        lines += [f'<a id="{paper.key}"></a>', "", f"## {paper.citation}", "",
-                  f"As stated: {paper.counts('as_stated')}. Specific: {paper.counts('specific')}. "
-                  f"Identities, grids, shown: {_others(paper)}.", "",
-                  "| row | claim | system | verdict | as stated | specific | estimate | 95 % interval | needs |",
-                  "|---|---|---|---|---|---|---|---|---|"]
+        lines += [
+            f'<a id="{paper.key}"></a>',
+            "",
+            f"## {paper.citation}",
+            "",
+            f"As stated: {paper.counts('as_stated')}. Specific: {paper.counts('specific')}. "
+            f"Identities, grids, shown: {_others(paper)}.",
+            "",
+            "| row | claim | system | verdict | as stated | specific | estimate | 95 % interval "
+            "| needs |",
+            "|---|---|---|---|---|---|---|---|---|",
+        ]
         for row in paper.rows:
             lines += [_line(folder, row, verdict) for verdict in row.verdicts]
             if not row.verdicts:
@@ -134,12 +171,17 @@ def _line(folder: Path, row: RowLine, v: claims.Verdict) -> str:
     low, high = v.interval or (None, None)
     interval = "" if v.interval is None else f"{_number(low)} … {_number(high)}"
     mark = " ¹" if row.seen and v.kind == "empirical" else ""
-    return (f"| {v.row}{mark} | {row.title} | `{v.system}` | [**{v.verdict or v.status}**]({figure}) | "
-            f"{_short(v.as_stated)} | {_short(v.specific)} | {_number(v.estimate)} | {interval} | {v.threshold or ''} |")
+    return (
+        f"| {v.row}{mark} | {row.title} | `{v.system}` | [**{v.verdict or v.status}**]({figure}) | "
+        f"{_short(v.as_stated)} | {_short(v.specific)} | {_number(v.estimate)} | {interval} | "
+        f"{v.threshold or ''} |"
+    )
 
 
 def _short(outcome: str | None) -> str:
-    return {"REPRODUCED": "yes", "NOT REPRODUCED": "no", "INCONCLUSIVE": "open"}.get(outcome or "", "–")
+    return {"REPRODUCED": "yes", "NOT REPRODUCED": "no", "INCONCLUSIVE": "open"}.get(
+        outcome or "", "–"
+    )
 
 
 def _number(value: float | None) -> str:

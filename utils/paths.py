@@ -1,8 +1,8 @@
 """Every absolute path of the project comes from here; nothing else knows where the repository lies.
 
-Three environment variables move what is large or written: ``INTERACTIONS_DATA`` (downloaded data sets),
-``INTERACTIONS_CACHE`` (finished jobs) and ``INTERACTIONS_RESULTS`` (notebooks, verdicts, figures). They are read at
-each call, so a test or a notebook may set them after the import.
+Three environment variables move what is large or written: ``INTERACTIONS_DATA`` (downloaded data
+sets), ``INTERACTIONS_CACHE`` (finished jobs) and ``INTERACTIONS_RESULTS`` (notebooks, verdicts,
+figures). They are read at each call, so a test or a notebook may set them after the import.
 """
 
 from __future__ import annotations
@@ -10,7 +10,16 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-__all__ = ["CLAIMS", "EMBEDDED", "NOTEBOOKS", "PROFILES", "ROOT", "data_cache", "job_cache", "results"]
+__all__ = [
+    "CLAIMS",
+    "EMBEDDED",
+    "NOTEBOOKS",
+    "PROFILES",
+    "ROOT",
+    "data_cache",
+    "job_cache",
+    "results",
+]
 
 ROOT = Path(__file__).resolve().parent.parent
 EMBEDDED = ROOT / "data"
@@ -26,7 +35,8 @@ def _from_environment(variable: str, default: Path) -> Path:
 
 
 def data_cache() -> Path:
-    """Where downloaded data sets lie: ``INTERACTIONS_DATA``, else ``data/cache`` in the repository."""
+    """Where downloaded data sets lie: ``INTERACTIONS_DATA``, else ``data/cache`` in the
+    repository."""
     return _from_environment("INTERACTIONS_DATA", EMBEDDED / "cache")
 
 
@@ -36,7 +46,8 @@ def job_cache() -> Path:
 
 
 def results(profile: str) -> Path:
-    """Where a run of ``profile`` writes: ``INTERACTIONS_RESULTS`` (else ``results`` in the repository) / ``profile``.
+    """Where a run of ``profile`` writes: ``INTERACTIONS_RESULTS`` (else ``results`` in the
+    repository) / ``profile``.
 
     ``profile`` is one folder name, such as ``default``; ValueError otherwise.
     """

@@ -1,9 +1,11 @@
-"""Linear probes: what a layer knows about the task, read out by a linear classifier on its features.
+"""Linear probes: what a layer knows about the task, read out by a linear classifier on its
+features.
 
-A probe is a softmax classifier on the flattened features of one layer of a frozen network, trained by SGD on the
-cross-entropy (Cheng et al. 2024, Section 3.2.2 and Appendix M.2: the settings of the network's own training, learning
-rate 0.01 or 0.001, batch 256). Not printed there, hence ours: the number of steps, the momentum, and that the features are
-standardised inside the probe. That leaves it linear and makes one learning rate mean about the same at every layer.
+A probe is a softmax classifier on the flattened features of one layer of a frozen network, trained
+by SGD on the cross-entropy (Cheng et al. 2024, Section 3.2.2 and Appendix M.2: the settings of the
+network's own training, learning rate 0.01 or 0.001, batch 256). Not printed there, hence ours: the
+number of steps, the momentum, and that the features are standardised inside the probe. That leaves
+it linear and makes one learning rate mean about the same at every layer.
 """
 
 from __future__ import annotations
@@ -23,11 +25,12 @@ __all__ = ["LayerClassifier", "LinearProbe", "ProbeConfig", "ProbeReport", "feat
 
 _FORWARD_BATCH = 256
 _LEAST_SPREAD = 0.1
-"""A feature's spread counts as at least this fraction of the layer's typical one: a unit that is silent on almost all
-training images must not shout on a masked one."""
+"""A feature's spread counts as at least this fraction of the layer's typical one: a unit that is
+silent on almost all training images must not shout on a masked one."""
 
 _NEGLIGIBLE = 1e-12
-"""Gradients of this size count as 0: where classes are separable they become denormal numbers, with which CPUs are slow."""
+"""Gradients of this size count as 0: where classes are separable they become denormal numbers, with
+which CPUs are slow."""
 
 
 class ProbeConfig(BaseModel):
@@ -39,19 +42,26 @@ class ProbeConfig(BaseModel):
     momentum: float = Field(0.9, ge=0, lt=1, description="momentum of SGD")
     batch: int = Field(256, ge=1, description="samples in a step; the rest of an epoch is dropped")
     steps: int = Field(1000, ge=4, description="SGD steps")
-    tol: float = Field(0.01, gt=0, description="converged: over the last quarter of the steps the training loss changed by "
-                                               "less than this fraction of its fall below chance, log(classes)")
-    seed: int = Field(0, ge=0, description="decides the order of the samples (the weights start at 0)")
+    tol: float = Field(
+        0.01,
+        gt=0,
+        description="converged: over the last quarter of the steps the training loss changed by "
+        "less than this fraction of its fall below chance, log(classes)",
+    )
+    seed: int = Field(
+        0, ge=0, description="decides the order of the samples (the weights start at 0)"
+    )
 
 
 @dataclasses.dataclass(frozen=True)
 class ProbeReport:
     """How a probe's training ended.
 
-    loss: mean cross-entropy on the training samples, nats; accuracy: share of them classified rightly; decrease: fall of the
-    loss over the last quarter of the steps, as a fraction of its fall below chance, log(classes) - loss (taken as at least
-    1 % of log(classes), for features that tell nothing of the classes); converged: whether its size is below the
-    tolerance (a convex problem: a small decrease means a loss near its least value, or one that creeps to 0 where the
+    loss: mean cross-entropy on the training samples, nats; accuracy: share of them classified
+    rightly; decrease: fall of the loss over the last quarter of the steps, as a fraction of its
+    fall below chance, log(classes) - loss (taken as at least 1 % of log(classes), for features that
+    tell nothing of the classes); converged: whether its size is below the tolerance (a convex
+    problem: a small decrease means a loss near its least value, or one that creeps to 0 where the
     classes are separable, which scales the scores more than it changes them).
     """
 
@@ -63,7 +73,8 @@ class ProbeReport:
 
 
 class LinearProbe(nn.Module):
-    """Flatten, standardise, one linear layer: (N, *shape) → logits (N, classes). The weights start at 0."""
+    """Flatten, standardise, one linear layer: (N, *shape) → logits (N, classes). The weights start
+    at 0."""
 
     def __init__(self, inputs: int, classes: int) -> None:
         super().__init__()
@@ -77,7 +88,8 @@ class LinearProbe(nn.Module):
         return self.linear((x.flatten(1) - self.mean) * self.scale)
 
     def standardise(self, flat: torch.Tensor) -> None:
-        """Take mean and scale from the features (N, inputs); where all are constant, the scale is 0."""
+        """Take mean and scale from the features (N, inputs); where all are constant, the scale is
+        0."""
         spread = flat.std(0, correction=0)
         floor = _LEAST_SPREAD * spread.square().mean().sqrt()
         self.mean.copy_(flat.mean(0))
@@ -85,7 +97,8 @@ class LinearProbe(nn.Module):
 
 
 class LayerClassifier(nn.Module):
-    """A network read out at one layer: its trunk up to there, then the probe. For explanations of that layer alone."""
+    """A network read out at one layer: its trunk up to there, then the probe. For explanations of
+    that layer alone."""
 
     def __init__(self, trunk: nn.Module, layer: str, probe: nn.Module) -> None:
         super().__init__()
@@ -102,16 +115,24 @@ def _modules(model: nn.Module, layers: Sequence[str]) -> dict[str, nn.Module]:
     missing = [name for name in layers if not name or name not in known]
     if missing or not layers:
         main = getattr(model, "layers", None) or [name for name in known if name]
-        raise ValueError(f"{type(model).__name__} has no layer {', '.join(map(repr, missing)) or 'without a name'}; "
-                         f"there are: {', '.join(main)} (and their parts)")
+        raise ValueError(
+            f"{type(model).__name__} has no layer "
+            f"{', '.join(map(repr, missing)) or 'without a name'}; "
+            f"there are: {', '.join(main)} (and their parts)"
+        )
     return {name: known[name] for name in layers}
 
 
 def _forward(model: nn.Module, x: torch.Tensor, layers: Sequence[str]) -> dict[str, torch.Tensor]:
-    """One pass; the outputs of the named layers, copied, because a later module may write into them."""
+    """One pass; the outputs of the named layers, copied, because a later module may write into
+    them."""
     caught: dict[str, torch.Tensor] = {}
-    hooks = [module.register_forward_hook(lambda _m, _i, out, name=name: caught.__setitem__(name, out.clone()))
-             for name, module in _modules(model, layers).items()]
+    hooks = [
+        module.register_forward_hook(
+            lambda _m, _i, out, name=name: caught.__setitem__(name, out.clone())
+        )
+        for name, module in _modules(model, layers).items()
+    ]
     try:
         model(x)
     finally:
@@ -121,10 +142,14 @@ def _forward(model: nn.Module, x: torch.Tensor, layers: Sequence[str]) -> dict[s
 
 
 @torch.no_grad()
-def features(model: nn.Module, images: torch.Tensor, layers: Sequence[str]) -> dict[str, torch.Tensor]:
-    """Layer → its outputs on ``images`` (N, C, H, W), as (N, *shape) on the CPU: one pass of the network for all layers.
+def features(
+    model: nn.Module, images: torch.Tensor, layers: Sequence[str]
+) -> dict[str, torch.Tensor]:
+    """Layer → its outputs on ``images`` (N, C, H, W), as (N, *shape) on the CPU: one pass of the
+    network for all layers.
 
-    The network is evaluated in eval mode on its own device. ValueError for a layer that it lacks, listing those it has.
+    The network is evaluated in eval mode on its own device. ValueError for a layer that it lacks,
+    listing those it has.
     """
     _modules(model, layers)
     was_training, device = model.training, next(model.parameters()).device
@@ -132,24 +157,37 @@ def features(model: nn.Module, images: torch.Tensor, layers: Sequence[str]) -> d
     try:
         first = _forward(model, images[:1].to(device), layers)
         size = sum(out.numel() * out.element_size() for out in first.values()) * len(images)
-        runtime.require_memory(size, f"the features of {len(images)} samples at {len(layers)} layers")
-        found = {name: torch.empty(len(images), *out.shape[1:], dtype=out.dtype) for name, out in first.items()}
+        runtime.require_memory(
+            size, f"the features of {len(images)} samples at {len(layers)} layers"
+        )
+        found = {
+            name: torch.empty(len(images), *out.shape[1:], dtype=out.dtype)
+            for name, out in first.items()
+        }
         for start in range(0, len(images), _FORWARD_BATCH):
-            for name, out in _forward(model, images[start:start + _FORWARD_BATCH].to(device), layers).items():
-                found[name][start:start + _FORWARD_BATCH] = out.cpu()
+            for name, out in _forward(
+                model, images[start : start + _FORWARD_BATCH].to(device), layers
+            ).items():
+                found[name][start : start + _FORWARD_BATCH] = out.cpu()
     finally:
         model.train(was_training)
     return found
 
 
 @torch.no_grad()
-def fit_probe(features: torch.Tensor, labels: torch.Tensor, classes: int, config: ProbeConfig,
-              device: torch.device | str = "cpu") -> tuple[LinearProbe, ProbeReport]:
+def fit_probe(
+    features: torch.Tensor,
+    labels: torch.Tensor,
+    classes: int,
+    config: ProbeConfig,
+    device: torch.device | str = "cpu",
+) -> tuple[LinearProbe, ProbeReport]:
     """A probe on features (N, *shape) for labels int64 (N,), and how its training ended.
 
-    The same bits for the same arguments, versions, device model and number of threads; global random states are left alone.
-    The probe comes back on the CPU, in eval mode, without gradients. ValueError for no samples, features that are not
-    finite, or labels outside 0 … classes - 1; ArithmeticError when the loss diverges.
+    The same bits for the same arguments, versions, device model and number of threads; global
+    random states are left alone. The probe comes back on the CPU, in eval mode, without gradients.
+    ValueError for no samples, features that are not finite, or labels outside 0 … classes - 1;
+    ArithmeticError when the loss diverges.
     """
     _check(features, labels, classes)
     flat, target = features.flatten(1).float().to(device), labels.to(device)
@@ -157,13 +195,17 @@ def fit_probe(features: torch.Tensor, labels: torch.Tensor, classes: int, config
     probe.standardise(flat)
     inputs = (flat - probe.mean) * probe.scale
     wanted = F.one_hot(target, classes).to(inputs.dtype)
-    weight, bias = torch.zeros(flat.shape[1], classes, device=device), torch.zeros(classes, device=device)
+    weight, bias = (
+        torch.zeros(flat.shape[1], classes, device=device),
+        torch.zeros(classes, device=device),
+    )
     speed, bias_speed = torch.zeros_like(weight), torch.zeros_like(bias)
     for step, chosen in enumerate(_batches(len(target), config)):
         if step == config.steps - config.steps // 4:
             before, _ = _loss_and_accuracy(inputs, target, weight, bias)
         seen, rows = inputs[chosen.to(device)], len(chosen)
-        # The gradient of the cross-entropy in the logits; by hand, because autograd would take ten times as long.
+        # The gradient of the cross-entropy in the logits; by hand, because autograd would take ten
+        # times as long.
         slope = torch.addmm(bias, seen, weight).softmax(1).sub_(wanted[chosen.to(device)])
         slope = F.hardshrink(slope, _NEGLIGIBLE)
         speed.mul_(config.momentum).addmm_(seen.T, slope, alpha=1 / rows)
@@ -172,12 +214,16 @@ def fit_probe(features: torch.Tensor, labels: torch.Tensor, classes: int, config
         bias.sub_(bias_speed, alpha=config.lr)
     loss, accuracy = _loss_and_accuracy(inputs, target, weight, bias)
     if not math.isfinite(loss):
-        raise ArithmeticError(f"a probe diverged at lr = {config.lr:g} (momentum {config.momentum:g}); use a lower lr")
+        raise ArithmeticError(
+            f"a probe diverged at lr = {config.lr:g} (momentum {config.momentum:g}); use a lower lr"
+        )
     decrease = (before - loss) / max(math.log(classes) - loss, 0.01 * math.log(classes))
     probe.linear.weight.copy_(weight.T)
     probe.linear.bias.copy_(bias)
-    return (probe.cpu().eval().requires_grad_(False),
-            ProbeReport(loss, accuracy, decrease, abs(decrease) < config.tol, config.steps))
+    return (
+        probe.cpu().eval().requires_grad_(False),
+        ProbeReport(loss, accuracy, decrease, abs(decrease) < config.tol, config.steps),
+    )
 
 
 def _batches(count: int, config: ProbeConfig) -> Iterator[torch.Tensor]:
@@ -188,20 +234,29 @@ def _batches(count: int, config: ProbeConfig) -> Iterator[torch.Tensor]:
         position = step % (count // batch) * batch
         if position == 0:
             order = torch.randperm(count, generator=generator)
-        yield order[position:position + batch]
+        yield order[position : position + batch]
 
 
-def _loss_and_accuracy(inputs: torch.Tensor, target: torch.Tensor, weight: torch.Tensor,
-                       bias: torch.Tensor) -> tuple[float, float]:
+def _loss_and_accuracy(
+    inputs: torch.Tensor, target: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor
+) -> tuple[float, float]:
     logits = torch.addmm(bias, inputs, weight).double()
-    return float(F.cross_entropy(logits, target)), float((logits.argmax(1) == target).double().mean())
+    return float(F.cross_entropy(logits, target)), float(
+        (logits.argmax(1) == target).double().mean()
+    )
 
 
 def _check(features: torch.Tensor, labels: torch.Tensor, classes: int) -> None:
     if not len(labels) or len(features) != len(labels):
-        raise ValueError(f"a probe needs as many features as labels, at least one: got {len(features)} and {len(labels)}")
+        raise ValueError(
+            f"a probe needs as many features as labels, at least one: got {len(features)} and "
+            f"{len(labels)}"
+        )
     if classes < 2 or int(labels.min()) < 0 or int(labels.max()) >= classes:
-        raise ValueError(f"labels must lie in 0 … {classes - 1} and classes be 2 or more, got {int(labels.min())} … "
-                         f"{int(labels.max())} for {classes} classes")
+        raise ValueError(
+            f"labels must lie in 0 … {classes - 1} and classes be 2 or more, got "
+            f"{int(labels.min())} … "
+            f"{int(labels.max())} for {classes} classes"
+        )
     if not bool(torch.isfinite(features).all()):
         raise ValueError("the features hold NaN or infinities: did the network diverge?")

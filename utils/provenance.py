@@ -1,7 +1,9 @@
-"""Where a result comes from: commit, versions, machine, threads, clocks, peak memory; and whose ``utils`` runs.
+"""Where a result comes from: commit, versions, machine, threads, clocks, peak memory; and whose
+``utils`` runs.
 
-Provenance stands beside a result and is no part of it: it holds times and paths' names, which differ from run to run.
-:func:`fingerprint` picks the few entries that decide whether two runs should agree to the last digits.
+Provenance stands beside a result and is no part of it: it holds times and paths' names, which
+differ from run to run. :func:`fingerprint` picks the few entries that decide whether two runs
+should agree to the last digits.
 """
 
 from __future__ import annotations
@@ -26,14 +28,33 @@ import torch
 
 from . import io, paths
 
-__all__ = ["Clock", "check_utils", "collect", "cpu_model", "fingerprint", "git_state", "peak_memory"]
+__all__ = [
+    "Clock",
+    "check_utils",
+    "collect",
+    "cpu_model",
+    "fingerprint",
+    "git_state",
+    "peak_memory",
+]
 
-_VERSIONS = ("torch", "torchvision", "numpy", "scipy", "numba", "pandas", "pydantic", "safetensors", "scikit-learn")
+_VERSIONS = (
+    "torch",
+    "torchvision",
+    "numpy",
+    "scipy",
+    "numba",
+    "pandas",
+    "pydantic",
+    "safetensors",
+    "scikit-learn",
+)
 _SAME_VERSIONS = ("torch", "numpy", "numba")
 
 
 class Clock:
-    """Wall times by name: ``with Clock() as clock: ... with clock("train"): ...`` → ``clock.seconds``.
+    """Wall times by name: ``with Clock() as clock: ... with clock("train"): ...`` →
+    ``clock.seconds``.
 
     A name used again adds up. The outer ``with`` is counted as ``total``. Times are in seconds.
     """
@@ -56,7 +77,9 @@ class Clock:
 
     def __exit__(self, *error: object) -> None:
         if self._started is not None:
-            self.seconds["total"] = self.seconds.get("total", 0.0) + time.perf_counter() - self._started
+            self.seconds["total"] = (
+                self.seconds.get("total", 0.0) + time.perf_counter() - self._started
+            )
             self._started = None
 
 
@@ -67,10 +90,12 @@ def collect(
     data_hashes: Mapping[str, str] | None = None,
     clock: Clock | None = None,
 ) -> dict[str, Any]:
-    """All that one needs to run a result again and to explain a difference, ready for ``io.canonical_json``.
+    """All that one needs to run a result again and to explain a difference, ready for
+    ``io.canonical_json``.
 
-    ``parameters``: the run's parameters, kept and hashed; ``data_hashes``: data set → sha256; ``clock``: its times so
-    far. No absolute path and no host name is recorded, since these files are published.
+    ``parameters``: the run's parameters, kept and hashed; ``data_hashes``: data set → sha256;
+    ``clock``: its times so far. No absolute path and no host name is recorded, since these files
+    are published.
     """
     return {
         **git_state(),
@@ -85,22 +110,31 @@ def collect(
         "parameters": dict(parameters) if parameters is not None else None,
         "parameters_sha256": _hash_of(parameters),
         "data_sha256": dict(data_hashes or {}),
-        "clocks": {name: round(seconds, 3) for name, seconds in (clock.seconds if clock else {}).items()},
+        "clocks": {
+            name: round(seconds, 3) for name, seconds in (clock.seconds if clock else {}).items()
+        },
         "peak_memory": peak_memory(),
-        "peak_gpu_memory": torch.cuda.max_memory_allocated() if torch.cuda.is_initialized() else None,
+        "peak_gpu_memory": torch.cuda.max_memory_allocated()
+        if torch.cuda.is_initialized()
+        else None,
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
     }
 
 
 def _hash_of(parameters: Mapping[str, Any] | None) -> str | None:
-    return None if parameters is None else io.sha256_bytes(io.canonical_json(dict(parameters)).encode())
+    return (
+        None
+        if parameters is None
+        else io.sha256_bytes(io.canonical_json(dict(parameters)).encode())
+    )
 
 
 def fingerprint(provenance: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """What must be equal for two runs to agree to the last digits: CPU (and its vector unit), GPU, versions, threads.
+    """What must be equal for two runs to agree to the last digits: CPU (and its vector unit), GPU,
+    versions, threads.
 
-    ``provenance``: what :func:`collect` returned, perhaps read from a file; None means this process, now. Entries that
-    the record lacks are None.
+    ``provenance``: what :func:`collect` returned, perhaps read from a file; None means this
+    process, now. Entries that the record lacks are None.
     """
     record = collect() if provenance is None else provenance
     versions = record.get("versions") or {}
@@ -117,24 +151,30 @@ def fingerprint(provenance: Mapping[str, Any] | None = None) -> dict[str, Any]:
 def _git(*arguments: str) -> str | None:
     """What git answers about this repository; None where there is no git or no repository."""
     try:
-        answer = subprocess.run(["git", "-C", str(paths.ROOT), *arguments], capture_output=True, text=True, check=False)
+        answer = subprocess.run(
+            ["git", "-C", str(paths.ROOT), *arguments], capture_output=True, text=True, check=False
+        )
     except FileNotFoundError:
         return None
     return answer.stdout.strip() if answer.returncode == 0 else None
 
 
 def git_state() -> dict[str, Any]:
-    """``commit`` (40 digits) and ``dirty`` (files differ from it), as they were when first asked in this process.
+    """``commit`` (40 digits) and ``dirty`` (files differ from it), as they were when first asked in
+    this process.
 
-    Both are None in an unpacked archive, also when it was unpacked inside another repository, and before any commit.
-    Results are left out of ``dirty``: a run writes them itself.
+    Both are None in an unpacked archive, also when it was unpacked inside another repository, and
+    before any commit. Results are left out of ``dirty``: a run writes them itself.
     """
     top = _git("rev-parse", "--show-toplevel")
     ours = top is not None and Path(top).resolve() == paths.ROOT
     commit = _git("rev-parse", "--verify", "HEAD") if ours else None
     if commit is None:
         return {"commit": None, "dirty": None}
-    return {"commit": commit, "dirty": bool(_git("status", "--porcelain", "--", ".", ":(exclude)results"))}
+    return {
+        "commit": commit,
+        "dirty": bool(_git("status", "--porcelain", "--", ".", ":(exclude)results")),
+    }
 
 
 @functools.cache
@@ -153,7 +193,8 @@ def _versions() -> dict[str, str | None]:
 def cpu_model() -> str:
     """The processor's name as its maker gives it, such as ``AMD EPYC 7763 64-Core Processor``.
 
-    On Linux with family and model number: virtual machines call quite different processors by one name.
+    On Linux with family and model number: virtual machines call quite different processors by one
+    name.
     """
     cpuinfo = Path("/proc/cpuinfo")
     entries: dict[str, str] = {}
@@ -162,7 +203,10 @@ def cpu_model() -> str:
             key, _, value = line.partition(":")
             entries.setdefault(key.strip(), value.strip())
     if "model name" in entries:
-        return f"{entries['model name']} (family {entries.get('cpu family', '?')} model {entries.get('model', '?')})"
+        return (
+            f"{entries['model name']} (family {entries.get('cpu family', '?')} model "
+            f"{entries.get('model', '?')})"
+        )
     if sys.platform == "darwin":
         command = ["sysctl", "-n", "machdep.cpu.brand_string"]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
@@ -189,10 +233,15 @@ def _settings() -> dict[str, Any]:
 def peak_memory() -> int:
     """The most memory that this process has held at once, in bytes (resident set).
 
-    On Linux not from getrusage, where a child started from a large parent begins with the parent's peak as its own.
+    On Linux not from getrusage, where a child started from a large parent begins with the parent's
+    peak as its own.
     """
     status = Path("/proc/self/status")
-    found = re.search(r"VmHWM:\s+(\d+) kB", status.read_text(encoding="utf-8")) if status.is_file() else None
+    found = (
+        re.search(r"VmHWM:\s+(\d+) kB", status.read_text(encoding="utf-8"))
+        if status.is_file()
+        else None
+    )
     if found:
         return int(found[1]) * 1024
     if sys.platform == "win32":
@@ -213,19 +262,26 @@ def _relative_to_root(path: Path) -> str:
 def check_utils(folder: str | os.PathLike[str] | None = None) -> Path:
     """Make sure that ``import utils`` gives the package of this repository; returns its folder.
 
-    Three things are checked: the package already imported in this process; what a kernel or script started in
-    ``folder`` (default: the working directory) would import, since Python looks there first; and that ``folder`` is not
-    in another clone than the one installed. Raises ImportError saying which file is in the way and how to mend it.
+    Three things are checked: the package already imported in this process; what a kernel or script
+    started in ``folder`` (default: the working directory) would import, since Python looks there
+    first; and that ``folder`` is not in another clone than the one installed. Raises ImportError
+    saying which file is in the way and how to mend it.
     """
     ours = Path(__file__).resolve().parent
     folder = Path.cwd() if folder is None else Path(folder).absolute()
     imported = getattr(sys.modules.get("utils"), "__file__", None)
     if imported is None or Path(imported).resolve().parent != ours:
         raise ImportError(_in_the_way(imported or "a folder without __init__.py", ours))
-    clone = next((top for top in (folder, *folder.parents) if (top / "utils" / "provenance.py").is_file()), ours.parent)
+    clone = next(
+        (top for top in (folder, *folder.parents) if (top / "utils" / "provenance.py").is_file()),
+        ours.parent,
+    )
     if clone.resolve() != ours.parent:
-        raise ImportError(f"{folder} is in the clone {clone}, but `import utils` gives the one in {ours.parent}. Run "
-                          f"`pip install -e .` in {clone}, or work in {ours.parent}.")
+        raise ImportError(
+            f"{folder} is in the clone {clone}, but `import utils` gives the one in "
+            f"{ours.parent}. Run "
+            f"`pip install -e .` in {clone}, or work in {ours.parent}."
+        )
     importlib.machinery.PathFinder.invalidate_caches()
     first = importlib.machinery.PathFinder.find_spec("utils", [str(folder), *sys.path])
     where = _location(first) if first is not None else None
@@ -235,13 +291,16 @@ def check_utils(folder: str | os.PathLike[str] | None = None) -> Path:
 
 
 def _location(spec: importlib.machinery.ModuleSpec) -> Path:
-    """The file that a spec would import, or the bare folder (which comes before an editable installation's hook)."""
+    """The file that a spec would import, or the bare folder (which comes before an editable
+    installation's hook)."""
     return Path(spec.origin or next(iter(spec.submodule_search_locations or [spec.name])))
 
 
 def _in_the_way(other: str, ours: Path) -> str:
     return (
-        f"`import utils` gives {other}, not this project's package {ours}. To mend it: (1) run `pip install -e .` in "
-        f"{ours.parent} with the Python that runs the notebook; (2) if the other file is yours, rename it, or start "
+        f"`import utils` gives {other}, not this project's package {ours}. To mend it: (1) run "
+        "`pip install -e .` in "
+        f"{ours.parent} with the Python that runs the notebook; (2) if the other file is yours, "
+        "rename it, or start "
         "the notebook from another folder (Python looks in the folder it starts in first)."
     )

@@ -1,4 +1,5 @@
-"""A judged row leaves the notebook: verdict, figure, its CSV twin and the provenance, in one folder per row and system."""
+"""A judged row leaves the notebook: verdict, figure, its CSV twin and the provenance, in one folder
+per row and system."""
 
 from __future__ import annotations
 
@@ -16,15 +17,18 @@ from .params import Common
 __all__ = ["UNITS", "publish", "verdict_markdown"]
 
 UNITS = "units.csv"
-"""Every network's value of each unit behind a verdict: with these, and nothing else, its intervals can be computed again."""
+"""Every network's value of each unit behind a verdict: with these, and nothing else, its intervals
+can be computed again."""
 
 
 def verdict_markdown(verdict: Verdict) -> str:
-    """The verdict as a reader of the notebook wants it: both readings, by which numbers, against what, for what."""
+    """The verdict as a reader of the notebook wants it: both readings, by which numbers, against
+    what, for what."""
     title = f"**{verdict.row} on {verdict.system}: {verdict.verdict or verdict.status}**"
     if not verdict.readings:
         numbers = (
-            f"{verdict.statistic}: {_number(verdict.estimate)} {verdict.unit or ''} (threshold {verdict.threshold}).\n\n"
+            f"{verdict.statistic}: {_number(verdict.estimate)} {verdict.unit or ''} (threshold "
+            f"{verdict.threshold}).\n\n"
             if verdict.estimate is not None
             else ""
         )
@@ -38,7 +42,8 @@ def verdict_markdown(verdict: Verdict) -> str:
             "|---|---|---|---|---|---|",
         ]
         lines += [
-            f"| {p.name} | {_number(p.estimate)} {p.unit} | {_interval(p.interval)} | {p.threshold} | {p.n}"
+            f"| {p.name} | {_number(p.estimate)} {p.unit} | {_interval(p.interval)} | "
+            f"{p.threshold} | {p.n}"
             f"{f' × {p.n_units}' if p.n_units else ''} | {_number(p.p_claim)} |"
             for p in reading.parts
         ]
@@ -46,7 +51,8 @@ def verdict_markdown(verdict: Verdict) -> str:
             lines += ["", f"What would settle it: {reading.to_settle}."]
         lines.append("")
     lines += [
-        "The correction over the systems of this row follows when all notebooks of a run are in; `index.html` and "
+        "The correction over the systems of this row follows when all notebooks of a run are in; "
+        "`index.html` and "
         "`verdict.json` carry it.",
         "",
         f"*Scope: {verdict.scope}*",
@@ -55,15 +61,26 @@ def verdict_markdown(verdict: Verdict) -> str:
 
 
 def _interval(ends: tuple[float | None, float | None] | None) -> str:
-    return "" if ends is None else f"[{'-∞' if ends[0] is None else _number(ends[0])}, {_number(ends[1])}]"
+    return (
+        ""
+        if ends is None
+        else f"[{'-∞' if ends[0] is None else _number(ends[0])}, {_number(ends[1])}]"
+    )
 
 
 def _number(value: float | None) -> str:
     return "∞" if value is None else f"{value:.3g}"
 
 
-def publish(verdict: Verdict, figure: Figure, table: pd.DataFrame, p: Common, clock: provenance.Clock | None = None) -> Path:
-    """Write ``verdict.json``, ``figure.png``, ``figure.csv`` and ``provenance.json`` and show figure and verdict.
+def publish(
+    verdict: Verdict,
+    figure: Figure,
+    table: pd.DataFrame,
+    p: Common,
+    clock: provenance.Clock | None = None,
+) -> Path:
+    """Write ``verdict.json``, ``figure.png``, ``figure.csv`` and ``provenance.json`` and show
+    figure and verdict.
 
     They land in ``p.results/<row>/<system>/``; the path of ``verdict.json`` is returned.
     """
@@ -74,9 +91,13 @@ def publish(verdict: Verdict, figure: Figure, table: pd.DataFrame, p: Common, cl
     else:
         units.unlink(missing_ok=True)
     picture = figures.save(figure, table, path.parent)
-    io.write_json(path.parent / "provenance.json", provenance.collect(parameters=p.model_dump(mode="json"), clock=clock))
+    io.write_json(
+        path.parent / "provenance.json",
+        provenance.collect(parameters=p.model_dump(mode="json"), clock=clock),
+    )
     claims.record(verdict, p.results)  # last: a folder with a verdict is a whole one
-    # The saved picture itself, at the figure's size: the notebook shows what is committed, and it is drawn only once.
+    # The saved picture itself, at the figure's size: the notebook shows what is committed, and it
+    # is drawn only once.
     display(Image(filename=picture, width=round(figure.get_figwidth() * figure.dpi)))
     plt.close(figure)
     display(Markdown(verdict_markdown(verdict)))

@@ -1,7 +1,8 @@
-"""Running notebooks: parameters checked before a kernel starts, progress live, no failure spreads to the next one.
+"""Running notebooks: parameters checked before a kernel starts, progress live, no failure spreads
+to the next one.
 
-Only this file knows papermill. A run of a profile writes ``results/<profile>/``: the executed notebooks, a folder per
-(row, system) with its verdict, and ``index.html``.
+Only this file knows papermill. A run of a profile writes ``results/<profile>/``: the executed
+notebooks, a folder per (row, system) with its verdict, and ``index.html``.
 """
 
 from __future__ import annotations
@@ -28,11 +29,21 @@ from papermill.exceptions import PapermillExecutionError
 
 from . import claims, datasets, io, params, paths, provenance, runtime
 
-__all__ = ["RUN", "Outcome", "cost", "executed", "record", "run_notebook", "run_profile", "verdict_lines"]
+__all__ = [
+    "RUN",
+    "Outcome",
+    "cost",
+    "executed",
+    "record",
+    "run_notebook",
+    "run_profile",
+    "verdict_lines",
+]
 
 RUN = "run.json"
 _KERNEL = "interactions-appendix"
-# A progress bar's line in a notebook's stderr: live on the terminal it is news, in the finished notebook it is litter.
+# A progress bar's line in a notebook's stderr: live on the terminal it is news, in the finished
+# notebook it is litter.
 _BAR = re.compile(r"^.*\d+%\|.*\|.*$|^.*\d+(it|job|mask|step|game|image)s? \[\d\d:\d\d.*$")
 
 
@@ -52,10 +63,12 @@ def executed(notebook: str, profile: str) -> Path:
 
 
 def run_notebook(notebook: str | Path, given: Mapping[str, Any]) -> Outcome:
-    """Execute one notebook with ``given`` over its defaults; an error inside it is reported, not raised.
+    """Execute one notebook with ``given`` over its defaults; an error inside it is reported, not
+    raised.
 
-    Raises params.ParameterError before anything starts when a parameter is refused, FileNotFoundError when the notebook
-    is not there, KeyboardInterrupt on Ctrl-C (the kernel is stopped; finished jobs are in the cache).
+    Raises params.ParameterError before anything starts when a parameter is refused,
+    FileNotFoundError when the notebook is not there, KeyboardInterrupt on Ctrl-C (the kernel is
+    stopped; finished jobs are in the cache).
     """
     stem = params.notebook_stem(notebook)
     chosen = params.validate(stem, **given)
@@ -65,14 +78,23 @@ def run_notebook(notebook: str | Path, given: Mapping[str, Any]) -> Outcome:
     _require_means(chosen)
     target = executed(stem, chosen.profile)
     target.parent.mkdir(parents=True, exist_ok=True)
-    # A second run of the same notebook into the same folder waits: each would remove the other's verdicts.
+    # A second run of the same notebook into the same folder waits: each would remove the other's
+    # verdicts.
     with io.lock(target), _this_python() as kernel:
         _forget(stem, chosen.results)
         start = time.monotonic()
         draft = target.with_name(f".{target.name}")
-        error = _guarded(lambda: papermill.execute_notebook(
-            str(source), str(draft), parameters=dict(given), kernel_name=kernel, cwd=str(paths.ROOT),
-            progress_bar=False, stderr_file=sys.stderr))
+        error = _guarded(
+            lambda: papermill.execute_notebook(
+                str(source),
+                str(draft),
+                parameters=dict(given),
+                kernel_name=kernel,
+                cwd=str(paths.ROOT),
+                progress_bar=False,
+                stderr_file=sys.stderr,
+            )
+        )
         if draft.is_file():
             _tidy(draft)
             os.replace(draft, target)  # a finished copy under its name, or none
@@ -80,7 +102,8 @@ def run_notebook(notebook: str | Path, given: Mapping[str, Any]) -> Outcome:
 
 
 def _require_means(chosen: params.Common) -> None:
-    """ParameterError for a device that is not there, MissingData for a data set: before an earlier verdict is removed."""
+    """ParameterError for a device that is not there, MissingData for a data set: before an earlier
+    verdict is removed."""
     try:
         runtime.device(chosen.device)
     except ValueError as error:
@@ -89,7 +112,8 @@ def _require_means(chosen: params.Common) -> None:
 
 
 def _forget(notebook: str, results: Path) -> None:
-    """Remove the verdicts that an earlier run of this notebook left: if it fails now, none of them may speak for it."""
+    """Remove the verdicts that an earlier run of this notebook left: if it fails now, none of them
+    may speak for it."""
     for row, claim in claims.load().rows.items():
         if claim.notebook == notebook and (results / row).is_dir():
             shutil.rmtree(results / row)
@@ -97,9 +121,18 @@ def _forget(notebook: str, results: Path) -> None:
 
 @contextlib.contextmanager
 def _this_python() -> Iterator[str]:
-    """The name of a kernel that is this very interpreter, whatever ``python3`` means to the user's Jupyter."""
-    # Its warnings are about the transport between kernel and client, which here are parent and child on one machine.
-    command = [sys.executable, "-m", "ipykernel_launcher", "--log-level=ERROR", "-f", "{connection_file}"]
+    """The name of a kernel that is this very interpreter, whatever ``python3`` means to the user's
+    Jupyter."""
+    # Its warnings are about the transport between kernel and client, which here are parent and
+    # child on one machine.
+    command = [
+        sys.executable,
+        "-m",
+        "ipykernel_launcher",
+        "--log-level=ERROR",
+        "-f",
+        "{connection_file}",
+    ]
     spec = {"argv": command, "display_name": "Python 3 (ipykernel)", "language": "python"}
     before = os.environ.get("JUPYTER_PATH")
     _remove_dead_kernels()
@@ -126,8 +159,9 @@ def _remove_dead_kernels() -> None:
 def _guarded(execute: Callable[[], object]) -> BaseException | None:
     """Run ``execute`` in a thread and return what it raised.
 
-    nbclient takes over Ctrl-C where it runs in the main thread and turns it into a dead kernel; in a thread it cannot,
-    so the interrupt arrives here and is told from a kernel that the system killed.
+    nbclient takes over Ctrl-C where it runs in the main thread and turns it into a dead kernel; in
+    a thread it cannot, so the interrupt arrives here and is told from a kernel that the system
+    killed.
     """
     raised: list[BaseException] = []
 
@@ -137,7 +171,8 @@ def _guarded(execute: Callable[[], object]) -> BaseException | None:
         except BaseException as error:  # handed to the caller's thread, which decides
             raised.append(error)
         finally:
-            # nbclient makes an event loop for this thread and leaves it open; there is none if it never came to that.
+            # nbclient makes an event loop for this thread and leaves it open; there is none if it
+            # never came to that.
             with contextlib.suppress(RuntimeError):
                 asyncio.get_event_loop().close()
 
@@ -157,13 +192,17 @@ def _guarded(execute: Callable[[], object]) -> BaseException | None:
 
 
 def _explained(error: BaseException | None) -> str | None:
-    """What went wrong in the notebook in a line or, for refused parameters, a few; other errors are ours and raised."""
+    """What went wrong in the notebook in a line or, for refused parameters, a few; other errors are
+    ours and raised."""
     if error is None:
         return None
     if isinstance(error, PapermillExecutionError):
         return f"cell [{error.exec_count}]: {error.ename}: {error.evalue}"
     if isinstance(error, DeadKernelError):
-        return "the kernel died (killed by the system for want of memory, or by hand); the same command resumes"
+        return (
+            "the kernel died (killed by the system for want of memory, or by hand); the "
+            "same command resumes"
+        )
     raise error
 
 
@@ -176,8 +215,12 @@ def _tidy(path: Path) -> None:
         for output in cell.outputs:
             if output.output_type == "stream" and output.name == "stderr":
                 lines = re.split(r"[\r\n]+", output.text)
-                output.text = "\n".join(line for line in lines if line.strip() and not _BAR.match(line))
-        cell.outputs = [out for out in cell.outputs if out.output_type != "stream" or out.text.strip()]
+                output.text = "\n".join(
+                    line for line in lines if line.strip() and not _BAR.match(line)
+                )
+        cell.outputs = [
+            out for out in cell.outputs if out.output_type != "stream" or out.text.strip()
+        ]
     nbformat.validate(notebook)
     io.write_text(path, nbformat.writes(notebook) + "\n")
 
@@ -189,15 +232,27 @@ def cost(profile: str) -> str:
     for notebook in plan.notebooks:
         said = f"  {notebook:<24} about {runtime.human_time(60 * plan.minutes[notebook])}"
         known = last.get(notebook, {}).get("seconds")
-        lines.append(said + (f" (last time {runtime.human_time(known)}, with what the cache held)" if known else ""))
+        lines.append(
+            said
+            + (
+                f" (last time {runtime.human_time(known)}, with what the cache held)"
+                if known
+                else ""
+            )
+        )
     minutes = sum(plan.minutes[notebook] for notebook in plan.notebooks)
     free = shutil.disk_usage(_existing(paths.job_cache())).free
-    lines.append(f"in all about {runtime.human_time(60 * minutes)} on 2 cores, {plan.memory_gb:g} GB of memory, "
-                 f"{plan.disk_gb:g} GB of disk; what is in {paths.job_cache()} already is not computed again")
+    lines.append(
+        f"in all about {runtime.human_time(60 * minutes)} on 2 cores, {plan.memory_gb:g} GB of "
+        "memory, "
+        f"{plan.disk_gb:g} GB of disk; what is in {paths.job_cache()} already is not computed again"
+    )
     if free < plan.disk_gb * 1e9:
         lines.append(f"WARNING: only {runtime.human_bytes(free)} of disk are free there")
     if runtime.available_memory() < plan.memory_gb * 1e9:
-        lines.append(f"WARNING: only {runtime.human_bytes(runtime.available_memory())} of memory are free")
+        lines.append(
+            f"WARNING: only {runtime.human_bytes(runtime.available_memory())} of memory are free"
+        )
     return "\n".join(lines)
 
 
@@ -206,7 +261,8 @@ def _existing(path: Path) -> Path:
 
 
 def record(profile: str) -> dict[str, Any]:
-    """``run.json`` of the last run of ``profile`` here; {} before the first. A damaged one is set aside with a warning."""
+    """``run.json`` of the last run of ``profile`` here; {} before the first. A damaged one is set
+    aside with a warning."""
     path = paths.results(profile) / RUN
     if not path.is_file():
         return {}
@@ -215,7 +271,11 @@ def record(profile: str) -> dict[str, Any]:
         if not isinstance(found["notebooks"], dict) or not isinstance(found["provenance"], dict):
             raise TypeError("its entries are no tables")
         return found
-    except (io.DamagedFileError, KeyError, TypeError) as error:  # a record of minutes: no reason not to run again
+    except (
+        io.DamagedFileError,
+        KeyError,
+        TypeError,
+    ) as error:  # a record of minutes: no reason not to run again
         io.set_aside(path, f"it is no record of a run ({str(error).splitlines()[0]})")
         return {}
 
@@ -225,10 +285,14 @@ def _last(profile: str) -> dict[str, dict[str, Any]]:
     return record(profile).get("notebooks", {})
 
 
-def run_profile(profile: str, notebooks: Mapping[str, Mapping[str, Any]] | None = None) -> list[Outcome]:
-    """Run ``notebooks`` (name → parameters; default: all of the profile's) in order, then correct and record verdicts.
+def run_profile(
+    profile: str, notebooks: Mapping[str, Mapping[str, Any]] | None = None
+) -> list[Outcome]:
+    """Run ``notebooks`` (name → parameters; default: all of the profile's) in order, then correct
+    and record verdicts.
 
-    A notebook that fails does not stop the others. ``run.json`` is written after each, so a killed run tells the truth.
+    A notebook that fails does not stop the others. ``run.json`` is written after each, so a killed
+    run tells the truth.
     """
     if notebooks is None:
         plan = params.load_profile(profile)
@@ -256,22 +320,36 @@ def _ended(outcome: Outcome) -> str:
 
 def _remember(profile: str, outcome: Outcome, given: Mapping[str, Any]) -> None:
     entry = {"seconds": round(outcome.seconds, 1), "error": outcome.error, "given": dict(given)}
-    record = {"profile": profile, "notebooks": {**_last(profile), outcome.notebook: entry},
-              "provenance": provenance.collect()}
+    record = {
+        "profile": profile,
+        "notebooks": {**_last(profile), outcome.notebook: entry},
+        "provenance": provenance.collect(),
+    }
     io.write_json(paths.results(profile) / RUN, record)
 
 
 def verdict_lines(profile: str) -> list[str]:
-    """The verdict table for a terminal: judged rows, a column per reading, then how many rows were not judged."""
+    """The verdict table for a terminal: judged rows, a column per reading, then how many rows were
+    not judged."""
     table = claims.table(paths.results(profile))
     judged = table[table.system.notna()]
-    lines = [f"{'row':<5} {'system':<26} {'as stated':<15} {'specific':<15} {'estimate':>9}  {'interval':<19}  needs"]
+    lines = [
+        f"{'row':<5} {'system':<26} {'as stated':<15} {'specific':<15} {'estimate':>9}  "
+        f"{'interval':<19}  needs"
+    ]
     for _, row in judged.iterrows():
         stated = row.as_stated if isinstance(row.as_stated, str) else row.verdict
         specific = row.specific if isinstance(row.specific, str) else "–"
-        lines.append(f"{row['row']:<5} {row.system:<26} {stated:<15} {specific:<15} {number(row.estimate):>9}  "
-                     f"{interval(row.low, row.high):<19}  {row.threshold if isinstance(row.threshold, str) else ''}")
-    lines.append(f"{len(table) - len(judged)} further rows are not judged here; each has its status in index.html")
+        lines.append(
+            f"{row['row']:<5} {row.system:<26} {stated:<15} {specific:<15} "
+            f"{number(row.estimate):>9}  "
+            f"{interval(row.low, row.high):<19}  "
+            f"{row.threshold if isinstance(row.threshold, str) else ''}"
+        )
+    lines.append(
+        f"{len(table) - len(judged)} further rows are not judged here; each has its status in "
+        "index.html"
+    )
     return lines
 
 

@@ -1,7 +1,8 @@
 """The machine: how many threads, which device, how much memory, and the progress bar.
 
-One policy for threads, in one place: :func:`set_threads` is called by the command line, the notebooks and the tests
-before anything is computed, because sums over another number of threads differ in the last bits.
+One policy for threads, in one place: :func:`set_threads` is called by the command line, the
+notebooks and the tests before anything is computed, because sums over another number of threads
+differ in the last bits.
 """
 
 from __future__ import annotations
@@ -42,7 +43,8 @@ _BLAS_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 def _cgroup_files(name: str, controller: str = "") -> Iterator[str]:
     """Texts of the limit file ``name`` of this process's control group and of the groups above it.
 
-    ``controller`` is empty for version 2 (one tree) and e.g. ``memory`` for version 1 (a tree for each controller).
+    ``controller`` is empty for version 2 (one tree) and e.g. ``memory`` for version 1 (a tree for
+    each controller).
     """
     try:
         lines = Path("/proc/self/cgroup").read_text().splitlines()
@@ -65,16 +67,22 @@ def _cpu_quota() -> float:
         quota, period = text.split()
         if quota != "max":
             grants.append(int(quota) / int(period))
-    for quota, period in zip(_cgroup_files("cpu.cfs_quota_us", "cpu"), _cgroup_files("cpu.cfs_period_us", "cpu"),
-                             strict=True):
+    for quota, period in zip(
+        _cgroup_files("cpu.cfs_quota_us", "cpu"),
+        _cgroup_files("cpu.cfs_period_us", "cpu"),
+        strict=True,
+    ):
         if int(quota) > 0:
             grants.append(int(quota) / int(period))
     return min(grants)
 
 
 def available_cores() -> int:
-    """Cores that this process may use: its affinity, lowered to the control group's quota; at least 1."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Cores that this process may use: its affinity, lowered to the control group's quota; at least
+    1."""
+    cores = (
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    )
     return max(1, math.floor(min(cores, _cpu_quota())))
 
 
@@ -83,25 +91,30 @@ def _wanted_threads() -> int:
     if not text:
         return available_cores()
     if not text.isdecimal() or int(text) < 1:
-        raise ValueError(f"INTERACTIONS_THREADS must be a whole number of threads, 1 or more, got {text!r}")
+        raise ValueError(
+            f"INTERACTIONS_THREADS must be a whole number of threads, 1 or more, got {text!r}"
+        )
     return int(text)
 
 
 def set_threads(n: int | None = None) -> int:
-    """Set the threads of torch, numba and the BLAS to ``n`` and return it; the one place where that is done.
+    """Set the threads of torch, numba and the BLAS to ``n`` and return it; the one place where that
+    is done.
 
-    ``n=None``: the environment variable INTERACTIONS_THREADS, else :func:`available_cores`. May be called again, with
-    the same or another number. From then on freed memory stays with the process (:func:`_keep_freed_pages`). Raises
-    ValueError when ``n`` is below 1.
+    ``n=None``: the environment variable INTERACTIONS_THREADS, else :func:`available_cores`. May be
+    called again, with the same or another number. From then on freed memory stays with the process
+    (:func:`_keep_freed_pages`). Raises ValueError when ``n`` is below 1.
     """
     n = _wanted_threads() if n is None else n
     if isinstance(n, bool) or not isinstance(n, int) or n < 1:
         raise ValueError(f"the number of threads must be a whole number, 1 or more, got {n!r}")
-    # numba before torch: starting numba's OpenMP pool puts the OpenMP default back, torch's number included.
+    # numba before torch: starting numba's OpenMP pool puts the OpenMP default back, torch's number
+    # included.
     numba.set_num_threads(min(n, numba.config.NUMBA_NUM_THREADS))
     torch.set_num_threads(n)
     _one_interop_thread()
-    # Libraries loaded so far are told directly; those loaded later, and child processes, read the variables.
+    # Libraries loaded so far are told directly; those loaded later, and child processes, read the
+    # variables.
     threadpoolctl.threadpool_limits(limits=n, user_api="blas")
     os.environ.update(dict.fromkeys(_BLAS_VARIABLES, str(n)))
     _keep_freed_pages()
@@ -110,7 +123,8 @@ def set_threads(n: int | None = None) -> int:
 
 @contextlib.contextmanager
 def torch_threads(n: int) -> Iterator[None]:
-    """Inside, torch computes with ``n`` threads, whatever :func:`set_threads` said; afterwards with as many as before.
+    """Inside, torch computes with ``n`` threads, whatever :func:`set_threads` said; afterwards with
+    as many as before.
 
     For work whose bits are to be the same on a machine with more cores.
     """
@@ -123,11 +137,13 @@ def torch_threads(n: int) -> Iterator[None]:
 
 
 def _keep_freed_pages() -> None:
-    """Let the C library keep the memory of freed tensors for the next ones instead of giving it back at once.
+    """Let the C library keep the memory of freed tensors for the next ones instead of giving it
+    back at once.
 
-    A forward pass frees and takes some tens of megabytes, again and again; by default each time the system takes the pages
-    back and clears new ones, which was 40 % of the time in which LeNet is scored. Up to half a gigabyte stays with the
-    process. glibc alone has the call; elsewhere nothing is done. Changes no result.
+    A forward pass frees and takes some tens of megabytes, again and again; by default each time the
+    system takes the pages back and clears new ones, which was 40 % of the time in which LeNet is
+    scored. Up to half a gigabyte stays with the process. glibc alone has the call; elsewhere
+    nothing is done. Changes no result.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if mallopt is not None:
@@ -136,10 +152,11 @@ def _keep_freed_pages() -> None:
 
 
 def _one_interop_thread() -> None:
-    """One thread for torch's independent operators: ours are sequential, and a second pool only takes cores away.
+    """One thread for torch's independent operators: ours are sequential, and a second pool only
+    takes cores away.
 
-    torch allows this once, before that pool's first work. In a notebook whose user was there first it is too late; the
-    pool then keeps its size, which changes no result, so that is no error.
+    torch allows this once, before that pool's first work. In a notebook whose user was there first
+    it is too late; the pool then keeps its size, which changes no result, so that is no error.
     """
     if torch.get_num_interop_threads() == 1:
         return
@@ -151,7 +168,8 @@ def _one_interop_thread() -> None:
 
 
 def device(name: str | torch.device = "auto") -> torch.device:
-    """The torch device of that name: ``auto`` (cuda where there is one, else cpu), ``cpu``, ``cuda:1``, ``mps``.
+    """The torch device of that name: ``auto`` (cuda where there is one, else cpu), ``cpu``,
+    ``cuda:1``, ``mps``.
 
     Raises ValueError saying what is accepted or what this machine lacks.
     """
@@ -163,17 +181,25 @@ def device(name: str | torch.device = "auto") -> torch.device:
     except RuntimeError:
         chosen = None
     if chosen is None or chosen.type not in ("cpu", "cuda", "mps"):
-        raise ValueError(f"unknown device {text!r}: use 'auto', 'cpu', 'cuda', 'cuda:1' (a number) or 'mps'")
+        raise ValueError(
+            f"unknown device {text!r}: use 'auto', 'cpu', 'cuda', 'cuda:1' (a number) or 'mps'"
+        )
     if chosen.type == "cuda" and (chosen.index or 0) >= torch.cuda.device_count():
-        raise ValueError(f"device {text!r}: torch {torch.__version__} sees {torch.cuda.device_count()} CUDA devices "
-                         "here; use 'cpu' or 'auto'")
+        raise ValueError(
+            f"device {text!r}: torch {torch.__version__} sees {torch.cuda.device_count()} CUDA "
+            "devices "
+            "here; use 'cpu' or 'auto'"
+        )
     if chosen.type == "mps" and not torch.backends.mps.is_available():
-        raise ValueError(f"device 'mps': torch {torch.__version__} finds no Apple GPU here; use 'cpu' or 'auto'")
+        raise ValueError(
+            f"device 'mps': torch {torch.__version__} finds no Apple GPU here; use 'cpu' or 'auto'"
+        )
     return chosen
 
 
 def available_memory(device: str | torch.device = "cpu") -> int:
-    """Bytes that can still be allocated on ``device``; on the CPU the control group's limit counts if it is lower."""
+    """Bytes that can still be allocated on ``device``; on the CPU the control group's limit counts
+    if it is lower."""
     chosen = torch.device(device)
     if chosen.type == "cuda":
         # What torch has reserved and not handed out can be used again without asking the driver.
@@ -185,17 +211,22 @@ def available_memory(device: str | torch.device = "cpu") -> int:
 
 
 def _cgroup_memory() -> tuple[float, float]:
-    """Bytes left in the control group under versions 2 and 1, file cache that can be dropped counted as free."""
+    """Bytes left in the control group under versions 2 and 1, file cache that can be dropped
+    counted as free."""
     return (
         _memory_left("memory.max", "memory.current", "inactive_file", ""),
-        _memory_left("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file", "memory"),
+        _memory_left(
+            "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file", "memory"
+        ),
     )
 
 
 def _memory_left(limit: str, usage: str, cache: str, controller: str) -> float:
     left = math.inf
     files = (_cgroup_files(name, controller) for name in (limit, usage, "memory.stat"))
-    for most, used, stat in zip(*files, strict=False):  # the root group has no limit file and comes last
+    for most, used, stat in zip(
+        *files, strict=False
+    ):  # the root group has no limit file and comes last
         if most.strip() == "max":
             continue
         counts = dict(line.split() for line in stat.splitlines())
@@ -203,22 +234,39 @@ def _memory_left(limit: str, usage: str, cache: str, controller: str) -> float:
     return left
 
 
-def require_memory(nbytes: int, what: str, hint: str = "", device: str | torch.device = "cpu") -> None:
-    """Refuse before allocating: MemoryError when ``what`` needs more than is available on ``device``.
+def require_memory(
+    nbytes: int, what: str, hint: str = "", device: str | torch.device = "cpu"
+) -> None:
+    """Refuse before allocating: MemoryError when ``what`` needs more than is available on
+    ``device``.
 
     ``hint`` ends the message with what can be done, such as the largest n that fits.
     """
     free = available_memory(device)
     if nbytes > free:
         ending = f"; {hint}" if hint else ""
-        raise MemoryError(f"{what} needs {human_bytes(nbytes)}, {human_bytes(free)} available on {device}{ending}")
+        raise MemoryError(
+            f"{what} needs {human_bytes(nbytes)}, {human_bytes(free)} available on {device}{ending}"
+        )
 
 
-def progress(iterable: Iterable[Any] | None = None, *, desc: str, total: int | None = None, unit: str = "it") -> tqdm:
-    """A tqdm progress bar on stderr for loops that outlast a second; INTERACTIONS_PROGRESS=0 turns all of them off."""
+def progress(
+    iterable: Iterable[Any] | None = None, *, desc: str, total: int | None = None, unit: str = "it"
+) -> tqdm:
+    """A tqdm progress bar on stderr for loops that outlast a second; INTERACTIONS_PROGRESS=0 turns
+    all of them off."""
     off = os.environ.get("INTERACTIONS_PROGRESS", "1").strip() == "0"
-    return tqdm(iterable, desc=desc, total=total, unit=unit, disable=off, file=sys.stderr, mininterval=1.0, delay=1.0,
-                dynamic_ncols=True)
+    return tqdm(
+        iterable,
+        desc=desc,
+        total=total,
+        unit=unit,
+        disable=off,
+        file=sys.stderr,
+        mininterval=1.0,
+        delay=1.0,
+        dynamic_ncols=True,
+    )
 
 
 def human_bytes(nbytes: float) -> str:
@@ -248,11 +296,16 @@ def human_time(seconds: float) -> str:
 
 
 def pad_to_block(count: int, minimum: int = 32) -> int:
-    """The next power of two that is at least ``count`` and ``minimum``: a micro-batch that neighbours cannot change.
+    """The next power of two that is at least ``count`` and ``minimum``: a micro-batch that
+    neighbours cannot change.
 
-    Sums inside a batched product depend in the last bits on the batch's size, so sizes come from the work itself and
-    never from free memory. Raises ValueError for a negative count or a minimum below 1.
+    Sums inside a batched product depend in the last bits on the batch's size, so sizes come from
+    the work itself and never from free memory. Raises ValueError for a negative count or a minimum
+    below 1.
     """
     if count < 0 or minimum < 1:
-        raise ValueError(f"pad_to_block takes a count of 0 or more and a minimum of 1 or more, got {count}, {minimum}")
+        raise ValueError(
+            f"pad_to_block takes a count of 0 or more and a minimum of 1 or more, got {count}, "
+            f"{minimum}"
+        )
     return 1 << (max(count, minimum) - 1).bit_length()

@@ -1,7 +1,8 @@
-"""The result pages of a run: ``index.html`` with every row's verdict or status, and the executed notebooks as pages.
+"""The result pages of a run: ``index.html`` with every row's verdict or status, and the executed
+notebooks as pages.
 
-Static and whole: no script, no font, no style sheet is loaded from anywhere, equations are MathML. Links are relative,
-so that a folder of results can be moved or zipped.
+Static and whole: no script, no font, no style sheet is loaded from anywhere, equations are MathML.
+Links are relative, so that a folder of results can be moved or zipped.
 """
 
 from __future__ import annotations
@@ -23,17 +24,26 @@ from . import claims, io, overview, params, paths, run, runtime
 
 __all__ = ["build", "notebook_page"]
 
-_COMPANIONS = (("figure", "figure.png"), ("numbers (CSV)", "figure.csv"),
-               ("network × unit values (CSV)", "units.csv"), ("verdict.json", "verdict.json"),
-               ("provenance.json", "provenance.json"))
+_COMPANIONS = (
+    ("figure", "figure.png"),
+    ("numbers (CSV)", "figure.csv"),
+    ("network × unit values (CSV)", "units.csv"),
+    ("verdict.json", "verdict.json"),
+    ("provenance.json", "provenance.json"),
+)
 # nbformat meets damaged files with whatever Python raises on the way.
 _NO_NOTEBOOK = (nbformat.ValidationError, ValueError, AttributeError, TypeError, KeyError)
 # latex2mathml's errors have no common ancestor of their own.
-_TEX_ERRORS = tuple(one for one in vars(tex_exceptions).values() if isinstance(one, type) and issubclass(one, Exception))
+_TEX_ERRORS = tuple(
+    one
+    for one in vars(tex_exceptions).values()
+    if isinstance(one, type) and issubclass(one, Exception)
+)
 
 
 class _MathRenderer(IPythonRenderer):
-    """Equations become MathML when the page is made, so that reading them needs neither network nor script."""
+    """Equations become MathML when the page is made, so that reading them needs neither network nor
+    script."""
 
     def block_math(self, body: str) -> str:
         return _mathml(body, "block")
@@ -58,13 +68,19 @@ class _Exporter(HTMLExporter):
     @jinja2.pass_context
     def markdown2html(self, context: Any, source: str) -> str:
         cell = context.get("cell", {})
-        renderer = _MathRenderer(escape=False, attachments=cell.get("attachments", {}), exclude_anchor_links=True)
+        renderer = _MathRenderer(
+            escape=False, attachments=cell.get("attachments", {}), exclude_anchor_links=True
+        )
         return MarkdownWithMath(renderer=renderer).render(source)
 
 
 def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True,
-                                     undefined=jinja2.StrictUndefined, trim_blocks=True)
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+    )
     environment.filters["number"] = run.number
     environment.filters["span"] = lambda ends: run.interval(*(ends or (None, None)))
     return environment
@@ -72,16 +88,21 @@ def _environment() -> jinja2.Environment:
 
 def _highlight() -> str:
     """Colours of the code: one scheme for each colour scheme of the reader."""
-    light, dark = (HtmlFormatter(style=style, nobackground=True) for style in ("default", "github-dark"))
-    return (f"{light.get_style_defs('.highlight')}\n@media (prefers-color-scheme: dark) {{\n"
-            f"{dark.get_style_defs('.highlight')}\n}}")
+    light, dark = (
+        HtmlFormatter(style=style, nobackground=True) for style in ("default", "github-dark")
+    )
+    return (
+        f"{light.get_style_defs('.highlight')}\n@media (prefers-color-scheme: dark) {{\n"
+        f"{dark.get_style_defs('.highlight')}\n}}"
+    )
 
 
 def notebook_page(path: Path) -> Path:
     """Render an executed notebook to a page of its own beside it, and return the page's path."""
     notebook = nbformat.read(path, as_version=4)
-    body, _ = _Exporter(template_name="basic", exclude_input_prompt=True, exclude_output_prompt=True
-                        ).from_notebook_node(notebook)
+    body, _ = _Exporter(
+        template_name="basic", exclude_input_prompt=True, exclude_output_prompt=True
+    ).from_notebook_node(notebook)
     page = _environment().get_template("notebook.html")
     target = path.with_suffix(".html")
     io.write_text(target, page.render(name=path.stem, content=body, highlight=_highlight()))
@@ -89,23 +110,31 @@ def notebook_page(path: Path) -> Path:
 
 
 def build(profile: str) -> Path:
-    """Write ``index.html`` and the notebook pages of ``results/<profile>/`` and return the index's path."""
+    """Write ``index.html`` and the notebook pages of ``results/<profile>/`` and return the index's
+    path."""
     folder = paths.results(profile)
     pages, damaged = _notebook_pages(folder / "notebooks")
     record = {"notebooks": {}, "provenance": {}, **run.record(profile)}
     table = claims.table(folder)
     lines = {(line.row, line.system): line for line in table[table.system.notna()].itertuples()}
-    text = _environment().get_template("index.html").render(
-        profile=profile,
-        about=params.load_profile(profile).about if profile in params.profiles() else "",
-        letters=overview.LETTERS,
-        seen=overview.SEEN,
-        warnings=[*_warnings(record), *damaged],
-        papers=[_paper(paper, folder, lines, pages) for paper in overview.by_paper(folder)],
-        changed=_changes(),
-        criteria="criteria.html" if claims.criteria.entries() else "",
-        notebooks=[_notebook(name, entry, folder, pages) for name, entry in sorted(record["notebooks"].items())],
-        provenance=_provenance(record["provenance"]),
+    text = (
+        _environment()
+        .get_template("index.html")
+        .render(
+            profile=profile,
+            about=params.load_profile(profile).about if profile in params.profiles() else "",
+            letters=overview.LETTERS,
+            seen=overview.SEEN,
+            warnings=[*_warnings(record), *damaged],
+            papers=[_paper(paper, folder, lines, pages) for paper in overview.by_paper(folder)],
+            changed=_changes(),
+            criteria="criteria.html" if claims.criteria.entries() else "",
+            notebooks=[
+                _notebook(name, entry, folder, pages)
+                for name, entry in sorted(record["notebooks"].items())
+            ],
+            provenance=_provenance(record["provenance"]),
+        )
     )
     target = folder / "index.html"
     io.write_text(target, text)
@@ -115,20 +144,30 @@ def build(profile: str) -> Path:
 
 
 def _notebook_pages(folder: Path) -> tuple[dict[str, Path], list[str]]:
-    """The page of each executed notebook, and a line for each that cannot be read: one must not cost the others theirs."""
+    """The page of each executed notebook, and a line for each that cannot be read: one must not
+    cost the others theirs."""
     pages, damaged = {}, []
     for path in sorted(folder.glob("[!.]*.ipynb")):
         try:
             pages[path.stem] = notebook_page(path)
         except _NO_NOTEBOOK as error:
-            damaged.append(f"{path.name} cannot be read ({str(error).splitlines()[0][:80]}): run it again for its page.")
+            damaged.append(
+                f"{path.name} cannot be read ({str(error).splitlines()[0][:80]}): run it again "
+                "for its page."
+            )
     return pages, damaged
 
 
 def _criteria_page(target: Path) -> None:
     """docs/criteria.md as a page beside the index: how often each criterion errs."""
-    source = (paths.ROOT / "docs" / "criteria.md").read_text(encoding="utf-8").replace("](../claims.yaml)", "]")
-    body = MarkdownWithMath(renderer=_MathRenderer(escape=True, exclude_anchor_links=True)).render(source)
+    source = (
+        (paths.ROOT / "docs" / "criteria.md")
+        .read_text(encoding="utf-8")
+        .replace("](../claims.yaml)", "]")
+    )
+    body = MarkdownWithMath(renderer=_MathRenderer(escape=True, exclude_anchor_links=True)).render(
+        source
+    )
     page = _environment().get_template("notebook.html")
     io.write_text(target, page.render(name="criteria", content=body, highlight=""))
 
@@ -141,53 +180,114 @@ def _warnings(record: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def _paper(paper: overview.PaperTally, folder: Path, lines: Mapping[tuple[str, str], Any],
-           pages: Mapping[str, Path]) -> dict[str, Any]:
+def _paper(
+    paper: overview.PaperTally,
+    folder: Path,
+    lines: Mapping[tuple[str, str], Any],
+    pages: Mapping[str, Path],
+) -> dict[str, Any]:
     """One paper's section: its tally, and an entry per row with its systems below it."""
     registry = claims.load()
     rows = []
     for row in paper.rows:
         entry = registry.row(row.id)
-        systems = [_system(folder, v, entry.notebook, lines[v.row, v.system], pages) for v in row.verdicts]
-        rows.append({"id": row.id, "title": row.title, "claim": entry.claim, "figure": entry.figure, "systems": systems,
-                     "status": row.status, "joins": row.joins, "seen": row.seen, "kind": entry.kind})
-    return {"key": paper.key, "citation": paper.citation, "rows": rows, "as_stated": paper.counts("as_stated"),
-            "specific": paper.counts("specific"),
-            "other": ", ".join(f"{count} {name}" for name, count in sorted(paper.other.items()))}
+        systems = [
+            _system(folder, v, entry.notebook, lines[v.row, v.system], pages) for v in row.verdicts
+        ]
+        rows.append(
+            {
+                "id": row.id,
+                "title": row.title,
+                "claim": entry.claim,
+                "figure": entry.figure,
+                "systems": systems,
+                "status": row.status,
+                "joins": row.joins,
+                "seen": row.seen,
+                "kind": entry.kind,
+            }
+        )
+    return {
+        "key": paper.key,
+        "citation": paper.citation,
+        "rows": rows,
+        "as_stated": paper.counts("as_stated"),
+        "specific": paper.counts("specific"),
+        "other": ", ".join(f"{count} {name}" for name, count in sorted(paper.other.items())),
+    }
 
 
-def _system(folder: Path, verdict: claims.Verdict, notebook: str | None, line: Any,
-            pages: Mapping[str, Path]) -> dict[str, Any]:
+def _system(
+    folder: Path,
+    verdict: claims.Verdict,
+    notebook: str | None,
+    line: Any,
+    pages: Mapping[str, Path],
+) -> dict[str, Any]:
     place = claims.verdict_path(folder, verdict.row, verdict.system or "").parent
-    links = [(name, (place / file).relative_to(folder).as_posix()) for name, file in _COMPANIONS
-             if (place / file).is_file()]
+    links = [
+        (name, (place / file).relative_to(folder).as_posix())
+        for name, file in _COMPANIONS
+        if (place / file).is_file()
+    ]
     if notebook in pages:
         links.insert(0, ("notebook", pages[notebook].relative_to(folder).as_posix()))
-    control = [(name.replace("_", " "), _words(value)) for name, value in verdict.control.items() if name != "criterion"]
-    return {"verdict": verdict, "links": links, "figure": dict(links).get("figure"), "anchor": place.name,
-            "control": [(name, words) for name, words in control if words], "current": bool(line.current)}
+    control = [
+        (name.replace("_", " "), _words(value))
+        for name, value in verdict.control.items()
+        if name != "criterion"
+    ]
+    return {
+        "verdict": verdict,
+        "links": links,
+        "figure": dict(links).get("figure"),
+        "anchor": place.name,
+        "control": [(name, words) for name, words in control if words],
+        "current": bool(line.current),
+    }
 
 
 def _changes() -> list[dict[str, Any]]:
     """The history of criteria: what was changed, why, and the verdicts before."""
-    return [{"row": c.row, "date": c.date, "what": c.what, "reason": c.reason, "now": ", ".join(c.now),
-             "before": ", ".join(f"{system}: {old}" for system, old in c.before.items())} for c in claims.load().changed]
+    return [
+        {
+            "row": c.row,
+            "date": c.date,
+            "what": c.what,
+            "reason": c.reason,
+            "now": ", ".join(c.now),
+            "before": ", ".join(f"{system}: {old}" for system, old in c.before.items()),
+        }
+        for c in claims.load().changed
+    ]
 
 
 def _words(value: Any) -> str:
     """Plain data in a line: ``a: 0.12, b: yes``."""
     if isinstance(value, Mapping):
-        return ", ".join(f"{str(name).replace('_', ' ')}: {_words(item)}" for name, item in value.items())
+        return ", ".join(
+            f"{str(name).replace('_', ' ')}: {_words(item)}" for name, item in value.items()
+        )
     if isinstance(value, list | tuple):
-        return ("; " if any(isinstance(item, Mapping) for item in value) else ", ").join(_words(item) for item in value)
+        return ("; " if any(isinstance(item, Mapping) for item in value) else ", ").join(
+            _words(item) for item in value
+        )
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return run.number(value) if isinstance(value, float) else "none" if value is None else str(value)
+    return (
+        run.number(value) if isinstance(value, float) else "none" if value is None else str(value)
+    )
 
 
-def _notebook(name: str, entry: Mapping[str, Any], folder: Path, pages: Mapping[str, Path]) -> dict[str, str]:
-    return {"name": name, "took": runtime.human_time(entry["seconds"]), "ended": entry["error"] or "well",
-            "href": pages[name].relative_to(folder).as_posix() if name in pages else ""}
+def _notebook(
+    name: str, entry: Mapping[str, Any], folder: Path, pages: Mapping[str, Path]
+) -> dict[str, str]:
+    return {
+        "name": name,
+        "took": runtime.human_time(entry["seconds"]),
+        "ended": entry["error"] or "well",
+        "href": pages[name].relative_to(folder).as_posix() if name in pages else "",
+    }
 
 
 def _provenance(record: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -1,8 +1,9 @@
 """The registry of claims (``claims.yaml``), how a row is judged, and how verdicts are kept.
 
-``registry`` reads what is claimed and by which number it is decided; ``weighing`` turns values into p values and
-decisions, ``judging`` those into the two readings of a row (``verdict`` is the data); ``criteria`` knows how often each
-criterion errs; ``store`` writes verdicts, corrects them over a run and tabulates them.
+``registry`` reads what is claimed and by which number it is decided; ``weighing`` turns values into
+p values and decisions, ``judging`` those into the two readings of a row (``verdict`` is the data);
+``criteria`` knows how often each criterion errs; ``store`` writes verdicts, corrects them over a
+run and tabulates them.
 """
 
 from __future__ import annotations
@@ -10,7 +11,18 @@ from __future__ import annotations
 from . import criteria
 from .judging import demonstrate, describe, judge, judge_identity, judge_numerical
 from .registry import Protocol, Registry, RegistryError, Row, Threshold, load, row_key, sha256
-from .store import agrees, check_changes, finalise, read_all, read_verdict, record, status_rows, summary, table, verdict_path
+from .store import (
+    agrees,
+    check_changes,
+    finalise,
+    read_all,
+    read_verdict,
+    record,
+    status_rows,
+    summary,
+    table,
+    verdict_path,
+)
 from .verdict import Part, PartResult, Premise, Reading, Verdict
 
 __all__ = [

@@ -1,8 +1,10 @@
-"""What is known of each criterion before it judges: its operating characteristics, from docs/criteria.json (protocol 6.6).
+"""What is known of each criterion before it judges: its operating characteristics, from
+docs/criteria.json (protocol 6.6).
 
-The file is written by ``reproduce power``, which simulates every criterion through the code that judges. Here it is only
-read: a reading whose criterion is not in it, or says REPRODUCED without an effect (or NOT REPRODUCED with the paper's)
-more often than its level allows, is not judged; an open reading learns from it which sizes of study would decide it.
+The file is written by ``reproduce power``, which simulates every criterion through the code that
+judges. Here it is only read: a reading whose criterion is not in it, or says REPRODUCED without an
+effect (or NOT REPRODUCED with the paper's) more often than its level allows, is not judged; an open
+reading learns from it which sizes of study would decide it.
 """
 
 from __future__ import annotations
@@ -28,14 +30,18 @@ def file(claims: Path | str | None = None) -> Path:
 
 
 def criterion_of(registry: Registry, row: str, reading: ReadingName) -> dict[str, Any]:
-    """What claims.yaml says that decides a reading: its thresholds (whatever the system) and the protocol's numbers."""
+    """What claims.yaml says that decides a reading: its thresholds (whatever the system) and the
+    protocol's numbers."""
     thresholds = [t.model_dump() for t in registry.row(row).thresholds if t.reading == reading]
     for t in thresholds:
         for words in ("statistic", "unit"):
             t.pop(words)
         if t["effect"]:
             t["effect"].pop("source")
-    protocol = {name: getattr(registry.protocol, name) for name in ("level", "min_seeds", "min_units_given", "correction")}
+    protocol = {
+        name: getattr(registry.protocol, name)
+        for name in ("level", "min_seeds", "min_units_given", "correction")
+    }
     return plain({"thresholds": thresholds, "protocol": protocol})
 
 
@@ -51,24 +57,39 @@ def _read(path: Path, _modified: int) -> Mapping[str, Mapping[str, Any]]:
 
 
 def fit(row: str, reading: ReadingName, claims: Path | str | None = None) -> tuple[bool, str]:
-    """Whether a reading may judge, and if not why. A registry of one's own without simulations beside it may."""
+    """Whether a reading may judge, and if not why. A registry of one's own without simulations
+    beside it may."""
     if claims is not None and not file(claims).is_file():
         return True, ""
     entry = entries(claims).get(row, {}).get(reading)
     command = f"`reproduce power {row}` does that"
     if entry is None:
-        return False, f"its criterion ({reading.replace('_', ' ')}) has not been simulated: {command}"
+        return (
+            False,
+            f"its criterion ({reading.replace('_', ' ')}) has not been simulated: {command}",
+        )
     if entry["criterion"] != criterion_of(load(claims), row, reading):
-        return False, f"its criterion ({reading.replace('_', ' ')}) was changed after it was simulated: {command}"
+        return (
+            False,
+            f"its criterion ({reading.replace('_', ' ')}) was changed after it was simulated: "
+            f"{command}",
+        )
     if not entry["ok"]:
-        return False, f"its criterion ({reading.replace('_', ' ')}) decides wrongly too often in simulations: {entry['why']}"
+        return (
+            False,
+            f"its criterion ({reading.replace('_', ' ')}) decides wrongly too often in "
+            f"simulations: {entry['why']}",
+        )
     return True, ""
 
 
 def simulated(row: str, reading: ReadingName, claims: Path | str | None = None) -> dict[str, float]:
-    """Size of study, in words → P(REPRODUCED | the paper's effect); {} where nothing was simulated."""
+    """Size of study, in words → P(REPRODUCED | the paper's effect); {} where nothing was
+    simulated."""
     entry = entries(claims).get(row, {}).get(reading)
-    return {} if entry is None else {size["words"]: size["power"] for size in entry["sizes"].values()}
+    return (
+        {} if entry is None else {size["words"]: size["power"] for size in entry["sizes"].values()}
+    )
 
 
 def settle(known: Mapping[str, float | None]) -> tuple[CAUSES, str]:
@@ -76,7 +97,15 @@ def settle(known: Mapping[str, float | None]) -> tuple[CAUSES, str]:
     if not known:
         return "power", "more networks or images; how many was not simulated"
     enough = [words for words, power in known.items() if power is not None and power >= POWER]
-    shown = "; ".join(f"{words}: {power:.2f}" for words, power in known.items() if power is not None)
+    shown = "; ".join(
+        f"{words}: {power:.2f}" for words, power in known.items() if power is not None
+    )
     if enough:
-        return "power", f"{enough[0]} find the paper's effect in at least {POWER:.0%} of simulations ({shown})"
-    return "no size suffices", f"no simulated size finds the paper's effect in {POWER:.0%} of simulations ({shown})"
+        return (
+            "power",
+            f"{enough[0]} find the paper's effect in at least {POWER:.0%} of simulations ({shown})",
+        )
+    return (
+        "no size suffices",
+        f"no simulated size finds the paper's effect in {POWER:.0%} of simulations ({shown})",
+    )

@@ -1,8 +1,10 @@
-"""From one value per network to a verdict: what is compared, which premises and variants it must survive, and why.
+"""From one value per network to a verdict: what is compared, which premises and variants it must
+survive, and why.
 
-A row has one or two readings (protocol 6.1): *as stated*, the paper's own statistic on this system, and *specific*, the
-same beyond its null. Each is a conjunction of inequalities, weighed by :mod:`utils.claims.weighing`; it is INCONCLUSIVE
-where a premise fails or its criterion has not been simulated. Verdicts are pure data: the same numbers give the same bytes.
+A row has one or two readings (protocol 6.1): *as stated*, the paper's own statistic on this system,
+and *specific*, the same beyond its null. Each is a conjunction of inequalities, weighed by
+:mod:`utils.claims.weighing`; it is INCONCLUSIVE where a premise fails or its criterion has not been
+simulated. Verdicts are pure data: the same numbers give the same bytes.
 """
 
 from __future__ import annotations
@@ -22,10 +24,30 @@ from numpy.typing import ArrayLike
 from .. import stats
 from . import criteria
 from .registry import Protocol, ReadingName, Registry, Row, Threshold, load, sha256
-from .verdict import JUDGED, Outcome, Part, PartResult, Premise, Reading, VariantResult, Verdict, headline, plain
+from .verdict import (
+    JUDGED,
+    Outcome,
+    Part,
+    PartResult,
+    Premise,
+    Reading,
+    VariantResult,
+    Verdict,
+    headline,
+    plain,
+)
 from .weighing import decide, p_values, weigh
 
-__all__ = ["criterion", "demonstrate", "describe", "judge", "judge_identity", "judge_numerical", "rejudge", "unjudged"]
+__all__ = [
+    "criterion",
+    "demonstrate",
+    "describe",
+    "judge",
+    "judge_identity",
+    "judge_numerical",
+    "rejudge",
+    "unjudged",
+]
 
 Parts = Sequence[Part]
 _RESERVED = ("premises", "criterion", "seeds", "not judged")
@@ -52,14 +74,23 @@ class _Case:
 
     def __post_init__(self) -> None:
         if self.entry.kind != self.kind:
-            raise ValueError(f"{self.row} is a row of kind {self.entry.kind}: use {_FUNCTION[self.entry.kind]}()")
+            raise ValueError(
+                f"{self.row} is a row of kind {self.entry.kind}: use {_FUNCTION[self.entry.kind]}()"
+            )
         if not re.fullmatch(r"[a-z0-9.+_-]+(/[a-z0-9.+_-]+)+", self.system) or "__" in self.system:
-            raise ValueError(f"a system is written network/data, e.g. lenet/mnist_part, got {self.system!r}")
+            raise ValueError(
+                f"a system is written network/data, e.g. lenet/mnist_part, got {self.system!r}"
+            )
         if not self.scope.strip():
-            raise ValueError("scope= must say for what the verdict speaks, e.g. 'these 5 seeds of LeNet, MNIST part'")
+            raise ValueError(
+                "scope= must say for what the verdict speaks, e.g. 'these 5 seeds of LeNet, "
+                "MNIST part'"
+            )
         taken = sorted(set(self.control or {}) & set(_RESERVED))
         if taken:
-            raise ValueError(f"control= may not use the names {taken}: they are written by the judge")
+            raise ValueError(
+                f"control= may not use the names {taken}: they are written by the judge"
+            )
 
     @functools.cached_property
     def registry(self) -> Registry:
@@ -74,26 +105,42 @@ class _Case:
         return self.registry.protocol
 
     def thresholds(self, given: Sequence[str]) -> dict[str, Threshold]:
-        """The thresholds for this system, each named exactly once in ``given``: a forgotten null is an error."""
+        """The thresholds for this system, each named exactly once in ``given``: a forgotten null is
+        an error."""
         found = self.entry.thresholds_for(self.system)
         if not found:
-            raise ValueError(f"{self.row} has no threshold for {self.system}: register one in claims.yaml before the run")
+            raise ValueError(
+                f"{self.row} has no threshold for {self.system}: register one in claims.yaml "
+                "before the run"
+            )
         if sorted(given) != sorted(found):
             text = f"{self.row} on {self.system} is decided by {sorted(found)}, got {sorted(given)}"
             raise ValueError(f"{text}: give each of them once")
         return found
 
-    def weigh(self, parts: Parts, seeds: Sequence[int], given: bool) -> dict[ReadingName, list[PartResult]]:
-        """All inequalities of the row, in the registry's order, by the reading that they belong to."""
+    def weigh(
+        self, parts: Parts, seeds: Sequence[int], given: bool
+    ) -> dict[ReadingName, list[PartResult]]:
+        """All inequalities of the row, in the registry's order, by the reading that they belong
+        to."""
         thresholds = self.thresholds([part.name for part in parts])
         named = {part.name: part for part in parts}
-        found: dict[ReadingName, list[PartResult]] = {name: [] for name in self.entry.readings(self.system)}
+        found: dict[ReadingName, list[PartResult]] = {
+            name: [] for name in self.entry.readings(self.system)
+        }
         for name, threshold in thresholds.items():
-            found[threshold.reading].append(weigh(named[name], threshold, self.protocol, len(seeds), given))
+            found[threshold.reading].append(
+                weigh(named[name], threshold, self.protocol, len(seeds), given)
+            )
         return found
 
     def verdict(
-        self, deciding: list[PartResult], outcome: str, reason: str, extra: Mapping[str, Any], **rest: Any
+        self,
+        deciding: list[PartResult],
+        outcome: str,
+        reason: str,
+        extra: Mapping[str, Any],
+        **rest: Any,
     ) -> Verdict:
         """Registry fields, the deciding part's numbers, and everything it was compared with."""
         return Verdict(
@@ -105,7 +152,11 @@ class _Case:
             figure=self.figure or self.entry.figure,
             verdict=outcome,
             level=self.protocol.level,
-            control={**(self.control or {}), **extra, "criterion": criterion(self.registry, self.row, self.system)},
+            control={
+                **(self.control or {}),
+                **extra,
+                "criterion": criterion(self.registry, self.row, self.system),
+            },
             reason=reason,
             scope=self.scope,
             claims_sha256=sha256(self.claims),
@@ -127,7 +178,12 @@ class _Case:
             level=self.protocol.level,
             method=f"{status}, no test",
             n=n,
-            control=plain({**(self.control or {}), "criterion": criterion(self.registry, self.row, self.system)}),
+            control=plain(
+                {
+                    **(self.control or {}),
+                    "criterion": criterion(self.registry, self.row, self.system),
+                }
+            ),
             reason=statement,
             scope=self.scope,
             claims_sha256=sha256(self.claims),
@@ -149,11 +205,13 @@ def _shown(parts: Sequence[PartResult]) -> dict[str, Any]:
 
 
 def criterion(registry: Registry, row: str, system: str) -> dict[str, Any]:
-    """Everything in claims.yaml that can change this verdict, kept in each: thresholds and, where intervals decide, the
-    accuracy below which nothing is concluded and the protocol."""
+    """Everything in claims.yaml that can change this verdict, kept in each: thresholds and, where
+    intervals decide, the accuracy below which nothing is concluded and the protocol."""
     entry = registry.row(row)
     found: dict[str, Any] = {
-        "thresholds": [t.model_dump(exclude={"systems"}) for t in entry.thresholds_for(system).values()]
+        "thresholds": [
+            t.model_dump(exclude={"systems"}) for t in entry.thresholds_for(system).values()
+        ]
     }
     if entry.kind == "empirical":
         accuracy = entry.min_accuracy.get(system)
@@ -172,7 +230,8 @@ def _citation(registry: Registry, entry: Row) -> str:
 
 
 def _deciding(parts: Sequence[PartResult]) -> PartResult:
-    """The part nearest to failing: a failed one first, then an open one, then the largest p; ties: file order."""
+    """The part nearest to failing: a failed one first, then an open one, then the largest p; ties:
+    file order."""
     rank = {"fails": 2, "open": 1, "clears": 0}
     return max(parts, key=lambda p: (rank[p.decision], p.p_claim if p.p_claim is not None else 0.0))
 
@@ -190,7 +249,9 @@ def _span(part: PartResult) -> str:
     if part.interval is None:
         return f"estimate {_number(part.estimate)}, p = {_number(part.p_value)}"
     low, high = part.interval
-    return f"[{'-inf' if low is None else _number(low)}, {'inf' if high is None else _number(high)}]"
+    return (
+        f"[{'-inf' if low is None else _number(low)}, {'inf' if high is None else _number(high)}]"
+    )
 
 
 def _explain(parts: Sequence[PartResult], outcome: Outcome, alpha: float) -> str:
@@ -214,9 +275,16 @@ def _verb(p: PartResult, wanted: str, alpha: float) -> str:
     )
 
 
-def _notes(parts: Sequence[PartResult], reported: Mapping[str, VariantResult], outcome: Outcome) -> str:
-    """What a reader must know beside the decision: networks without a value, draws that would decide otherwise."""
-    missing = [f" {p.name}: {p.dropped} of {p.n + p.dropped} networks gave no value." for p in parts if p.dropped]
+def _notes(
+    parts: Sequence[PartResult], reported: Mapping[str, VariantResult], outcome: Outcome
+) -> str:
+    """What a reader must know beside the decision: networks without a value, draws that would
+    decide otherwise."""
+    missing = [
+        f" {p.name}: {p.dropped} of {p.n + p.dropped} networks gave no value."
+        for p in parts
+        if p.dropped
+    ]
     other = [
         f" With {name} it would be {r.decision} (reported, not a gate)."
         for name, r in reported.items()
@@ -226,14 +294,22 @@ def _notes(parts: Sequence[PartResult], reported: Mapping[str, VariantResult], o
 
 
 def _conclude(
-    v: Verdict, name: ReadingName, corrected: tuple[float, float], holm: tuple[float, float], family: int
+    v: Verdict,
+    name: ReadingName,
+    corrected: tuple[float, float],
+    holm: tuple[float, float],
+    family: int,
 ) -> Reading:
     """A reading from its weighed parts, variants, premises and corrected p values: nothing else."""
     r, alpha = v.readings[name], (1 - v.level) / 2
     alone, decided = decide(r.p_claim, r.p_not, alpha), decide(*corrected, alpha)
     main = _outcome(r.parts, alpha)
-    failed = [p["reason"] for p in v.control["premises"] if not p["ok"] and p["reading"] in (None, name)]
-    differing = [f"with {other} it is {x.decision}" for other, x in r.variants.items() if x.decision != main]
+    failed = [
+        p["reason"] for p in v.control["premises"] if not p["ok"] and p["reading"] in (None, name)
+    ]
+    differing = [
+        f"with {other} it is {x.decision}" for other, x in r.variants.items() if x.decision != main
+    ]
     cause, to_settle = None, None
     if failed:
         outcome, cause, reason = "INCONCLUSIVE", "premise", f"{'; '.join(failed)}."
@@ -243,7 +319,8 @@ def _conclude(
     elif differing and main != "INCONCLUSIVE":
         outcome, cause = "INCONCLUSIVE", "not identified"
         reason = (
-            f"not identified: {main} in the main analysis ({_explain(r.parts, main, alpha)}), but {', '.join(differing)}."
+            f"not identified: {main} in the main analysis "
+            f"({_explain(r.parts, main, alpha)}), but {', '.join(differing)}."
         )
         to_settle = "no number of networks or images: the analyses disagree"
     else:
@@ -274,10 +351,17 @@ def rejudge(
     family: Mapping[ReadingName, int],
 ) -> Verdict:
     """The verdict under a correction over its family, from stored numbers only: idempotent."""
-    readings = {name: _conclude(v, name, corrected[name], holm[name], family[name]) for name in v.readings}
-    stated, specific = (readings[name].outcome if name in readings else None for name in ("as_stated", "specific"))
+    readings = {
+        name: _conclude(v, name, corrected[name], holm[name], family[name]) for name in v.readings
+    }
+    stated, specific = (
+        readings[name].outcome if name in readings else None for name in ("as_stated", "specific")
+    )
     reason = " ".join(f"{_READS[name]}: {r.outcome}. {r.reason}" for name, r in readings.items())
-    reason += "".join(f" {_READS[name]}: not judged, {why}." for name, why in v.control.get("not judged", {}).items())
+    reason += "".join(
+        f" {_READS[name]}: not judged, {why}."
+        for name, why in v.control.get("not judged", {}).items()
+    )
     found = {
         **v.model_dump(),
         "verdict": headline(stated, specific),
@@ -301,15 +385,24 @@ def _premises(
     fewest, protocol = min(parts, key=lambda p: p.n), case.protocol
     if given:
         units = min(p.n_units for p in parts)
-        text = f"at least {protocol.min_units_given} units are needed for one given network, there are {units}"
+        text = (
+            f"at least {protocol.min_units_given} units are needed for one given "
+            f"network, there are {units}"
+        )
         found = [Premise("units", units >= protocol.min_units_given, text)]
     else:
         text = f"at least {protocol.min_seeds} networks are needed, {fewest.name} has {fewest.n}"
         found = [Premise("seeds", fewest.n >= protocol.min_seeds, text)]
     if case.entry.uses_split:
         if uncertified is None or not 0 <= uncertified <= 1:
-            raise ValueError("uncertified= is needed: the share (0 to 1) of games that the split left above tolerance")
-        text = f"{uncertified:.1%} of the games are uncertified, at most {protocol.uncertified_limit:.0%} may be"
+            raise ValueError(
+                "uncertified= is needed: the share (0 to 1) of games that the split left above "
+                "tolerance"
+            )
+        text = (
+            f"{uncertified:.1%} of the games are uncertified, at most "
+            f"{protocol.uncertified_limit:.0%} may be"
+        )
         found.append(Premise("certified", bool(uncertified <= protocol.uncertified_limit), text))
     if case.entry.min_accuracy:
         found.append(_accuracy(case, accuracy))
@@ -324,7 +417,10 @@ def _accuracy(case: _Case, accuracy: Any) -> Premise:
         raise ValueError(f"accuracies must lie in [0, 1], got {values}")
     needed = case.entry.min_accuracy.get(case.system)
     if needed is None:
-        text = f"no min_accuracy is registered for {case.system}: add it to claims.yaml, with its source, before the run"
+        text = (
+            f"no min_accuracy is registered for {case.system}: add it to claims.yaml, "
+            "with its source, before the run"
+        )
         return Premise("accuracy", False, text)
     text = f"the lowest test accuracy is {values.min():.3f}, at least {needed.value:.3f} is needed"
     return Premise("accuracy", bool(values.min() >= needed.value), text)
@@ -333,14 +429,24 @@ def _accuracy(case: _Case, accuracy: Any) -> Premise:
 def _check_variants(case: _Case, given: Mapping[str, Parts], uncertified: float | None) -> None:
     protocol = case.protocol
     if case.entry.order_based and protocol.order_variant not in given:
-        text = f"variants= must have {protocol.order_variant!r} (the other end of the face of optima)"
+        text = (
+            f"variants= must have {protocol.order_variant!r} (the other end of the face of optima)"
+        )
         raise ValueError(f"{case.row} is based on orders: {text}")
     if case.entry.uses_split and uncertified and protocol.certified_variant not in given:
-        raise ValueError(f"some games are uncertified: variants= must have {protocol.certified_variant!r}")
+        raise ValueError(
+            f"some games are uncertified: variants= must have {protocol.certified_variant!r}"
+        )
 
 
-def _variant(parts: Sequence[PartResult], main: Sequence[PartResult], protocol: Protocol) -> VariantResult:
-    pairs = [(a, b) for a, b in zip(parts, main, strict=True) if a.estimate is not None and b.estimate is not None]
+def _variant(
+    parts: Sequence[PartResult], main: Sequence[PartResult], protocol: Protocol
+) -> VariantResult:
+    pairs = [
+        (a, b)
+        for a, b in zip(parts, main, strict=True)
+        if a.estimate is not None and b.estimate is not None
+    ]
     return VariantResult(
         decision=_outcome(parts, protocol.alpha),
         parts=list(parts),
@@ -348,8 +454,11 @@ def _variant(parts: Sequence[PartResult], main: Sequence[PartResult], protocol: 
     )
 
 
-def _units_table(parts: Parts, thresholds: Mapping[str, Threshold], seeds: Sequence[int]) -> pd.DataFrame:
-    """Each network's value of each unit (a pseudo-value where the statistic is no mean), for the figure's twin."""
+def _units_table(
+    parts: Parts, thresholds: Mapping[str, Threshold], seeds: Sequence[int]
+) -> pd.DataFrame:
+    """Each network's value of each unit (a pseudo-value where the statistic is no mean), for the
+    figure's twin."""
     pieces = []
     for part in parts:
         if part.without is not None:
@@ -390,19 +499,21 @@ def judge(
 ) -> Verdict:
     """Judge one empirical row on one system (network/data), both readings.
 
-    parts: one :class:`Part` per threshold of the row that applies to ``system``, whichever reading it belongs to.
-    seeds: the seeds, in the order of the values. accuracy: test accuracy per seed (rows with ``min_accuracy``).
-    uncertified: share of games above the split's tolerance (rows with ``uses_split``).
-    variants: the same parts under analyses that must agree (claims.yaml names those required). reported: the same parts
-    under analyses whose spread is shown without gating (a second draw of players). premises: the row's own.
-    control: what the claim was compared with (null estimates, settings), any plain data. scope: for what it speaks.
-    given: the networks are not a sample of trainings (weights from others): the units alone are.
-    changed: a parameter that changes the registered statistic, in words ("mass 0.5 instead of 0.9"): the numbers are a
+    parts: one :class:`Part` per threshold of the row that applies to ``system``, whichever reading
+    it belongs to. seeds: the seeds, in the order of the values. accuracy: test accuracy per seed
+    (rows with ``min_accuracy``). uncertified: share of games above the split's tolerance (rows with
+    ``uses_split``). variants: the same parts under analyses that must agree (claims.yaml names
+    those required). reported: the same parts under analyses whose spread is shown without gating (a
+    second draw of players). premises: the row's own. control: what the claim was compared with
+    (null estimates, settings), any plain data. scope: for what it speaks. given: the networks are
+    not a sample of trainings (weights from others): the units alone are. changed: a parameter that
+    changes the registered statistic, in words ("mass 0.5 instead of 0.9"): the numbers are a
     sensitivity then and get no verdict.
 
-    The correction here is over this system alone; :func:`utils.claims.finalise` corrects over a whole run. A reading whose
-    criterion was not simulated, or failed its simulation, is not judged. Raises ValueError for a missing or unknown part,
-    a required variant left out, values that are not one per seed, a row of another kind.
+    The correction here is over this system alone; :func:`utils.claims.finalise` corrects over a
+    whole run. A reading whose criterion was not simulated, or failed its simulation, is not judged.
+    Raises ValueError for a missing or unknown part, a required variant left out, values that are
+    not one per seed, a row of another kind.
     """
     case = _Case(row, system, scope, control, figure, claims, "empirical")
     if len(set(seeds)) != len(seeds) or not len(seeds):
@@ -417,12 +528,20 @@ def judge(
         "seeds": [int(seed) for seed in seeds],
     }
     if changed:
-        numbers = {p.name: {"estimate": p.estimate, "interval": p.interval, "unit": p.unit} for p in every}
-        found = case.shown(f"A sensitivity, not the row's verdict: {changed}.", len(seeds), "criterion: changed")
-        return found.model_copy(
-            update={"control": plain({**found.control, **extra, "numbers": numbers, "changed": changed})}
+        numbers = {
+            p.name: {"estimate": p.estimate, "interval": p.interval, "unit": p.unit} for p in every
+        }
+        found = case.shown(
+            f"A sensitivity, not the row's verdict: {changed}.", len(seeds), "criterion: changed"
         )
-    unfit = {name: why for name, (ok, why) in ((n, criteria.fit(row, n, claims)) for n in main) if not ok}
+        return found.model_copy(
+            update={
+                "control": plain({**found.control, **extra, "numbers": numbers, "changed": changed})
+            }
+        )
+    unfit = {
+        name: why for name, (ok, why) in ((n, criteria.fit(row, n, claims)) for n in main) if not ok
+    }
     if unfit:
         extra["not judged"] = unfit
     if "as_stated" in unfit:
@@ -443,7 +562,12 @@ def judge(
             simulated=criteria.simulated(row, name, claims),
         )
     found = case.verdict(
-        main["as_stated"], "INCONCLUSIVE", "not concluded", extra, readings=readings, as_stated="INCONCLUSIVE"
+        main["as_stated"],
+        "INCONCLUSIVE",
+        "not concluded",
+        extra,
+        readings=readings,
+        as_stated="INCONCLUSIVE",
     )
     found._units = _units_table(parts, case.thresholds([part.name for part in parts]), seeds)
     alone = {name: (r.p_claim, r.p_not) for name, r in readings.items()}
@@ -460,15 +584,18 @@ def judge_identity(
     figure: str | None = None,
     claims: Path | str | None = None,
 ) -> Verdict:
-    """EXACT where the largest absolute error of every threshold is below its bound, else BROKEN (a bug, not science).
+    """EXACT where the largest absolute error of every threshold is below its bound, else BROKEN (a
+    bug, not science).
 
-    errors: threshold name -> array of errors of any shape (all games, all masks). A NaN is BROKEN. Outside every tally
-    and correction.
+    errors: threshold name -> array of errors of any shape (all games, all masks). A NaN is BROKEN.
+    Outside every tally and correction.
     """
     case = _Case(row, system, scope, control, figure, claims, "identity")
     parts = [_largest(t, errors[name]) for name, t in case.thresholds(list(errors)).items()]
     broken = [p for p in parts if p.decision == "fails"]
-    shown = "; ".join(f"{p.name}: largest error {_number(p.estimate)} ({p.threshold})" for p in broken or parts)
+    shown = "; ".join(
+        f"{p.name}: largest error {_number(p.estimate)} ({p.threshold})" for p in broken or parts
+    )
     return case.verdict(parts, "BROKEN" if broken else "EXACT", f"{shown}.", {}, parts=parts)
 
 
@@ -476,12 +603,18 @@ def _largest(threshold: Threshold, errors: ArrayLike) -> PartResult:
     values = np.abs(np.asarray(errors, dtype=np.float64)).reshape(-1)
     if not len(values):
         raise ValueError(f"no errors were given for {threshold.name!r}")
-    return _point(threshold, float(values.max()), len(values), "largest absolute error")  # NaN if any is: BROKEN
+    return _point(
+        threshold, float(values.max()), len(values), "largest absolute error"
+    )  # NaN if any is: BROKEN
 
 
 def _point(threshold: Threshold, estimate: float, n: int, method: str) -> PartResult:
-    holds = estimate > threshold.bound if threshold.direction == "above" else estimate < threshold.bound
-    decision = "clears" if holds or (threshold.inclusive and estimate == threshold.bound) else "fails"
+    holds = (
+        estimate > threshold.bound if threshold.direction == "above" else estimate < threshold.bound
+    )
+    decision = (
+        "clears" if holds or (threshold.inclusive and estimate == threshold.bound) else "fails"
+    )
     names = ("name", "reading", "form", "statistic", "unit", "direction", "bound")
     common = {key: getattr(threshold, key) for key in names}
     return PartResult(
@@ -508,16 +641,21 @@ def judge_numerical(
     figure: str | None = None,
     claims: Path | str | None = None,
 ) -> Verdict:
-    """A statement about numbers that were computed, not sampled: REPRODUCED where every inequality holds on the grid.
+    """A statement about numbers that were computed, not sampled: REPRODUCED where every inequality
+    holds on the grid.
 
-    values: threshold name -> number; statement: the sentence generated from the grid (what was computed and what holds
-    there), n: grid points. No interval, no p value, outside the correction. A number that is not finite: ValueError.
+    values: threshold name -> number; statement: the sentence generated from the grid (what was
+    computed and what holds there), n: grid points. No interval, no p value, outside the correction.
+    A number that is not finite: ValueError.
     """
     case = _Case(row, system, scope, control, figure, claims, "numerical")
     thresholds = case.thresholds(list(values))
     if not all(math.isfinite(float(x)) for x in values.values()):
         raise ValueError(f"{row}: every value must be finite, got {dict(values)}")
-    parts = [_point(t, float(values[name]), n, "computed on the stated grid") for name, t in thresholds.items()]
+    parts = [
+        _point(t, float(values[name]), n, "computed on the stated grid")
+        for name, t in thresholds.items()
+    ]
     outcome = "REPRODUCED" if all(p.decision == "clears" for p in parts) else "NOT REPRODUCED"
     return case.verdict(parts, outcome, statement, {}, parts=parts)
 
@@ -533,11 +671,14 @@ def describe(
     figure: str | None = None,
     claims: Path | str | None = None,
 ) -> Verdict:
-    """A described row on one system: what was seen, in a sentence made from the numbers in ``control``; no verdict.
+    """A described row on one system: what was seen, in a sentence made from the numbers in
+    ``control``; no verdict.
 
     n: how many networks or samples the description rests on.
     """
-    return _Case(row, system, scope, control, figure, claims, "described").shown(statement, n, "described")
+    return _Case(row, system, scope, control, figure, claims, "described").shown(
+        statement, n, "described"
+    )
 
 
 def demonstrate(
@@ -551,8 +692,11 @@ def demonstrate(
     figure: str | None = None,
     claims: Path | str | None = None,
 ) -> Verdict:
-    """A demonstration on a system made for it: what was planted and whether it was found, outside every tally."""
-    return _Case(row, system, scope, control, figure, claims, "demonstration").shown(statement, n, "demonstration")
+    """A demonstration on a system made for it: what was planted and whether it was found, outside
+    every tally."""
+    return _Case(row, system, scope, control, figure, claims, "demonstration").shown(
+        statement, n, "demonstration"
+    )
 
 
 def unjudged(row: str, claims: Path | str | None = None) -> Verdict:

@@ -1,7 +1,8 @@
-"""Strict models of ``claims.yaml``: every claim of the papers, the number that decides it, and the protocol.
+"""Strict models of ``claims.yaml``: every claim of the papers, the number that decides it, and the
+protocol.
 
-Thresholds live in that file only. A notebook names the inequality it has values for; bound, direction and unit come
-from here, so that no notebook can judge by a number of its own.
+Thresholds live in that file only. A notebook names the inequality it has values for; bound,
+direction and unit come from here, so that no notebook can judge by a number of its own.
 """
 
 from __future__ import annotations
@@ -35,13 +36,15 @@ __all__ = [
 ]
 
 Kind = Literal["identity", "numerical", "empirical", "described", "demonstration"]
-"""What a row is. Only empirical rows have readings, intervals and tallies; described rows are shown by their numbers, a
-demonstration shows that a method finds what was planted."""
+"""What a row is. Only empirical rows have readings, intervals and tallies; described rows are shown
+by their numbers, a demonstration shows that a method finds what was planted."""
 ReadingName = Literal["as_stated", "specific"]
 Text = Annotated[str, Field(min_length=1)]
 _ROW = r"^[DMLFO][0-9]{1,2}[ab]?$"
 RowId = Annotated[str, Field(pattern=_ROW)]
-System = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.+-]*(_[a-z0-9.+-]+)*(/[a-z0-9.+-]+(_[a-z0-9.+-]+)*)+$")]
+System = Annotated[
+    str, Field(pattern=r"^[a-z0-9][a-z0-9.+-]*(_[a-z0-9.+-]+)*(/[a-z0-9.+-]+(_[a-z0-9.+-]+)*)+$")
+]
 _FAMILIES = "DMLFO"
 
 
@@ -50,11 +53,14 @@ class RegistryError(ValueError):
 
 
 class _Strict(pydantic.BaseModel):
-    model_config = pydantic.ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+    model_config = pydantic.ConfigDict(
+        extra="forbid", frozen=True, strict=True, allow_inf_nan=False
+    )
 
 
 class Protocol(_Strict):
-    """What holds for every row: level, networks, units, correction, and the variants that a verdict must survive."""
+    """What holds for every row: level, networks, units, correction, and the variants that a verdict
+    must survive."""
 
     level: Annotated[float, Field(gt=0, lt=1)]
     min_seeds: Annotated[int, Field(ge=2)]
@@ -80,11 +86,13 @@ class Paper(_Strict):
 
 
 class Effect(_Strict):
-    """The smallest effect worth a claim: half of what the paper shows, or a share of the spread across images (ours).
+    """The smallest effect worth a claim: half of what the paper shows, or a share of the spread
+    across images (ours).
 
-    paper: the effect E read off the paper's figure or table, in the threshold's unit (None: none can be read off).
-    smallest: e, half of E, or ours with its reason. sd: e is that many standard deviations across images at the last
-    checkpoint, which come with the values. Exactly one of smallest and sd.
+    paper: the effect E read off the paper's figure or table, in the threshold's unit (None: none
+    can be read off). smallest: e, half of E, or ours with its reason. sd: e is that many standard
+    deviations across images at the last checkpoint, which come with the values. Exactly one of
+    smallest and sd.
     """
 
     paper: float | None = None
@@ -95,19 +103,29 @@ class Effect(_Strict):
     @pydantic.model_validator(mode="after")
     def _one(self) -> Effect:
         if (self.smallest is None) == (self.sd is None):
-            raise ValueError("an effect says either its smallest size or sd, a share of the spread across images")
-        if self.paper is not None and self.smallest is not None and abs(self.smallest - abs(self.paper) / 2) > 1e-9:
-            raise ValueError(f"the smallest effect is half of the paper's ({abs(self.paper) / 2:g}), not {self.smallest:g}")
+            raise ValueError(
+                "an effect says either its smallest size or sd, a share of the spread across images"
+            )
+        if (
+            self.paper is not None
+            and self.smallest is not None
+            and abs(self.smallest - abs(self.paper) / 2) > 1e-9
+        ):
+            raise ValueError(
+                f"the smallest effect is half of the paper's ({abs(self.paper) / 2:g}), not "
+                f"{self.smallest:g}"
+            )
         return self
 
 
 class Threshold(_Strict):
     """One inequality of one reading, in one of four forms.
 
-    ``effect``: a difference or slope beyond ``bound`` (its zero) in ``direction``; an ``effect`` of the size given is
-    worth a claim. ``size``: a share, distance or count that must lie inside (``low``, ``high``). ``test``: a test with its
-    own null, whose p value must not exceed ``bound``. ``exact``: an identity's or a grid's number against ``bound``.
-    ``systems`` are patterns of the systems it applies to.
+    ``effect``: a difference or slope beyond ``bound`` (its zero) in ``direction``; an ``effect`` of
+    the size given is worth a claim. ``size``: a share, distance or count that must lie inside
+    (``low``, ``high``). ``test``: a test with its own null, whose p value must not exceed
+    ``bound``. ``exact``: an identity's or a grid's number against ``bound``. ``systems`` are
+    patterns of the systems it applies to.
     """
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
@@ -128,13 +146,21 @@ class Threshold(_Strict):
         sided, interval = (self.direction, self.bound), (self.low, self.high)
         if self.form == "size":
             if any(x is not None for x in sided) or all(x is None for x in interval):
-                raise ValueError(f"{self.name}: a size has low:, high: or both, and neither direction: nor bound:")
+                raise ValueError(
+                    f"{self.name}: a size has low:, high: or both, and neither direction: nor "
+                    "bound:"
+                )
             if None not in interval and not self.low < self.high:
                 raise ValueError(f"{self.name}: low must be below high")
         elif any(x is None for x in sided) or any(x is not None for x in interval):
-            raise ValueError(f"{self.name}: form {self.form} has direction: and bound:, and neither low: nor high:")
+            raise ValueError(
+                f"{self.name}: form {self.form} has direction: and bound:, and neither low: nor "
+                "high:"
+            )
         if (self.form == "effect") != (self.effect is not None):
-            raise ValueError(f"{self.name}: form effect, and no other, says its smallest effect (effect:)")
+            raise ValueError(
+                f"{self.name}: form effect, and no other, says its smallest effect (effect:)"
+            )
         return self
 
     def applies_to(self, system: str) -> bool:
@@ -142,7 +168,8 @@ class Threshold(_Strict):
         return any(fnmatch.fnmatchcase(system, pattern) for pattern in self.systems)
 
     def text(self, smallest: float | None = None) -> str:
-        """The inequality in signs, e.g. ``< 0.1``, ``inside (10.9, 43.6)``, ``> 0 (smallest effect 0.25)``."""
+        """The inequality in signs, e.g. ``< 0.1``, ``inside (10.9, 43.6)``,
+        ``> 0 (smallest effect 0.25)``."""
         equal = "=" if self.inclusive else ""
         if self.form == "size":
             if self.low is not None and self.high is not None:
@@ -150,21 +177,26 @@ class Threshold(_Strict):
                 return f"inside {ends[0]}{self.low:.10g}, {self.high:.10g}{ends[1]}"
             return f"<{equal} {self.high:.10g}" if self.low is None else f">{equal} {self.low:.10g}"
         sign = (">" if self.direction == "above" else "<") + equal
-        return f"{sign} {self.bound:.10g}" + (f" (smallest effect {smallest:.4g})" if smallest is not None else "")
+        return f"{sign} {self.bound:.10g}" + (
+            f" (smallest effect {smallest:.4g})" if smallest is not None else ""
+        )
 
 
 class MinAccuracy(_Strict):
-    """The test accuracy below which a system's verdicts are INCONCLUSIVE, and where the number comes from."""
+    """The test accuracy below which a system's verdicts are INCONCLUSIVE, and where the number
+    comes from."""
 
     value: Annotated[float, Field(gt=0, le=1)]
     source: Text
 
 
 class Row(_Strict):
-    """One claim of one paper. ``status`` is what is shown where no verdict exists: ``not run`` or ``needs ...``.
+    """One claim of one paper. ``status`` is what is shown where no verdict exists: ``not run`` or
+    ``needs ...``.
 
-    joins: rows whose verdicts this line lists; it has none of its own. seen: its criterion was chosen after results had
-    been seen, and is marked so until the `reference` run has judged it on new networks and images.
+    joins: rows whose verdicts this line lists; it has none of its own. seen: its criterion was
+    chosen after results had been seen, and is marked so until the `reference` run has judged it on
+    new networks and images.
     """
 
     title: Text
@@ -199,7 +231,8 @@ class Row(_Strict):
 class Change(_Strict):
     """A criterion changed after a result was committed: why, and what the verdicts were before.
 
-    now: the rows that took its place, where it was taken apart; the row itself need not exist any more.
+    now: the rows that took its place, where it was taken apart; the row itself need not exist any
+    more.
     """
 
     row: RowId
@@ -236,7 +269,10 @@ class Registry(_Strict):
     def _consistent(self) -> Registry:
         problems = [p for name, row in self.rows.items() for p in self._row_problems(name, row)]
         problems += [
-            f"changed: row {row} does not exist" for c in self.changed for row in (c.now or [c.row]) if row not in self.rows
+            f"changed: row {row} does not exist"
+            for c in self.changed
+            for row in (c.now or [c.row])
+            if row not in self.rows
         ]
         if problems:
             raise ValueError("; ".join(problems))
@@ -252,20 +288,33 @@ class Registry(_Strict):
             found.append(f"{name}.thresholds: a row of kind {row.kind} has none")
         for t in row.thresholds:
             if (t.form == "exact") != (row.kind in ("identity", "numerical")):
-                found.append(f"{name}.thresholds.{t.name}: form {t.form} does not belong to a row of kind {row.kind}")
+                found.append(
+                    f"{name}.thresholds.{t.name}: form {t.form} does not belong to a row of kind "
+                    f"{row.kind}"
+                )
         if row.kind == "empirical" and not any(t.reading == "as_stated" for t in row.thresholds):
             found.append(f"{name}.thresholds: an empirical row has a reading as stated")
-        found += [f"{name}.joins: {other!r} is no row" for other in row.joins if other not in self.rows]
+        found += [
+            f"{name}.joins: {other!r} is no row" for other in row.joins if other not in self.rows
+        ]
         if row.kind == "identity" and any(t.direction != "below" for t in row.thresholds):
-            found.append(f"{name}.thresholds: an identity bounds its error from above (direction: below)")
+            found.append(
+                f"{name}.thresholds: an identity bounds its error from above (direction: below)"
+            )
         seen = [(t.name, pattern) for t in row.thresholds for pattern in t.systems]
-        found += [f"{name}.thresholds: {s!r} is there twice" for s in sorted({s for s in seen if seen.count(s) > 1})]
+        found += [
+            f"{name}.thresholds: {s!r} is there twice"
+            for s in sorted({s for s in seen if seen.count(s) > 1})
+        ]
         return found
 
     def row(self, name: str) -> Row:
         """The row called ``name``; an error lists the rows there are."""
         if name not in self.rows:
-            raise RegistryError(f"no row {name!r} in claims.yaml; rows are {', '.join(sorted(self.rows, key=row_key))}")
+            raise RegistryError(
+                f"no row {name!r} in claims.yaml; rows are "
+                f"{', '.join(sorted(self.rows, key=row_key))}"
+            )
         return self.rows[name]
 
 
@@ -277,7 +326,8 @@ def row_key(name: str) -> tuple[int, int, str]:
 
 
 class _NoDuplicates(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
-    """PyYAML keeps the last of two equal keys in silence: a row written twice would lose one of its criteria."""
+    """PyYAML keeps the last of two equal keys in silence: a row written twice would lose one of its
+    criteria."""
 
 
 def _mapping(loader: _NoDuplicates, node: yaml.MappingNode) -> dict[Any, Any]:
@@ -285,7 +335,10 @@ def _mapping(loader: _NoDuplicates, node: yaml.MappingNode) -> dict[Any, Any]:
     twice = sorted({str(k) for k in keys if keys.count(k) > 1})
     if twice:
         raise RegistryError(f"line {node.start_mark.line + 1}: {', '.join(twice)} is there twice")
-    return {key: loader.construct_object(value, deep=True) for key, (_, value) in zip(keys, node.value, strict=True)}
+    return {
+        key: loader.construct_object(value, deep=True)
+        for key, (_, value) in zip(keys, node.value, strict=True)
+    }
 
 
 _NoDuplicates.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
@@ -296,14 +349,16 @@ def _where(location: tuple[int | str, ...]) -> str:
 
 
 def load(path: Path | str | None = None) -> Registry:
-    """The registry at ``path`` (default: the repository's). Every fault is named by row and field."""
+    """The registry at ``path`` (default: the repository's). Every fault is named by row and
+    field."""
     path = Path(path) if path is not None else paths.CLAIMS
     return _parse(path, io.sha256_file(path))
 
 
 @functools.lru_cache(maxsize=8)
 def _parse(path: Path, content_hash: str) -> Registry:
-    """Parsing takes a moment and each verdict asks for it; the hash keeps the cache true to the file."""
+    """Parsing takes a moment and each verdict asks for it; the hash keeps the cache true to the
+    file."""
     try:
         content = yaml.load(path.read_text(encoding="utf-8"), Loader=_NoDuplicates)
         return Registry.model_validate(content)

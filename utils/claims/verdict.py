@@ -1,4 +1,5 @@
-"""The data of a judgement: what a notebook hands in (parts, premises) and what is kept (the verdict)."""
+"""The data of a judgement: what a notebook hands in (parts, premises) and what is kept (the
+verdict)."""
 
 from __future__ import annotations
 
@@ -35,32 +36,46 @@ __all__ = [
 
 Outcome = Literal["REPRODUCED", "NOT REPRODUCED", "INCONCLUSIVE"]
 Headline = Literal[
-    "REPRODUCED", "REPRODUCED, NOT SPECIFIC", "REPRODUCED, SPECIFICITY OPEN", "NOT REPRODUCED", "INCONCLUSIVE"
+    "REPRODUCED",
+    "REPRODUCED, NOT SPECIFIC",
+    "REPRODUCED, SPECIFICITY OPEN",
+    "NOT REPRODUCED",
+    "INCONCLUSIVE",
 ]
 CAUSES = Literal["power", "not identified", "premise", "no size suffices"]
-"""Why a reading is open: too few networks or images for this spread; analyses that should agree do not; something that the
-claim presupposes is missing; or no number of networks and images that was simulated would decide it."""
+"""Why a reading is open: too few networks or images for this spread; analyses that should agree do
+not; something that the claim presupposes is missing; or no number of networks and images that was
+simulated would decide it."""
 SCHEMA = 2
 JUDGED = "judged"
-_DIGITS = 12  # sums in another order differ in the last digits; a verdict must be the same bytes on every rerun
+# sums in another order differ in the last digits; a verdict must be the same bytes on every rerun
+_DIGITS = 12
 
 
 def headline(as_stated: Outcome, specific: Outcome | None) -> Headline:
-    """The two readings in one line (protocol 6.1): what the paper's statistic says, and whether its null says it too."""
+    """The two readings in one line (protocol 6.1): what the paper's statistic says, and whether its
+    null says it too."""
     if as_stated != "REPRODUCED" or specific in (None, "REPRODUCED"):
         return as_stated
-    return "REPRODUCED, NOT SPECIFIC" if specific == "NOT REPRODUCED" else "REPRODUCED, SPECIFICITY OPEN"
+    return (
+        "REPRODUCED, NOT SPECIFIC"
+        if specific == "NOT REPRODUCED"
+        else "REPRODUCED, SPECIFICITY OPEN"
+    )
 
 
 @dataclass(frozen=True)
 class Part:
-    """Values for one inequality of a row: ``name`` as in claims.yaml, whence reading, form, bound and unit come.
+    """Values for one inequality of a row: ``name`` as in claims.yaml, whence reading, form, bound
+    and unit come.
 
-    values (S,): one number per trained network, NaN where one has none (dropped and counted). without (S, X): the same
-    number of each network with unit x (image, pair, class) left out, selections held fixed; or unit_variance and n_units,
-    the variance over units of the average had by a bootstrap (medians); or neither, where the networks are the only
-    sample. scale: standard deviation across images, for a smallest effect given in those. For a threshold of form
-    ``test`` give ``pvalue`` (one-sided towards the claim, from a test with its own null) and the observed ``estimate``.
+    values (S,): one number per trained network, NaN where one has none (dropped and counted).
+    without (S, X): the same number of each network with unit x (image, pair, class) left out,
+    selections held fixed; or unit_variance and n_units, the variance over units of the average had
+    by a bootstrap (medians); or neither, where the networks are the only sample. scale: standard
+    deviation across images, for a smallest effect given in those. For a threshold of form ``test``
+    give ``pvalue`` (one-sided towards the claim, from a test with its own null) and the observed
+    ``estimate``.
     """
 
     name: str
@@ -74,22 +89,34 @@ class Part:
 
     @classmethod
     def of(cls, name: str, units: ArrayLike, scale: float | None = None) -> Part:
-        """The part whose value is the mean over units of ``units`` (S, X); NaN units are left out."""
+        """The part whose value is the mean over units of ``units`` (S, X); NaN units are left
+        out."""
         return cls(name, stats.unit_means(units), stats.leave_one_out(units), scale=scale)
 
     @classmethod
     def jackknifed(
-        cls, name: str, statistic: Callable[[np.ndarray], ArrayLike], units: int, scale: float | None = None
+        cls,
+        name: str,
+        statistic: Callable[[np.ndarray], ArrayLike],
+        units: int,
+        scale: float | None = None,
     ) -> Part:
-        """The part of a statistic that is no mean: ``statistic(keep)``, ``keep`` (X,) bool, gives one value per network."""
+        """The part of a statistic that is no mean: ``statistic(keep)``, ``keep`` (X,) bool, gives
+        one value per network."""
         every = np.ones(units, dtype=bool)
         left = [statistic(every & (np.arange(units) != x)) for x in range(units)]
-        return cls(name, np.asarray(statistic(every), dtype=np.float64), np.stack(left, axis=1), scale=scale)
+        return cls(
+            name,
+            np.asarray(statistic(every), dtype=np.float64),
+            np.stack(left, axis=1),
+            scale=scale,
+        )
 
 
 @dataclass(frozen=True)
 class Premise:
-    """Something a claim presupposes. ``reason`` says, for the reader, what is missing and which number is needed.
+    """Something a claim presupposes. ``reason`` says, for the reader, what is missing and which
+    number is needed.
 
     reading: the reading that it is a premise of; None: of both.
     """
@@ -114,10 +141,10 @@ class _Data(pydantic.BaseModel):
 class PartResult(_Data):
     """One inequality, weighed.
 
-    values: one number per network, in the order of the seeds (None: it has none). variance: of the estimate, by networks
-    and by units. p_claim: one-sided p of 'the claim does not hold'; p_not: of 'an effect of at least the smallest size is
-    there' (an effect) or 'it lies inside' (a size). decision: what these say before any correction. smallest: the smallest
-    effect in this unit.
+    values: one number per network, in the order of the seeds (None: it has none). variance: of the
+    estimate, by networks and by units. p_claim: one-sided p of 'the claim does not hold'; p_not: of
+    'an effect of at least the smallest size is there' (an effect) or 'it lies inside' (a size).
+    decision: what these say before any correction. smallest: the smallest effect in this unit.
     """
 
     name: str
@@ -147,7 +174,8 @@ class PartResult(_Data):
 
 
 class VariantResult(_Data):
-    """A reading under another analysis, decided by its own p values; ``spread``: change of each part's estimate."""
+    """A reading under another analysis, decided by its own p values; ``spread``: change of each
+    part's estimate."""
 
     decision: Outcome
     parts: list[PartResult]
@@ -157,9 +185,10 @@ class VariantResult(_Data):
 class Reading(_Data):
     """One reading of a row on one system.
 
-    outcome after the correction over ``family`` systems (Benjamini and Hochberg); holm: what Holm's correction would say.
-    cause and to_settle: of an open reading, why, and what would decide it. simulated: how often this criterion says
-    REPRODUCED where the paper's effect is there, from docs/criteria.json, by size of study.
+    outcome after the correction over ``family`` systems (Benjamini and Hochberg); holm: what Holm's
+    correction would say. cause and to_settle: of an open reading, why, and what would decide it.
+    simulated: how often this criterion says REPRODUCED where the paper's effect is there, from
+    docs/criteria.json, by size of study.
     """
 
     outcome: Outcome
@@ -179,11 +208,13 @@ class Reading(_Data):
 
 
 class Verdict(_Data):
-    """One row judged on one system; science only (no clock, host or commit), as written to ``verdict.json``.
+    """One row judged on one system; science only (no clock, host or commit), as written to
+    ``verdict.json``.
 
-    verdict: the headline of the two readings. estimate, interval, n, unit, threshold and statistic are those of the part
-    that decides the reading as stated (a failed one, else an open one, else the one with the largest p); all stand in the
-    readings. ``interval`` ends may be None (unbounded). A file of schema 1 is read, and never written.
+    verdict: the headline of the two readings. estimate, interval, n, unit, threshold and statistic
+    are those of the part that decides the reading as stated (a failed one, else an open one, else
+    the one with the largest p); all stand in the readings. ``interval`` ends may be None
+    (unbounded). A file of schema 1 is read, and never written.
     """
 
     schema_version: Literal[1, 2] = SCHEMA
@@ -217,7 +248,9 @@ class Verdict(_Data):
     def _judged_or_not(self) -> Verdict:
         if (self.status == JUDGED) != (self.verdict is not None):
             raise ValueError("a verdict stands exactly where the status is 'judged'")
-        if self.verdict is not None and (self.verdict in ("EXACT", "BROKEN")) != (self.kind == "identity"):
+        if self.verdict is not None and (self.verdict in ("EXACT", "BROKEN")) != (
+            self.kind == "identity"
+        ):
             raise ValueError(f"a row of kind {self.kind} cannot be {self.verdict}")
         if self.kind in ("described", "demonstration") and self.verdict is not None:
             raise ValueError(f"a row of kind {self.kind} has no verdict")
@@ -238,7 +271,8 @@ class Verdict(_Data):
 
     @property
     def units(self) -> pd.DataFrame | None:
-        """Every network's value per unit (reading, part, seed, unit, value), for the twin; None once read from a file."""
+        """Every network's value per unit (reading, part, seed, unit, value), for the twin; None
+        once read from a file."""
         return self._units
 
     def every_part(self) -> list[PartResult]:
@@ -251,14 +285,18 @@ class Verdict(_Data):
 
     @classmethod
     def read(cls, data: Mapping[str, Any]) -> Verdict:
-        """The verdict in a file's ``data``, of this schema or the first one (one reading, one p value, Holm's)."""
+        """The verdict in a file's ``data``, of this schema or the first one (one reading, one p
+        value, Holm's)."""
         return cls.model_validate(data if "schema_version" in data else _from_first(data))
 
 
 def _from_first(data: Mapping[str, Any]) -> dict[str, Any]:
-    """A file of schema 1: its one reading is *as stated*, though some of its parts compared with nulls."""
+    """A file of schema 1: its one reading is *as stated*, though some of its parts compared with
+    nulls."""
     old = dict(data)
-    parts, p, holm, variants = (old.pop(name, None) for name in ("parts", "p_value", "p_holm", "variants"))
+    parts, p, holm, variants = (
+        old.pop(name, None) for name in ("parts", "p_value", "p_holm", "variants")
+    )
     found: dict[str, Any] = {**old, "schema_version": 1}
     if old["kind"] == "qualitative":
         found["kind"] = "described"
@@ -280,11 +318,14 @@ def _from_first(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def plain(value: Any) -> Any:
-    """``value`` as JSON data: dataclasses and models as dicts, arrays as lists, floats to 12 significant digits."""
+    """``value`` as JSON data: dataclasses and models as dicts, arrays as lists, floats to 12
+    significant digits."""
     if value is None or type(value) in (str, int, bool):
         return value
     if type(value) is float:
-        return float(f"{value:.{_DIGITS}g}") + 0.0 if math.isfinite(value) else None  # + 0.0: no negative zero
+        return (
+            float(f"{value:.{_DIGITS}g}") + 0.0 if math.isfinite(value) else None
+        )  # + 0.0: no negative zero
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -295,4 +336,7 @@ def plain(value: Any) -> Any:
         return plain(value.model_dump(mode="json"))
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return plain(dataclasses.asdict(value))
-    raise TypeError(f"a verdict keeps plain data (numbers, text, lists, dicts, arrays), not {type(value).__name__}")
+    raise TypeError(
+        "a verdict keeps plain data (numbers, text, lists, dicts, arrays), not "
+        f"{type(value).__name__}"
+    )

@@ -1,13 +1,16 @@
-"""From numbers to a decision: one inequality, one reading, one family. Pure and fast: the simulations run through it.
+"""From numbers to a decision: one inequality, one reading, one family. Pure and fast: the
+simulations run through it.
 
-Each inequality gives two one-sided p values: ``p_claim`` of "the claim does not hold here", ``p_not`` of "an effect worth
-the claim is there". A reading is a conjunction, and must survive its variants (the other end of the face of optima,
-certified games only), so it has the largest p_claim of all; it fails with its clearest failure, so p_not is the smallest of
-the k parts times k, and the largest of that over the variants. Both are corrected over the systems of the family, and
+Each inequality gives two one-sided p values: ``p_claim`` of "the claim does not hold here",
+``p_not`` of "an effect worth the claim is there". A reading is a conjunction, and must survive its
+variants (the other end of the face of optima, certified games only), so it has the largest p_claim
+of all; it fails with its clearest failure, so p_not is the smallest of the k parts times k, and the
+largest of that over the variants. Both are corrected over the systems of the family, and
 
     NOT REPRODUCED where p_not ≤ alpha, else REPRODUCED where p_claim ≤ alpha, else INCONCLUSIVE.
 
-An effect that is there but smaller than the smallest one worth the claim is therefore NOT REPRODUCED, and says so.
+An effect that is there but smaller than the smallest one worth the claim is therefore NOT
+REPRODUCED, and says so.
 """
 
 from __future__ import annotations
@@ -28,7 +31,8 @@ Family = Mapping[Hashable, tuple[float, float]]
 
 
 def smallest_effect(threshold: Threshold, scale: float | None) -> float | None:
-    """e of an effect in its unit; None for other forms. ValueError where it is a share of a spread that was not given."""
+    """e of an effect in its unit; None for other forms. ValueError where it is a share of a spread
+    that was not given."""
     effect = threshold.effect
     if effect is None:
         return None
@@ -36,17 +40,21 @@ def smallest_effect(threshold: Threshold, scale: float | None) -> float | None:
         return effect.smallest
     if scale is None or not np.isfinite(scale) or scale <= 0:
         raise ValueError(
-            f"part {threshold.name!r} counts effects in standard deviations across images: give scale= (above 0), "
+            f"part {threshold.name!r} counts effects in standard deviations across images: give "
+            "scale= (above 0), "
             f"got {scale}"
         )
     return float(effect.sd * scale)
 
 
-def weigh(part: Part, threshold: Threshold, protocol: Protocol, networks: int, given: bool = False) -> PartResult:
+def weigh(
+    part: Part, threshold: Threshold, protocol: Protocol, networks: int, given: bool = False
+) -> PartResult:
     """One inequality: estimate, interval, both p values.
 
-    networks: how many there are; too few values (``protocol.min_seeds``; ``given``: too few units) leave it open.
-    ValueError for values that are not one per network, infinite ones, or the wrong kind of part.
+    networks: how many there are; too few values (``protocol.min_seeds``; ``given``: too few units)
+    leave it open. ValueError for values that are not one per network, infinite ones, or the wrong
+    kind of part.
     """
     if threshold.form == "test":
         return _weigh_test(part, threshold, protocol, networks)
@@ -55,15 +63,29 @@ def weigh(part: Part, threshold: Threshold, protocol: Protocol, networks: int, g
     values = np.asarray(part.values, dtype=np.float64)
     if values.shape != (networks,):
         raise ValueError(
-            f"part {part.name!r} has shape {values.shape}, but there are {networks} networks: give one value per "
+            f"part {part.name!r} has shape {values.shape}, but there are {networks} networks: "
+            "give one value per "
             "network (aggregate over units first, and give without= for the spread over units)"
         )
     if np.isinf(values).any():
-        raise ValueError(f"part {part.name!r} is infinite for network {int(np.flatnonzero(np.isinf(values))[0])}")
+        raise ValueError(
+            f"part {part.name!r} is infinite for network {int(np.flatnonzero(np.isinf(values))[0])}"
+        )
     if np.isnan(values).all():
-        none = {"n": 0, "dropped": networks, "method": "no value", "p_claim": 1.0, "p_not": 1.0, "p_value": None}
-        return _result(threshold, None, estimate=None, interval=None, decision="open", values=values, **none)
-    found = stats.crossed(values, part.without, unit_variance=part.unit_variance, n_units=part.n_units, given=given)
+        none = {
+            "n": 0,
+            "dropped": networks,
+            "method": "no value",
+            "p_claim": 1.0,
+            "p_not": 1.0,
+            "p_value": None,
+        }
+        return _result(
+            threshold, None, estimate=None, interval=None, decision="open", values=values, **none
+        )
+    found = stats.crossed(
+        values, part.without, unit_variance=part.unit_variance, n_units=part.n_units, given=given
+    )
     smallest = smallest_effect(threshold, part.scale)
     claim, fails = _one_sided(found, threshold, smallest)
     if found.n_units < protocol.min_units_given if given else found.n < protocol.min_seeds:
@@ -101,13 +123,20 @@ def _one_sided(found: stats.Crossed, t: Threshold, smallest: float | None) -> tu
 
 
 def _weigh_test(part: Part, threshold: Threshold, protocol: Protocol, networks: int) -> PartResult:
-    """A test with its own null rejects, or leaves the question open: it never speaks against the claim.
+    """A test with its own null rejects, or leaves the question open: it never speaks against the
+    claim.
 
     Its p is rescaled, so that its own bound is the level of the other inequalities.
     """
     if part.pvalue is None or part.values is not None or not 0 <= part.pvalue <= 1:
-        raise ValueError(f"part {part.name!r} is a test with its own null: give pvalue= in [0, 1] and no values=")
-    claim = min(1.0, part.pvalue * protocol.alpha / threshold.bound) if networks >= protocol.min_seeds else 1.0
+        raise ValueError(
+            f"part {part.name!r} is a test with its own null: give pvalue= in [0, 1] and no values="
+        )
+    claim = (
+        min(1.0, part.pvalue * protocol.alpha / threshold.bound)
+        if networks >= protocol.min_seeds
+        else 1.0
+    )
     return _result(
         threshold,
         None,
@@ -135,14 +164,16 @@ def _decision(claim: float, fails: float, protocol: Protocol) -> Literal["clears
 
 
 def decide(p_claim: float, p_not: float, alpha: float) -> Outcome:
-    """The outcome of a reading from its (corrected) p values. At alpha itself a test rejects, but for rounding."""
+    """The outcome of a reading from its (corrected) p values. At alpha itself a test rejects, but
+    for rounding."""
     if p_not <= alpha + 1e-12:
         return "NOT REPRODUCED"
     return "REPRODUCED" if p_claim <= alpha + 1e-12 else "INCONCLUSIVE"
 
 
 def p_values(analyses: Sequence[Sequence[PartResult]]) -> tuple[float, float]:
-    """(p_claim, p_not) of a reading from its parts under every analysis that it must survive, the main one included."""
+    """(p_claim, p_not) of a reading from its parts under every analysis that it must survive, the
+    main one included."""
     claim = max(part.p_claim for parts in analyses for part in parts)
     fails = max(min(1.0, len(parts) * min(part.p_not for part in parts)) for parts in analyses)
     return claim, fails

@@ -1,7 +1,9 @@
-"""What every data set hands over: images with their original indices and a checksum of exactly what was used.
+"""What every data set hands over: images with their original indices and a checksum of exactly what
+was used.
 
-A table is carried in the same form: a row is an "image" of shape (columns, 1, 1), float32, each column in its own unit. A
-network then standardises a column as it does a channel, and players mask columns as they mask patches.
+A table is carried in the same form: a row is an "image" of shape (columns, 1, 1), float32, each
+column in its own unit. A network then standardises a column as it does a channel, and players mask
+columns as they mask patches.
 """
 
 from __future__ import annotations
@@ -16,7 +18,16 @@ from typing import Literal, NamedTuple
 import numpy as np
 import torch
 
-__all__ = ["DamagedData", "Images", "MissingData", "Raw", "Source", "Split", "balanced", "checked_bytes"]
+__all__ = [
+    "DamagedData",
+    "Images",
+    "MissingData",
+    "Raw",
+    "Source",
+    "Split",
+    "balanced",
+    "checked_bytes",
+]
 
 Split = Literal["train", "test"]
 
@@ -26,12 +37,13 @@ class MissingData(FileNotFoundError):
 
 
 class DamagedData(ValueError):
-    """A data file is not the one that was published; the message names the file and how to mend it."""
+    """A data file is not the one that was published; the message names the file and how to mend
+    it."""
 
 
 class Raw(NamedTuple):
-    """One split as stored: ``images`` uint8 (N, C, H, W), or float32 (N, columns, 1, 1) for a table; ``labels`` and ``ids``
-    integers (N,)."""
+    """One split as stored: ``images`` uint8 (N, C, H, W), or float32 (N, columns, 1, 1) for a
+    table; ``labels`` and ``ids`` integers (N,)."""
 
     images: np.ndarray
     labels: np.ndarray
@@ -42,9 +54,10 @@ class Raw(NamedTuple):
 class Source:
     """One data set of the registry.
 
-    ``find`` tells the folder that holds the files (None when they are absent), ``read`` verifies and reads one split
-    from it, ``download`` fetches the files into a cache folder (None for a set that is embedded in the repository or comes
-    with a package, ``package``). ``columns``: of a table, the names of its columns, in order; empty for images.
+    ``find`` tells the folder that holds the files (None when they are absent), ``read`` verifies
+    and reads one split from it, ``download`` fetches the files into a cache folder (None for a set
+    that is embedded in the repository or comes with a package, ``package``). ``columns``: of a
+    table, the names of its columns, in order; empty for images.
     """
 
     name: str
@@ -61,11 +74,13 @@ class Source:
 class Images:
     """One split (or the first ``limit`` images of it) of a data set.
 
-    images   float32 (N, C, H, W) in [0, 1]: pixel / 255, nothing else done to them; of a table, its columns
-             (N, columns, 1, 1) in their own units
+    images   float32 (N, C, H, W) in [0, 1]: pixel / 255, nothing else done to them; of a table, its
+             columns (N, columns, 1, 1) in their own units
     labels   int64 (N,)
-    ids      int64 (N,): index of each image in the *original* data set's split, whatever part of it is loaded
-    sha256   of pixels (or columns), labels and ids: two objects with the same checksum hold the same data
+    ids      int64 (N,): index of each image in the *original* data set's split, whatever part of it
+             is loaded
+    sha256   of pixels (or columns), labels and ids: two objects with the same checksum hold the
+             same data
     columns  of a table, the names of its columns
     """
 
@@ -88,35 +103,52 @@ class Images:
 
     @functools.cached_property
     def mean(self) -> torch.Tensor:
-        """The training mean per pixel (C, H, W) float32: the papers' baseline (Cheng et al. 2024, Section 3).
+        """The training mean per pixel (C, H, W) float32: the papers' baseline (Cheng et al. 2024,
+        Section 3).
 
         ValueError on a test split: a baseline must not be computed from the images that are judged.
         """
         if self.split != "train":
-            raise ValueError(f"the mean image is that of the training images: use load({self.name!r}, 'train').mean")
+            raise ValueError(
+                f"the mean image is that of the training images: use load({self.name!r}, "
+                "'train').mean"
+            )
         return self.images.mean(dim=0, dtype=torch.float64).float()
 
     @classmethod
     def from_raw(cls, raw: Raw, source: Source, split: Split) -> Images:
-        """uint8 pixels to float32 in [0, 1], float32 columns as they are, with the checksum of the content as stored."""
+        """uint8 pixels to float32 in [0, 1], float32 columns as they are, with the checksum of the
+        content as stored."""
         labels, ids = raw.labels.astype(np.int64), raw.ids.astype(np.int64)
         digest = hashlib.sha256(repr(raw.images.shape).encode())
         for array in (raw.images, labels, ids):
             digest.update(np.ascontiguousarray(array))
         if raw.images.dtype not in (np.uint8, np.float32):
-            raise TypeError(f"{source.name}: images are uint8 and tables float32, got {raw.images.dtype}")
+            raise TypeError(
+                f"{source.name}: images are uint8 and tables float32, got {raw.images.dtype}"
+            )
         images = torch.from_numpy(raw.images.astype(np.float32))
         if raw.images.dtype == np.uint8:
             images.div_(255)
-        return cls(images, torch.from_numpy(labels), torch.from_numpy(ids), source.name, split, source.classes,
-                   digest.hexdigest(), source.columns)
+        return cls(
+            images,
+            torch.from_numpy(labels),
+            torch.from_numpy(ids),
+            source.name,
+            split,
+            source.classes,
+            digest.hexdigest(),
+            source.columns,
+        )
 
 
 def balanced(labels: np.ndarray, limit: int) -> np.ndarray:
-    """Positions (limit,) of a class-balanced first part, ascending: the first ``limit / classes`` of every class.
+    """Positions (limit,) of a class-balanced first part, ascending: the first ``limit / classes``
+    of every class.
 
-    Images are ranked by (how many of their class came before, class) and the first ``limit`` of that order are kept, so
-    that a smaller part is contained in every larger one and ``limit = N`` is everything.
+    Images are ranked by (how many of their class came before, class) and the first ``limit`` of
+    that order are kept, so that a smaller part is contained in every larger one and ``limit = N``
+    is everything.
     """
     occurrence = np.empty(len(labels), dtype=np.int64)
     for label in np.unique(labels):
@@ -126,7 +158,8 @@ def balanced(labels: np.ndarray, limit: int) -> np.ndarray:
 
 
 def checked_bytes(path: Path, sha256: str, mend: str) -> bytes:
-    """The file's bytes, after their sha256 has been found right; DamagedData with ``mend`` otherwise."""
+    """The file's bytes, after their sha256 has been found right; DamagedData with ``mend``
+    otherwise."""
     content = path.read_bytes()
     found = hashlib.sha256(content).hexdigest()
     if found != sha256:

@@ -1,8 +1,10 @@
-"""CIFAR-10 (Krizhevsky 2009) from the data cache: torchvision's batches or lossless WebP mosaics of the same pixels.
+"""CIFAR-10 (Krizhevsky 2009) from the data cache: torchvision's batches or lossless WebP mosaics of
+the same pixels.
 
-``cifar-10-batches-py`` holds pickles. Each must have the md5 that torchvision lists for it, and is then read by the
-arrays-only reader, so nothing from outside is ever unpickled in the usual sense. ``cifar10`` holds one lossless WebP
-per batch (100 tiles of 32 x 32 a row) with ``labels.npz``; its test part has 9,500 of the 10,000 images.
+``cifar-10-batches-py`` holds pickles. Each must have the md5 that torchvision lists for it, and is
+then read by the arrays-only reader, so nothing from outside is ever unpickled in the usual sense.
+``cifar10`` holds one lossless WebP per batch (100 tiles of 32 x 32 a row) with ``labels.npz``; its
+test part has 9,500 of the 10,000 images.
 """
 
 from __future__ import annotations
@@ -20,14 +22,26 @@ from .pickled import load_arrays_only
 
 __all__ = ["CIFAR10"]
 
-_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+_CLASSES = (
+    "airplane",
+    "automobile",
+    "bird",
+    "cat",
+    "deer",
+    "dog",
+    "frog",
+    "horse",
+    "ship",
+    "truck",
+)
 _MEND = "Delete it, then `reproduce data cifar10` downloads the set again."
 _BATCHES = "cifar-10-batches-py"
 _MOSAICS = "cifar10"
 
 _ARCHIVE_URL = "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz"
 _ARCHIVE_SHA256 = "6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce"
-# The md5 sums of torchvision.datasets.CIFAR10.train_list and .test_list (importing it costs seconds; a test compares).
+# The md5 sums of torchvision.datasets.CIFAR10.train_list and .test_list (importing it costs
+# seconds; a test compares).
 _BATCH_MD5 = {
     "train": {
         "data_batch_1": "c99cafc152244af753f735de768cd75f",
@@ -52,7 +66,10 @@ _LABELS_SHA256 = "98565fb139f906ccaf6ba72c1c6dd0deb7df3e2fbbbcd00a2a175ce5deb0ed
 
 
 def _find() -> Path | None:
-    for folder, files in ((paths.data_cache() / _BATCHES, _BATCH_MD5), (paths.data_cache() / _MOSAICS, _MOSAIC_SHA256)):
+    for folder, files in (
+        (paths.data_cache() / _BATCHES, _BATCH_MD5),
+        (paths.data_cache() / _MOSAICS, _MOSAIC_SHA256),
+    ):
         if all((folder / name).is_file() for names in files.values() for name in names):
             return folder
     return None
@@ -67,7 +84,9 @@ def _read_batches(folder: Path, split: Split) -> Raw:
     for name, md5 in _BATCH_MD5[split].items():
         content = (folder / name).read_bytes()
         if hashlib.md5(content, usedforsecurity=False).hexdigest() != md5:
-            raise DamagedData(f"{folder / name} does not have the md5 of the original batch. {_MEND}")
+            raise DamagedData(
+                f"{folder / name} does not have the md5 of the original batch. {_MEND}"
+            )
         batch = load_arrays_only(content)
         images.append(batch["data"].reshape(-1, 3, 32, 32))
         labels += batch["labels"]
@@ -77,13 +96,21 @@ def _read_batches(folder: Path, split: Split) -> Raw:
 def _read_mosaics(folder: Path, split: Split) -> Raw:
     if not (folder / "labels.npz").is_file():
         raise DamagedData(f"{folder} has the images but not labels.npz. {_MEND}")
-    with np.load(io.BytesIO(checked_bytes(folder / "labels.npz", _LABELS_SHA256, _MEND)), allow_pickle=False) as stored:
+    with np.load(
+        io.BytesIO(checked_bytes(folder / "labels.npz", _LABELS_SHA256, _MEND)), allow_pickle=False
+    ) as stored:
         labels = stored[f"{split}_labels"]
         ids = stored["test_index"] if split == "test" else np.arange(len(labels))
-    images = np.concatenate([_mosaic(checked_bytes(folder / name, sha256, _MEND))
-                             for name, sha256 in _MOSAIC_SHA256[split].items()])
+    images = np.concatenate(
+        [
+            _mosaic(checked_bytes(folder / name, sha256, _MEND))
+            for name, sha256 in _MOSAIC_SHA256[split].items()
+        ]
+    )
     if len(images) != len(labels):
-        raise DamagedData(f"{folder}: {len(images)} {split} images, but {len(labels)} labels. {_MEND}")
+        raise DamagedData(
+            f"{folder}: {len(images)} {split} images, but {len(labels)} labels. {_MEND}"
+        )
     return Raw(images, labels, ids)
 
 
@@ -97,7 +124,8 @@ def _mosaic(content: bytes) -> np.ndarray:
 
 
 def _download(cache: Path) -> None:
-    # torchvision's own CIFAR10 class would unpickle the batches when it opens them: only its downloader is used.
+    # torchvision's own CIFAR10 class would unpickle the batches when it opens them: only its
+    # downloader is used.
     from torchvision.datasets.utils import download_url
 
     archive = cache / Path(_ARCHIVE_URL).name

@@ -22,7 +22,8 @@ def find(folder: Path, name: str) -> Path | None:
 
 
 def gunzip(content: bytes, path: Path, mend: str) -> bytes:
-    """``content`` uncompressed if ``path`` ends in .gz; DamagedData for a truncated or corrupt stream."""
+    """``content`` uncompressed if ``path`` ends in .gz; DamagedData for a truncated or corrupt
+    stream."""
     if path.suffix != ".gz":
         return content
     try:
@@ -32,17 +33,26 @@ def gunzip(content: bytes, path: Path, mend: str) -> bytes:
 
 
 def parse(content: bytes) -> np.ndarray:
-    """The uint8 array in ``content``, of the shape its header says; ValueError when header and length disagree."""
+    """The uint8 array in ``content``, of the shape its header says; ValueError when header and
+    length disagree."""
     if len(content) < 4 or content[:3] != bytes((0, 0, _UINT8)):
-        raise ValueError(f"not an IDX file of unsigned bytes: it starts with {content[:4].hex()}, expected 000008..")
+        raise ValueError(
+            f"not an IDX file of unsigned bytes: it starts with {content[:4].hex()}, expected "
+            "000008.."
+        )
     dimensions = content[3]
     start = 4 + 4 * dimensions
     if len(content) < start:
-        raise ValueError(f"an IDX header of {dimensions} dimensions needs {start} bytes, there are {len(content)}")
+        raise ValueError(
+            f"an IDX header of {dimensions} dimensions needs {start} bytes, there are "
+            f"{len(content)}"
+        )
     shape = struct.unpack(f">{dimensions}I", content[4:start])
     expected = start + int(np.prod(shape, dtype=np.int64))
     if len(content) != expected:
-        raise ValueError(f"an IDX file of shape {shape} has {expected} bytes, this one {len(content)}")
+        raise ValueError(
+            f"an IDX file of shape {shape} has {expected} bytes, this one {len(content)}"
+        )
     return np.frombuffer(content, dtype=np.uint8, offset=start).reshape(shape)
 
 
@@ -50,4 +60,8 @@ def encode(values: np.ndarray) -> bytes:
     """The IDX bytes of a uint8 array (the inverse of ``parse``)."""
     if values.dtype != np.uint8:
         raise ValueError(f"IDX here holds uint8, got {values.dtype}")
-    return bytes((0, 0, _UINT8, values.ndim)) + struct.pack(f">{values.ndim}I", *values.shape) + values.tobytes()
+    return (
+        bytes((0, 0, _UINT8, values.ndim))
+        + struct.pack(f">{values.ndim}I", *values.shape)
+        + values.tobytes()
+    )

@@ -1,4 +1,5 @@
-"""What was loaded a moment ago, kept while its files are untouched: a notebook asks for it hundreds of times."""
+"""What was loaded a moment ago, kept while its files are untouched: a notebook asks for it hundreds
+of times."""
 
 from __future__ import annotations
 
@@ -14,8 +15,11 @@ _MOST = 1 << 30  # bytes of pixels kept in all; a larger set is read anew each t
 _kept: OrderedDict[tuple, Images] = OrderedDict()
 
 
-def reuse(name: str, split: Split, limit: int | None, folder: Path, read: Callable[[], Images]) -> Images:
-    """``read()``, or what it gave for the same name, split and limit if no file in or beside ``folder`` has changed."""
+def reuse(
+    name: str, split: Split, limit: int | None, folder: Path, read: Callable[[], Images]
+) -> Images:
+    """``read()``, or what it gave for the same name, split and limit if no file in or beside
+    ``folder`` has changed."""
     key = (name, split, limit, _stamp(folder))
     if key not in _kept:
         _kept[key] = read()
@@ -27,6 +31,11 @@ def reuse(name: str, split: Split, limit: int | None, folder: Path, read: Callab
 
 
 def _stamp(folder: Path) -> tuple[tuple[str, int, int], ...]:
-    """Path, size and time of change of every file in the folder and in the one above, where lists of checksums lie."""
-    files = (path for place in (folder, folder.parent) for path in place.iterdir() if path.is_file())
-    return tuple(sorted((str(path), (status := path.stat()).st_size, status.st_mtime_ns) for path in files))
+    """Path, size and time of change of every file in the folder and in the one above, where lists
+    of checksums lie."""
+    files = (
+        path for place in (folder, folder.parent) for path in place.iterdir() if path.is_file()
+    )
+    return tuple(
+        sorted((str(path), (status := path.stat()).st_size, status.st_mtime_ns) for path in files)
+    )

@@ -6,5 +6,18 @@ from .gradients import integrated_gradients
 from .scores import Cost, noise_floor, predict, scores
 from .values import SATURATED, SCORES, Score, saturated_share, score_of
 
-__all__ = ["SATURATED", "SCORES", "Cost", "OutOfMemory", "Score", "explain", "integrated_gradients", "micro_batch",
-           "noise_floor", "predict", "saturated_share", "score_of", "scores"]
+__all__ = [
+    "SATURATED",
+    "SCORES",
+    "Cost",
+    "OutOfMemory",
+    "Score",
+    "explain",
+    "integrated_gradients",
+    "micro_batch",
+    "noise_floor",
+    "predict",
+    "saturated_share",
+    "score_of",
+    "scores",
+]

@@ -1,7 +1,8 @@
-"""How masked inputs go through a network: batches of one fixed size, in the memory layout that its convolutions like.
+"""How masked inputs go through a network: batches of one fixed size, in the memory layout that its
+convolutions like.
 
-Both are found from the network alone, never from the machine's memory or from a stopwatch: the same job has the same
-batches, hence the same bits, on every machine with this kind of processor.
+Both are found from the network alone, never from the machine's memory or from a stopwatch: the same
+job has the same batches, hence the same bits, on every machine with this kind of processor.
 """
 
 from __future__ import annotations
@@ -14,27 +15,33 @@ from torch import nn
 
 __all__ = ["OutOfMemory", "evaluating", "laid_out", "layout", "micro_batch", "refusing_too_large"]
 
-# Activations of one micro-batch, summed over all layers: large enough to fill the vector units, small enough to stay
-# near the cache on a CPU; a GPU wants as many rows as it can hold in flight.
+# Activations of one micro-batch, summed over all layers: large enough to fill the vector units,
+# small enough to stay near the cache on a CPU; a GPU wants as many rows as it can hold in flight.
 _ACTIVATION_BUDGET = {"cpu": 64 << 20, "cuda": 4 << 30, "mps": 1 << 30}
-# Below this many rows a CPU's threads are idle in the deep layers of a large network, so it may exceed its budget.
+# Below this many rows a CPU's threads are idle in the deep layers of a large network, so it may
+# exceed its budget.
 _FEWEST, _STRETCH = 128, 8
 
 _NARROW = 128
 """Channels up to which convolutions are faster in channels-last order on a CPU.
 
-Measured on 2 cores with AVX-512, 32x32 images, inputs/s contiguous → channels last: ResNet-20 (at most 64 channels)
-1,940 → 2,320, LeNet (16) no difference, VGG-11 (512) 790 → 610.
+Measured on 2 cores with AVX-512, 32x32 images, inputs/s contiguous → channels last: ResNet-20 (at
+most 64 channels) 1,940 → 2,320, LeNet (16) no difference, VGG-11 (512) 790 → 610.
 """
 
 
 class OutOfMemory(MemoryError):
-    """A forward pass of ``rows`` masked inputs did not fit; ``rows=`` with half of them is the next thing to try."""
+    """A forward pass of ``rows`` masked inputs did not fit; ``rows=`` with half of them is the next
+    thing to try."""
 
     def __init__(self, rows: int, device: torch.device) -> None:
         self.rows = rows
-        advice = f"pass rows={rows // 2}" if rows > 1 else "take another device or a smaller network"
-        super().__init__(f"{rows} masked inputs at once do not fit into the memory of {device}: {advice}")
+        advice = (
+            f"pass rows={rows // 2}" if rows > 1 else "take another device or a smaller network"
+        )
+        super().__init__(
+            f"{rows} masked inputs at once do not fit into the memory of {device}: {advice}"
+        )
 
 
 @contextlib.contextmanager
@@ -52,8 +59,8 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 def micro_batch(model: nn.Module, example: torch.Tensor) -> int:
     """Rows per forward pass for inputs like ``example`` (1, *input shape): a power of two ≥ 32.
 
-    Found by counting the activations of one row, so it depends on the network and the kind of device but not on the
-    machine's memory.
+    Found by counting the activations of one row, so it depends on the network and the kind of
+    device but not on the machine's memory.
     """
     elements = [example.numel()]
 
@@ -84,8 +91,11 @@ def layout(model: nn.Module, example: torch.Tensor) -> torch.memory_format:
 
 @contextlib.contextmanager
 def laid_out(model: nn.Module, order: torch.memory_format) -> Iterator[None]:
-    """While open the convolutions' weights lie in ``order``; afterwards the model has its own tensors again."""
-    weights = [p for p in model.parameters() if p.ndim == 4] if order != torch.contiguous_format else []
+    """While open the convolutions' weights lie in ``order``; afterwards the model has its own
+    tensors again."""
+    weights = (
+        [p for p in model.parameters() if p.ndim == 4] if order != torch.contiguous_format else []
+    )
     before = [p.data for p in weights]
     try:
         for p in weights:
@@ -98,7 +108,8 @@ def laid_out(model: nn.Module, order: torch.memory_format) -> Iterator[None]:
 
 @contextlib.contextmanager
 def refusing_too_large(rows: int, device: torch.device) -> Iterator[None]:
-    """Turns the ways in which torch runs out of memory into :class:`OutOfMemory` with the size that was tried."""
+    """Turns the ways in which torch runs out of memory into :class:`OutOfMemory` with the size that
+    was tried."""
     try:
         yield
     except torch.OutOfMemoryError as error:

@@ -17,7 +17,8 @@ from .values import Score, saturated_share
 
 __all__ = ["explain"]
 
-_MANY = 14  # players from which on the cost is said before it is paid, and a progress bar shows its payment
+# players from which on the cost is said before it is paid, and a progress bar shows its payment
+_MANY = 14
 
 
 def explain(
@@ -37,23 +38,38 @@ def explain(
 ) -> Interactions:
     """The AND-OR interactions of one decision of your own model, in one call.
 
-    x: an image (C, H, W), whose patches become ``n`` players masked by ``baseline`` (``how``: which patches), or any
-    :class:`Players`. target: the class to explain (default: the one the model predicts; one-unit outputs: 1 or 0 by
-    sign for ``score='sigmoid'``, 0 for ``raw``). kappa, order_weight, tol: see :func:`utils.sparsify.split`. merge: move
-    first-order OR into AND. Returns :class:`Interactions` of one game, ``meta`` carrying the settings, the certified gap
-    and the share of saturated masks.
+    x: an image (C, H, W), whose patches become ``n`` players masked by ``baseline`` (``how``: which
+    patches), or any :class:`Players`. target: the class to explain (default: the one the model
+    predicts; one-unit outputs: 1 or 0 by sign for ``score='sigmoid'``, 0 for ``raw``). kappa,
+    order_weight, tol: see :func:`utils.sparsify.split`. merge: move first-order OR into AND.
+    Returns :class:`Interactions` of one game, ``meta`` carrying the settings, the certified gap and
+    the share of saturated masks.
     """
     players = x if isinstance(x, Players) else patch_players(x, "x", n, baseline=baseline, how=how)
-    where = torch.device(device) if device is not None else next(model.parameters(), torch.empty(0)).device
+    where = (
+        torch.device(device)
+        if device is not None
+        else next(model.parameters(), torch.empty(0)).device
+    )
     if target is None:
         target = _predicted(model, players, score, where)
     if players.n >= _MANY:
         print(predict(model, [players], device=where), file=sys.stderr)
     v = scores(model, [players], target, score=score, device=where, progress=players.n >= _MANY)
-    result = sparsify.split(v, kappa=kappa, order_weight=order_weight, tol=tol, progress=players.n >= _MANY)
-    meta = {"target": int(target), "score": score, "kappa": kappa, "order_weight": order_weight, "tol": tol,
-            "gap": float(result.gap[0]), "converged": bool(result.converged[0]), "saturated": saturated_share(v),
-            "players": [players.describe(i) for i in range(players.n)]}
+    result = sparsify.split(
+        v, kappa=kappa, order_weight=order_weight, tol=tol, progress=players.n >= _MANY
+    )
+    meta = {
+        "target": int(target),
+        "score": score,
+        "kappa": kappa,
+        "order_weight": order_weight,
+        "tol": tol,
+        "gap": float(result.gap[0]),
+        "converged": bool(result.converged[0]),
+        "saturated": saturated_share(v),
+        "players": [players.describe(i) for i in range(players.n)],
+    }
     found = Interactions(result.i_and[0], result.i_or[0], meta)
     return found.merge_first_order() if merge else found
 

@@ -12,15 +12,20 @@ from .values import Score, score_of
 __all__ = ["integrated_gradients"]
 
 
-def integrated_gradients(model: nn.Module, players: Players, target: int, *, score: Score = "logodds",
-                         steps: int = 64) -> torch.Tensor:
-    """Integrated gradients of the score from the masked to the whole input, summed over each player's pixels: (n,).
+def integrated_gradients(
+    model: nn.Module, players: Players, target: int, *, score: Score = "logodds", steps: int = 64
+) -> torch.Tensor:
+    """Integrated gradients of the score from the masked to the whole input, summed over each
+    player's pixels: (n,).
 
-    The path is straight, from x_∅ to x_N, in ``steps`` midpoints; the sum over players tends to v(N) - v(∅) (Sundararajan
-    et al. 2017). A pixel belongs to the player that changes it; players must change different pixels.
+    The path is straight, from x_∅ to x_N, in ``steps`` midpoints; the sum over players tends to
+    v(N) - v(∅) (Sundararajan et al. 2017). A pixel belongs to the player that changes it; players
+    must change different pixels.
     """
     device = players.baseline.device
-    subsets = torch.tensor([0, (1 << players.n) - 1, *(1 << i for i in range(players.n))], device=device)
+    subsets = torch.tensor(
+        [0, (1 << players.n) - 1, *(1 << i for i in range(players.n))], device=device
+    )
     dtype = next((p.dtype for p in model.parameters() if p.is_floating_point()), torch.float32)
     empty, whole, *single = players.masked(subsets).to(dtype)
     along = (torch.arange(steps, device=device, dtype=dtype) + 0.5) / steps
@@ -28,7 +33,11 @@ def integrated_gradients(model: nn.Module, players: Players, target: int, *, sco
     training = model.training
     try:
         with torch.enable_grad():
-            v = score_of(logits_of(model.eval()(path), "output"), torch.full((steps,), target, device=device), score)
+            v = score_of(
+                logits_of(model.eval()(path), "output"),
+                torch.full((steps,), target, device=device),
+                score,
+            )
             (gradient,) = torch.autograd.grad(v.sum(), path)
     finally:
         model.train(training)

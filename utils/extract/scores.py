@@ -1,7 +1,9 @@
-"""v(x_T) on all 2^n masks of many samples, streamed through the network in micro-batches of one fixed size.
+"""v(x_T) on all 2^n masks of many samples, streamed through the network in micro-batches of one
+fixed size.
 
-Memory is flat in n but for the answer itself, and the result does not depend on how much memory there is. The forward
-pass runs in the network's own dtype; its logits go to float64 before the log-odds are taken.
+Memory is flat in n but for the answer itself, and the result does not depend on how much memory
+there is. The forward pass runs in the network's own dtype; its logits go to float64 before the
+log-odds are taken.
 """
 
 from __future__ import annotations
@@ -24,18 +26,28 @@ __all__ = ["Cost", "logits_of", "noise_floor", "predict", "scores"]
 
 
 @contextlib.contextmanager
-def _readouts(model: nn.Module, layers: Mapping[str, nn.Module] | None) -> Iterator[dict[str, torch.Tensor]]:
-    """While open, every forward pass leaves in the dict the probes' logits of each named layer: one trunk pass for all."""
+def _readouts(
+    model: nn.Module, layers: Mapping[str, nn.Module] | None
+) -> Iterator[dict[str, torch.Tensor]]:
+    """While open, every forward pass leaves in the dict the probes' logits of each named layer: one
+    trunk pass for all."""
     modules = dict(model.named_modules())
     caught: dict[str, torch.Tensor] = {}
     hooks = []
     try:
         for name, probe in (layers or {}).items():
             if name not in modules:
-                raise ValueError(f"the network has no layer {name!r}; it has {[m for m in modules if m]}")
+                raise ValueError(
+                    f"the network has no layer {name!r}; it has {[m for m in modules if m]}"
+                )
 
-            def catch(_module: nn.Module, _inputs: object, output: torch.Tensor, name: str = name,
-                      probe: nn.Module = probe) -> None:
+            def catch(
+                _module: nn.Module,
+                _inputs: object,
+                output: torch.Tensor,
+                name: str = name,
+                probe: nn.Module = probe,
+            ) -> None:
                 caught[name] = probe(output)
 
             hooks.append(modules[name].register_forward_hook(catch))
@@ -50,11 +62,15 @@ def _targets(target: int | Sequence[int] | torch.Tensor, count: int) -> torch.Te
     if len(targets) == 1:
         targets = targets.expand(count)
     if len(targets) != count:
-        raise ValueError(f"target must be one class or one per sample: got {len(targets)} for {count} samples")
+        raise ValueError(
+            f"target must be one class or one per sample: got {len(targets)} for {count} samples"
+        )
     return targets
 
 
-def _rows(players: Sequence[Players], start: int, stop: int, n: int, device: torch.device) -> torch.Tensor:
+def _rows(
+    players: Sequence[Players], start: int, stop: int, n: int, device: torch.device
+) -> torch.Tensor:
     """Masked inputs of the flat (sample, mask) range start..stop."""
     pieces = []
     for sample in range(start >> n, ((stop - 1) >> n) + 1):
@@ -76,14 +92,27 @@ class _Plan:
     order: torch.memory_format
 
     @classmethod
-    def of(cls, model: nn.Module, players: Sequence[Players], layers: Mapping[str, nn.Module] | None, rows: int | None,
-           device: torch.device | str | None) -> _Plan:
+    def of(
+        cls,
+        model: nn.Module,
+        players: Sequence[Players],
+        layers: Mapping[str, nn.Module] | None,
+        rows: int | None,
+        device: torch.device | str | None,
+    ) -> _Plan:
         if not players:
             raise ValueError("players is empty: pass one Players object per sample")
         n = players[0].n
         if any(p.n != n for p in players):
-            raise ValueError(f"all samples must have the same number of players, got {sorted({p.n for p in players})}")
-        where = torch.device(device) if device is not None else next(model.parameters(), torch.empty(0)).device
+            raise ValueError(
+                "all samples must have the same number of players, got "
+                f"{sorted({p.n for p in players})}"
+            )
+        where = (
+            torch.device(device)
+            if device is not None
+            else next(model.parameters(), torch.empty(0)).device
+        )
         _require_memory(len(players), n, len(layers or "1"), where)
         dtype = next((p.dtype for p in model.parameters() if p.is_floating_point()), torch.float32)
         model, placed = model.to(where), [p.to(where) for p in players]
@@ -101,30 +130,50 @@ class _Plan:
         return len(self.players) << self.n
 
     @contextlib.contextmanager
-    def running(self, layers: Mapping[str, nn.Module] | None) -> Iterator[Callable[[int, int], Mapping[str, torch.Tensor]]]:
-        """A function from a range of (sample, mask) to the logits there, by layer; open while batches are run."""
-        with evaluating(self.model), laid_out(self.model, self.order), _readouts(self.model, layers) as caught:
+    def running(
+        self, layers: Mapping[str, nn.Module] | None
+    ) -> Iterator[Callable[[int, int], Mapping[str, torch.Tensor]]]:
+        """A function from a range of (sample, mask) to the logits there, by layer; open while
+        batches are run."""
+        with (
+            evaluating(self.model),
+            laid_out(self.model, self.order),
+            _readouts(self.model, layers) as caught,
+        ):
             yield lambda start, stop: self._run(start, stop, caught if layers else None)
 
-    def _run(self, start: int, stop: int, caught: dict[str, torch.Tensor] | None) -> Mapping[str, torch.Tensor]:
+    def _run(
+        self, start: int, stop: int, caught: dict[str, torch.Tensor] | None
+    ) -> Mapping[str, torch.Tensor]:
         with refusing_too_large(self.rows, self.device):
             inputs = _rows(self.players, start, stop, self.n, self.device).to(self.dtype)
-            if stop - start < self.rows:  # the last batch has the size of the others: same kernels, same rounding
-                inputs = torch.cat([inputs, inputs[-1:].expand(self.rows - (stop - start), *inputs.shape[1:])])
+            if (
+                stop - start < self.rows
+            ):  # the last batch has the size of the others: same kernels, same rounding
+                inputs = torch.cat(
+                    [inputs, inputs[-1:].expand(self.rows - (stop - start), *inputs.shape[1:])]
+                )
             output = self.model(inputs.contiguous(memory_format=self.order))
-        return {name: logits[:stop - start] for name, logits in (caught or {"output": output}).items()}
+        return {
+            name: logits[: stop - start] for name, logits in (caught or {"output": output}).items()
+        }
 
 
 def _require_memory(samples: int, n: int, layers: int, device: torch.device) -> None:
     """MemoryError, naming the largest n that fits, before the answer is allocated."""
     fits = runtime.available_memory(device) // (8 * samples * layers)
-    runtime.require_memory(8 * layers * samples << n, f"the scores of {samples} samples on 2^{n} masks", device=device,
-                           hint=f"n = {max(fits, 1).bit_length() - 1} players fit")
+    runtime.require_memory(
+        8 * layers * samples << n,
+        f"the scores of {samples} samples on 2^{n} masks",
+        device=device,
+        hint=f"n = {max(fits, 1).bit_length() - 1} players fit",
+    )
 
 
 @dataclasses.dataclass(frozen=True)
 class Cost:
-    """What scoring will take: ``masked`` inputs in batches of ``rows``, estimated ``seconds``, ``bytes`` of the answer."""
+    """What scoring will take: ``masked`` inputs in batches of ``rows``, estimated ``seconds``,
+    ``bytes`` of the answer."""
 
     masked: int
     rows: int
@@ -132,21 +181,38 @@ class Cost:
     bytes: int
 
     def __str__(self) -> str:
-        return (f"{self.masked:,} masked inputs in batches of {self.rows}: about {runtime.human_time(self.seconds)}, "
-                f"{runtime.human_bytes(self.bytes)} for the answer")
+        return (
+            f"{self.masked:,} masked inputs in batches of {self.rows}: about "
+            f"{runtime.human_time(self.seconds)}, "
+            f"{runtime.human_bytes(self.bytes)} for the answer"
+        )
 
 
-def predict(model: nn.Module, players: Sequence[Players], layers: Mapping[str, nn.Module] | None = None, *,
-            rows: int | None = None, device: torch.device | str | None = None) -> Cost:
-    """What :func:`scores` of the same arguments will cost, from the time of one micro-batch (after one to warm up)."""
+def predict(
+    model: nn.Module,
+    players: Sequence[Players],
+    layers: Mapping[str, nn.Module] | None = None,
+    *,
+    rows: int | None = None,
+    device: torch.device | str | None = None,
+) -> Cost:
+    """What :func:`scores` of the same arguments will cost, from the time of one micro-batch (after
+    one to warm up)."""
     plan = _Plan.of(model, players, layers, rows, device)
     with plan.running(layers) as logits:
         for _ in range(2):
             start = time.perf_counter()
             found = logits(0, min(plan.rows, plan.total))
-            [x.sum().item() for x in found.values()]  # an accelerator answers before it has finished
+            [
+                x.sum().item() for x in found.values()
+            ]  # an accelerator answers before it has finished
             seconds = time.perf_counter() - start
-    return Cost(plan.total, plan.rows, seconds * -(-plan.total // plan.rows), 8 * plan.total * len(layers or "1"))
+    return Cost(
+        plan.total,
+        plan.rows,
+        seconds * -(-plan.total // plan.rows),
+        8 * plan.total * len(layers or "1"),
+    )
 
 
 def scores(
@@ -160,33 +226,42 @@ def scores(
     device: torch.device | str | None = None,
     progress: bool = False,
 ) -> torch.Tensor | dict[str, torch.Tensor]:
-    """v(x_T) of every sample on every mask: float64 (B, 2^n) on ``device``; with ``layers``, {layer: (B, 2^n)}.
+    """v(x_T) of every sample on every mask: float64 (B, 2^n) on ``device``; with ``layers``,
+    {layer: (B, 2^n)}.
 
-    model: maps a batch of inputs to logits (batch, K); evaluated in eval mode, left as it was found.
-    players: one :class:`Players` per sample, all with the same n. target: class index, one or one per sample.
-    layers: {module name: probe}, a probe maps that module's output to logits; all layers share one forward pass.
-    score: see :func:`score_of`. rows: micro-batch (default: :func:`micro_batch`). device: default where the model is.
-    What it will cost: :func:`predict`.
+    model: maps a batch of inputs to logits (batch, K); evaluated in eval mode, left as it was
+    found. players: one :class:`Players` per sample, all with the same n. target: class index, one
+    or one per sample. layers: {module name: probe}, a probe maps that module's output to logits;
+    all layers share one forward pass. score: see :func:`score_of`. rows: micro-batch (default:
+    :func:`micro_batch`). device: default where the model is. What it will cost: :func:`predict`.
 
-    Raises ValueError for an empty list, differing n, a bad target or layer; MemoryError before allocating what does not
-    fit; :class:`OutOfMemory` where a micro-batch does not; ValueError naming sample and mask when the network answers
-    NaN or infinity.
+    Raises ValueError for an empty list, differing n, a bad target or layer; MemoryError before
+    allocating what does not fit; :class:`OutOfMemory` where a micro-batch does not; ValueError
+    naming sample and mask when the network answers NaN or infinity.
     """
     plan = _Plan.of(model, players, layers, rows, device)
     targets = _targets(target, len(players)).to(plan.device)
     names = list(layers) if layers else ["output"]
-    result = {name: torch.empty(plan.total, dtype=torch.float64, device=plan.device) for name in names}
+    result = {
+        name: torch.empty(plan.total, dtype=torch.float64, device=plan.device) for name in names
+    }
     starts = range(0, plan.total, plan.rows)
     with plan.running(layers) as logits:
-        for start in runtime.progress(starts, desc="scoring masks", unit="batch") if progress else starts:
+        for start in (
+            runtime.progress(starts, desc="scoring masks", unit="batch") if progress else starts
+        ):
             stop = min(start + plan.rows, plan.total)
             found = logits(start, stop)
             sample = torch.arange(start, stop, device=plan.device) >> plan.n
             for name in names:
-                result[name][start:stop] = score_of(logits_of(found[name], name), targets[sample], score)
+                result[name][start:stop] = score_of(
+                    logits_of(found[name], name), targets[sample], score
+                )
     games = {name: values.view(len(players), 1 << plan.n) for name, values in result.items()}
     for name, values in games.items():
-        lattice.require_finite(values, "the network's score" + (f" at layer {name}" if layers else ""))
+        lattice.require_finite(
+            values, "the network's score" + (f" at layer {name}" if layers else "")
+        )
     return games if layers else games["output"]
 
 
@@ -195,17 +270,27 @@ def logits_of(output: torch.Tensor, name: str) -> torch.Tensor:
     if output.ndim == 1:
         output = output[:, None]
     if output.ndim != 2:
-        raise ValueError(f"the {name} must be logits of shape (batch, classes), got {tuple(output.shape)}")
+        raise ValueError(
+            f"the {name} must be logits of shape (batch, classes), got {tuple(output.shape)}"
+        )
     return output
 
 
-def noise_floor(model: nn.Module, players: Players, target: int, *, score: Score = "logodds", masks: int = 256) -> float:
-    """Size below which an interaction may be rounding: max |v - v in float64| on ``masks`` masks, times 2^(n/2).
+def noise_floor(
+    model: nn.Module, players: Players, target: int, *, score: Score = "logodds", masks: int = 256
+) -> float:
+    """Size below which an interaction may be rounding: max |v - v in float64| on ``masks`` masks,
+    times 2^(n/2).
 
-    An interaction sums up to 2^n scores with alternating signs, so independent rounding grows by sqrt(2^n).
+    An interaction sums up to 2^n scores with alternating signs, so independent rounding grows by
+    sqrt(2^n).
     """
     n, device = players.n, players.baseline.device
-    chosen = torch.linspace(0, (1 << n) - 1, min(masks, 1 << n), dtype=torch.float64, device=device).round().long()
+    chosen = (
+        torch.linspace(0, (1 << n) - 1, min(masks, 1 << n), dtype=torch.float64, device=device)
+        .round()
+        .long()
+    )
     inputs = players.masked(chosen)
     targets = torch.full((len(chosen),), target, device=device)
     dtype = next((p.dtype for p in model.parameters() if p.is_floating_point()), torch.float32)

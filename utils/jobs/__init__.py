@@ -1,6 +1,17 @@
-"""Frozen, content-hashed specifications of everything expensive; ``ensure(job)`` loads or computes."""
+"""Frozen, content-hashed specifications of everything expensive; ``ensure(job)`` loads or
+computes."""
 
 from .base import Entry, Job, content_digest, ensure, entries, finished, prune, source_hash
 from .side_by_side import ensure_all
 
-__all__ = ["Entry", "Job", "content_digest", "ensure", "ensure_all", "entries", "finished", "prune", "source_hash"]
+__all__ = [
+    "Entry",
+    "Job",
+    "content_digest",
+    "ensure",
+    "ensure_all",
+    "entries",
+    "finished",
+    "prune",
+    "source_hash",
+]

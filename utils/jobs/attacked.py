@@ -1,4 +1,5 @@
-"""Scores of images under an adversarial attack, and under random noise of the same size: what changes in the games."""
+"""Scores of images under an adversarial attack, and under random noise of the same size: what
+changes in the games."""
 
 from __future__ import annotations
 
@@ -22,16 +23,22 @@ from .study import System, games_jobs
 __all__ = ["Attacked", "AttackedJob", "attacked", "clean_games", "pgd"]
 
 
-def pgd(model: nn.Module, images: torch.Tensor, labels: torch.Tensor, size: float, steps: int) -> torch.Tensor:
-    """Images (X, C, H, W) in [0, 1], each moved by at most ``size`` per pixel so that its loss rises.
+def pgd(
+    model: nn.Module, images: torch.Tensor, labels: torch.Tensor, size: float, steps: int
+) -> torch.Tensor:
+    """Images (X, C, H, W) in [0, 1], each moved by at most ``size`` per pixel so that its loss
+    rises.
 
-    Projected gradient descent (Madry et al. 2018) from the image itself: ``steps`` steps of 2.5 size / steps along the
-    sign of the gradient of the cross-entropy, each projected on the cube around the image and on [0, 1].
+    Projected gradient descent (Madry et al. 2018) from the image itself: ``steps`` steps of 2.5
+    size / steps along the sign of the gradient of the cross-entropy, each projected on the cube
+    around the image and on [0, 1].
     """
     moved = images.clone()
     for _ in range(steps):
         moved.requires_grad_()
-        (gradient,) = torch.autograd.grad(F.cross_entropy(model(moved), labels, reduction="sum"), moved)
+        (gradient,) = torch.autograd.grad(
+            F.cross_entropy(model(moved), labels, reduction="sum"), moved
+        )
         moved = moved.detach() + 2.5 * size / steps * gradient.sign()
         moved = torch.minimum(torch.maximum(moved, images - size), images + size).clamp(0, 1)
     return moved
@@ -41,8 +48,9 @@ def pgd(model: nn.Module, images: torch.Tensor, labels: torch.Tensor, size: floa
 class Attacked:
     """X images under an attack and under random noise of the same size, at K sizes.
 
-    clean (X, 2^n): their games; moved (2, K, X, 2^n): those under the attack, and under the noise; fooled (2, K, X) bool:
-    where the class that the network answers changes. Stacked over seeds, R stands before each.
+    clean (X, 2^n): their games; moved (2, K, X, 2^n): those under the attack, and under the noise;
+    fooled (2, K, X) bool: where the class that the network answers changes. Stacked over seeds, R
+    stands before each.
     """
 
     clean: torch.Tensor
@@ -51,11 +59,17 @@ class Attacked:
 
 
 class AttackedJob(Job):
-    """The images of ``games`` scored clean, under PGD and with random signs of the same size, at one checkpoint."""
+    """The images of ``games`` scored clean, under PGD and with random signs of the same size, at
+    one checkpoint."""
 
     kind: ClassVar[str] = "attacked"
     version: ClassVar[int] = 2
-    code: ClassVar[tuple[str, ...]] = ("utils.extract", "utils.players", "utils.jobs.runs", "utils.jobs.attacked")
+    code: ClassVar[tuple[str, ...]] = (
+        "utils.extract",
+        "utils.players",
+        "utils.jobs.runs",
+        "utils.jobs.attacked",
+    )
     games: GamesJob
     checkpoint: int = -1
     sizes: tuple[float, ...] = ()
@@ -73,34 +87,60 @@ class AttackedJob(Job):
         signs = torch.randn(images.shape, generator=torch.Generator().manual_seed(self.seed)).sign()
 
         def scored(inputs: torch.Tensor) -> torch.Tensor:
-            theirs = [ImagePatches(x, one.owner, one.baseline, one.n) for x, one in zip(inputs, players, strict=True)]
-            return extract.scores(model, theirs, labels, score=self.games.score, rows=self.games.rows, device=device).cpu()
+            theirs = [
+                ImagePatches(x, one.owner, one.baseline, one.n)
+                for x, one in zip(inputs, players, strict=True)
+            ]
+            return extract.scores(
+                model, theirs, labels, score=self.games.score, rows=self.games.rows, device=device
+            ).cpu()
 
         def answers(inputs: torch.Tensor) -> torch.Tensor:
             with torch.no_grad():
                 return model(inputs.to(device)).argmax(1).cpu()
 
-        moved = [[pgd(model, images.to(device), labels.to(device), size, self.steps).cpu() for size in self.sizes],
-                 [(images + size * signs).clamp(0, 1) for size in self.sizes]]
+        moved = [
+            [
+                pgd(model, images.to(device), labels.to(device), size, self.steps).cpu()
+                for size in self.sizes
+            ],
+            [(images + size * signs).clamp(0, 1) for size in self.sizes],
+        ]
         shape = (2, len(self.sizes), len(images))
         games = [scored(x) for kind in moved for x in kind]
         fooled = [answers(x) != answers(images) for kind in moved for x in kind]
         clean = scored(images)
-        io.save_arrays(folder / "attacked.safetensors", {
-            "clean": clean,
-            "moved": torch.stack(games).view(*shape, -1) if games else clean.new_zeros(*shape, clean.shape[-1]),
-            "fooled": torch.stack(fooled).view(shape) if fooled else torch.zeros(shape, dtype=torch.bool)})
+        io.save_arrays(
+            folder / "attacked.safetensors",
+            {
+                "clean": clean,
+                "moved": torch.stack(games).view(*shape, -1)
+                if games
+                else clean.new_zeros(*shape, clean.shape[-1]),
+                "fooled": torch.stack(fooled).view(shape)
+                if fooled
+                else torch.zeros(shape, dtype=torch.bool),
+            },
+        )
 
     def load(self, folder: Path) -> Attacked:
         return Attacked(**io.load_arrays(folder / "attacked.safetensors"))
 
 
 def attacked(p: MultiOrder, system: System) -> Attacked:
-    """The trained networks of every seed under all sizes of ``p``: clean (R, X, 2^n), moved (R, 2, K, X, 2^n), fooled."""
-    jobs = [AttackedJob(games=job, sizes=p.attack_sizes, steps=p.attack_steps, seed=seed)
-            for job, seed in zip(games_jobs(p, system), p.seeds, strict=True)]
+    """The trained networks of every seed under all sizes of ``p``: clean (R, X, 2^n), moved (R, 2,
+    K, X, 2^n), fooled."""
+    jobs = [
+        AttackedJob(games=job, sizes=p.attack_sizes, steps=p.attack_steps, seed=seed)
+        for job, seed in zip(games_jobs(p, system), p.seeds, strict=True)
+    ]
     found: list[Attacked] = ensure_all(jobs, f"attacks on {system.name}")
-    return Attacked(*(torch.stack([getattr(one, name) for one in found]) for name in ("clean", "moved", "fooled")))
+    return Attacked(
+        *(
+            torch.stack([getattr(one, name) for one in found])
+            for name in ("clean", "moved", "fooled")
+        )
+    )
 
 
 def clean_games(p: MultiOrder, system: System, checkpoint: int) -> torch.Tensor:

@@ -1,4 +1,5 @@
-"""Where in an image a feature component comes from: path-integrated gradients of its coordinate, for M11's maps."""
+"""Where in an image a feature component comes from: path-integrated gradients of its coordinate,
+for M11's maps."""
 
 from __future__ import annotations
 
@@ -22,24 +23,36 @@ from .runs import GamesJob
 __all__ = ["Maps", "MapsJob", "maps", "path_attributions"]
 
 
-def path_attributions(model: nn.Module, layer: str, components: Components, x: torch.Tensor, baseline: torch.Tensor,
-                      points: int) -> torch.Tensor:
-    """Share of each pixel in q_i'(f(x) - f(baseline)), the change of component i from its masked state: (r, H, W).
+def path_attributions(
+    model: nn.Module,
+    layer: str,
+    components: Components,
+    x: torch.Tensor,
+    baseline: torch.Tensor,
+    points: int,
+) -> torch.Tensor:
+    """Share of each pixel in q_i'(f(x) - f(baseline)), the change of component i from its masked
+    state: (r, H, W).
 
-    x, baseline (C, H, W). Gradients at ``points`` midpoints of the straight path between the two, times the pixel's change,
-    summed over channels; the map sums to the change up to the quadrature's error.
+    x, baseline (C, H, W). Gradients at ``points`` midpoints of the straight path between the two,
+    times the pixel's change, summed over channels; the map sums to the change up to the
+    quadrature's error.
     """
     where = (torch.arange(points, dtype=x.dtype, device=x.device) + 0.5) / points
     path = (baseline + where[:, None, None, None] * (x - baseline)).requires_grad_()
     feature, _ = features(model, layer, path)
     total = feature.flatten(1).double().sum(0) @ components.directions.to(x.device).T
-    found = [torch.autograd.grad(one, path, retain_graph=True)[0].mean(0) * (x - baseline) for one in total]
+    found = [
+        torch.autograd.grad(one, path, retain_graph=True)[0].mean(0) * (x - baseline)
+        for one in total
+    ]
     return torch.stack(found).sum(1).double()
 
 
 @dataclasses.dataclass(frozen=True)
 class Maps:
-    """maps (2, X, r, H, W) of the untrained and the trained network; change (2, X, r): what each should sum to; images."""
+    """maps (2, X, r, H, W) of the untrained and the trained network; change (2, X, r): what each
+    should sum to; images."""
 
     maps: torch.Tensor
     change: torch.Tensor
@@ -52,7 +65,12 @@ class MapsJob(Job):
 
     kind: ClassVar[str] = "maps"
     version: ClassVar[int] = 1
-    code: ClassVar[tuple[str, ...]] = ("utils.jobs.attributions", "utils.models.tail", "utils.players", "utils.jobs.runs")
+    code: ClassVar[tuple[str, ...]] = (
+        "utils.jobs.attributions",
+        "utils.models.tail",
+        "utils.players",
+        "utils.jobs.runs",
+    )
     sample: GamesJob
     pca: PCAJob
     images: int = Field(ge=1)
@@ -64,18 +82,35 @@ class MapsJob(Job):
         players, labels, _ = self.sample.players()
         device = runtime.device(self.pca.device)
         mean = datasets.load(run.config.dataset, "train").mean.to(device)
-        images = torch.stack([one.image for one in players[:self.images]])
+        images = torch.stack([one.image for one in players[: self.images]])
         found, change = [], []
         for step in (run.steps[0], run.steps[-1]):
             model = run.model(step).to(device)
             with torch.inference_mode():
-                feature, _ = features(model, self.pca.layer, torch.cat([images.to(device), mean[None]]))
+                feature, _ = features(
+                    model, self.pca.layer, torch.cat([images.to(device), mean[None]])
+                )
             coordinates = components.coordinates(feature.flatten(1).cpu())
             change.append(coordinates[:-1] - coordinates[-1])
-            found.append(torch.stack([path_attributions(model, self.pca.layer, components, x, mean, self.points).cpu()
-                                      for x in images.to(device)]))
-        io.save_arrays(folder / "maps.safetensors", {"maps": torch.stack(found), "change": torch.stack(change),
-                                                     "images": images, "labels": labels[:self.images]})
+            found.append(
+                torch.stack(
+                    [
+                        path_attributions(
+                            model, self.pca.layer, components, x, mean, self.points
+                        ).cpu()
+                        for x in images.to(device)
+                    ]
+                )
+            )
+        io.save_arrays(
+            folder / "maps.safetensors",
+            {
+                "maps": torch.stack(found),
+                "change": torch.stack(change),
+                "images": images,
+                "labels": labels[: self.images],
+            },
+        )
 
     def load(self, folder: Path) -> Maps:
         return Maps(**io.load_arrays(folder / "maps.safetensors"))

@@ -1,18 +1,22 @@
-"""Everything expensive is a job: a frozen specification whose sha256 names the folder of its output.
+"""Everything expensive is a job: a frozen specification whose sha256 names the folder of its
+output.
 
 ``ensure(job)`` loads the output or computes it first. The life of ``<cache>/<kind>/<digest>``:
 
-1. ``<digest>.work/`` is where :meth:`Job.compute` writes. It survives a kill, so a job may resume from what it finds.
-2. Finished, the folder is sealed (sha256 of each file), forced to disk and renamed to ``<digest>/`` in one step.
-3. On each load the checksums are compared. A damaged folder is renamed to ``<digest>.broken-<k>`` with a warning, and
-   the job is computed again.
+1. ``<digest>.work/`` is where :meth:`Job.compute` writes. It survives a kill, so a job may resume
+   from what it finds.
+2. Finished, the folder is sealed (sha256 of each file), forced to disk and renamed to ``<digest>/``
+   in one step.
+3. On each load the checksums are compared. A damaged folder is renamed to ``<digest>.broken-<k>``
+   with a warning, and the job is computed again.
 
-``<digest>.lock`` is held meanwhile: a second process that asks for the same job waits and then loads. The system
-drops the lock of a dead process, so a kill at any moment blocks nobody and loses nothing finished.
+``<digest>.lock`` is held meanwhile: a second process that asks for the same job waits and then
+loads. The system drops the lock of a dead process, so a kill at any moment blocks nobody and loses
+nothing finished.
 
-Beside the job's own files, ``spec.json`` says in words what the folder is, and ``provenance.json`` how it came about.
-The latter holds times and versions: it is checked for damage like any file, and left out of :func:`content_digest`,
-which is what must not change when a killed run is resumed.
+Beside the job's own files, ``spec.json`` says in words what the folder is, and ``provenance.json``
+how it came about. The latter holds times and versions: it is checked for damage like any file, and
+left out of :func:`content_digest`, which is what must not change when a killed run is resumed.
 """
 
 from __future__ import annotations
@@ -35,10 +39,20 @@ from pydantic import BaseModel, ConfigDict
 
 from .. import io, paths, provenance, runtime
 
-__all__ = ["Entry", "Job", "content_digest", "ensure", "entries", "finished", "prune", "source_hash"]
+__all__ = [
+    "Entry",
+    "Job",
+    "content_digest",
+    "ensure",
+    "entries",
+    "finished",
+    "prune",
+    "source_hash",
+]
 
 MANY_STEPS = 1000
-"""Steps of a training or of an optimiser from which it outlasts the start of a process (see :attr:`Job.own_threads`)."""
+"""Steps of a training or of an optimiser from which it outlasts the start of a process (see
+:attr:`Job.own_threads`)."""
 
 SPEC = "spec.json"
 PROVENANCE = "provenance.json"
@@ -47,17 +61,22 @@ _REMOVED = ".removed-"
 
 
 class Job(BaseModel, ABC):
-    """A specification of something to compute. Subclasses declare fields, three class variables and two methods.
+    """A specification of something to compute. Subclasses declare fields, three class variables and
+    two methods.
 
-    ``kind``: the folder's name and the reader's word for it; ``version``: raised when the output's format or meaning
-    changes; ``code``: modules or packages whose source text is part of the key, so that an edit there computes again.
+    ``kind``: the folder's name and the reader's word for it; ``version``: raised when the output's
+    format or meaning changes; ``code``: modules or packages whose source text is part of the key,
+    so that an edit there computes again.
 
-    Fields are what decides the output: numbers, strings, tuples, other frozen models, other jobs (which count by their
-    digest). An unknown field is refused. A field declared with ``Field(exclude=True)`` is not part of the key: only for
-    what cannot change the output. Names data by their sha256, not by a path.
+    Fields are what decides the output: numbers, strings, tuples, other frozen models, other jobs
+    (which count by their digest). An unknown field is refused. A field declared with
+    ``Field(exclude=True)`` is not part of the key: only for what cannot change the output. Names
+    data by their sha256, not by a path.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True
+    )
 
     kind: ClassVar[str]
     version: ClassVar[int]
@@ -65,12 +84,14 @@ class Job(BaseModel, ABC):
 
     @abstractmethod
     def compute(self, folder: Path) -> None:
-        """Write the output into ``folder``, which may hold what an earlier, killed attempt left there.
+        """Write the output into ``folder``, which may hold what an earlier, killed attempt left
+        there.
 
-        Files are to be written with ``io.atomic`` or the writers built on it, since a kill may come at any moment, and
-        resuming must end with the same bits. Hidden files and folders (``folder / ".partial"``, say) are scratch: they
-        survive a kill and are deleted when the job is finished. What another job gives is had by ``ensure(self.dep)``.
-        Progress that turns out unreadable (``io.DamagedFileError``) is set aside and computed once more from nothing.
+        Files are to be written with ``io.atomic`` or the writers built on it, since a kill may come
+        at any moment, and resuming must end with the same bits. Hidden files and folders
+        (``folder / ".partial"``, say) are scratch: they survive a kill and are deleted when the job
+        is finished. What another job gives is had by ``ensure(self.dep)``. Progress that turns out
+        unreadable (``io.DamagedFileError``) is set aside and computed once more from nothing.
         ``spec.json``, ``provenance.json`` and ``MANIFEST.json`` are taken.
         """
 
@@ -80,8 +101,9 @@ class Job(BaseModel, ABC):
 
     @property
     def own_threads(self) -> int | None:
-        """Threads that it computes with when it is worth a process of its own, next to others (some seconds to start one);
-        None: it is computed in this process, with all threads. See :func:`utils.jobs.ensure_all`."""
+        """Threads that it computes with when it is worth a process of its own, next to others (some
+        seconds to start one); None: it is computed in this process, with all threads. See
+        :func:`utils.jobs.ensure_all`."""
         return None
 
     @classmethod
@@ -91,12 +113,21 @@ class Job(BaseModel, ABC):
         if missing and not cls.__abstractmethods__:
             raise TypeError(f"job class {cls.__name__} must declare {', '.join(missing)}")
         if not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", getattr(cls, "kind", "0")):
-            raise TypeError(f"job class {cls.__name__}: kind names a folder (a-z, 0-9, - and _), got {cls.kind!r}")
+            raise TypeError(
+                f"job class {cls.__name__}: kind names a folder (a-z, 0-9, - and _), got "
+                f"{cls.kind!r}"
+            )
 
     def spec(self) -> dict[str, Any]:
-        """What the digest is taken of: kind, version, fields (jobs by kind and digest), hash of the source code."""
-        return {"kind": self.kind, "version": self.version, "fields": _fields(self),
-                "code": list(self.code), "code_sha256": source_hash(self.code)}
+        """What the digest is taken of: kind, version, fields (jobs by kind and digest), hash of the
+        source code."""
+        return {
+            "kind": self.kind,
+            "version": self.version,
+            "fields": _fields(self),
+            "code": list(self.code),
+            "code_sha256": source_hash(self.code),
+        }
 
     def digest(self) -> str:
         """The sha256 of :meth:`spec`: 64 digits, the same in every process and on every machine."""
@@ -113,7 +144,8 @@ def _fields(model: BaseModel) -> dict[str, Any]:
 
 
 def _identity(value: Any) -> Any:
-    """A field's value as JSON that says the same thing in every process; canonical_json refuses the rest by name."""
+    """A field's value as JSON that says the same thing in every process; canonical_json refuses the
+    rest by name."""
     if isinstance(value, Job):
         return {"job": value.kind, "digest": value.digest()}
     if isinstance(value, BaseModel):
@@ -131,9 +163,11 @@ def _identity(value: Any) -> Any:
 
 @functools.cache
 def source_hash(code: tuple[str, ...]) -> str:
-    """The sha256 of the Python sources of the named modules and packages (with all below them), as of the first call.
+    """The sha256 of the Python sources of the named modules and packages (with all below them), as
+    of the first call.
 
-    Independent of where they are installed and of line endings. Raises ImportError naming a module without source.
+    Independent of where they are installed and of line endings. Raises ImportError naming a module
+    without source.
     """
     sources: dict[str, str] = {}
     for name in sorted(set(code)):
@@ -151,25 +185,38 @@ def _sources(name: str) -> dict[str, str]:
         raise ImportError(f"a job's `code` names {name!r}, and there is no such module")
     if spec.submodule_search_locations:
         tops = [Path(top) for top in spec.submodule_search_locations]
-        files = {f"{name}/{file.relative_to(top).as_posix()}": file for top in tops for file in top.rglob("*.py")}
+        files = {
+            f"{name}/{file.relative_to(top).as_posix()}": file
+            for top in tops
+            for file in top.rglob("*.py")
+        }
     else:
         files = {f"{name}.py": Path(spec.origin or "")}
     if not files or not all(file.suffix == ".py" for file in files.values()):
-        raise ImportError(f"a job's `code` names {name!r}, which has no Python source ({spec.origin})")
-    return {key: io.sha256_bytes(file.read_bytes().replace(b"\r\n", b"\n")) for key, file in files.items()}
+        raise ImportError(
+            f"a job's `code` names {name!r}, which has no Python source ({spec.origin})"
+        )
+    return {
+        key: io.sha256_bytes(file.read_bytes().replace(b"\r\n", b"\n"))
+        for key, file in files.items()
+    }
 
 
 def ensure(job: Job, refresh: bool = False) -> Any:
-    """The job's output: loaded when it is finished and undamaged, computed (or resumed) first otherwise.
+    """The job's output: loaded when it is finished and undamaged, computed (or resumed) first
+    otherwise.
 
-    ``refresh=True`` computes from nothing even so, and replaces the finished output only when the new one is complete.
+    ``refresh=True`` computes from nothing even so, and replaces the finished output only when the
+    new one is complete.
     """
     home = job.folder()
     with io.lock(home):
         if home.exists() and not refresh:
             problems = io.verify(home)
             if problems:
-                io.set_aside(home, why="; ".join(problems[:3]) + ("; ..." if len(problems) > 3 else ""))
+                io.set_aside(
+                    home, why="; ".join(problems[:3]) + ("; ..." if len(problems) > 3 else "")
+                )
         if refresh or not home.exists():
             _produce(job, home, afresh=refresh)
         os.utime(home)  # "last used", for prune
@@ -191,7 +238,8 @@ def _produce(job: Job, home: Path, afresh: bool) -> None:
 
 
 def _sealed(work: Path) -> bool:
-    """Whether an earlier attempt was killed between seal and rename, so that its work only needs its name."""
+    """Whether an earlier attempt was killed between seal and rename, so that its work only needs
+    its name."""
     if not (work / io.MANIFEST).is_file():
         return False
     problems = io.verify(work)
@@ -214,7 +262,9 @@ def _compute(job: Job, work: Path) -> None:
             _start(job, work)
             _run(job, work)
     if not _own_files(work):
-        raise RuntimeError(f"job {job.kind} {job.digest()[:12]} finished without writing a file into its folder")
+        raise RuntimeError(
+            f"job {job.kind} {job.digest()[:12]} finished without writing a file into its folder"
+        )
     record = provenance.collect(parameters=job.spec(), clock=clock)
     io.write_json(work / PROVENANCE, record | {"resumed": resumed})
     io.seal(work)
@@ -232,18 +282,26 @@ def _start(job: Job, work: Path) -> None:
 
 def _own_files(work: Path) -> list[Path]:
     reserved = {io.MANIFEST, SPEC, PROVENANCE}
-    return [path for path in work.iterdir() if path.name not in reserved and not path.name.startswith(".")]
+    return [
+        path
+        for path in work.iterdir()
+        if path.name not in reserved and not path.name.startswith(".")
+    ]
 
 
 def content_digest(folder: str | os.PathLike[str]) -> str:
-    """One sha256 of all that a finished folder holds, provenance left out: equal when two runs gave the same bits."""
+    """One sha256 of all that a finished folder holds, provenance left out: equal when two runs gave
+    the same bits."""
     manifest = io.read_manifest(folder)
-    return io.sha256_bytes(io.canonical_json({k: v for k, v in manifest.items() if k != PROVENANCE}).encode())
+    return io.sha256_bytes(
+        io.canonical_json({k: v for k, v in manifest.items() if k != PROVENANCE}).encode()
+    )
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One folder of the cache: ``size`` in bytes, ``last_used`` in seconds since 1970, ``seconds`` it took (finished)."""
+    """One folder of the cache: ``size`` in bytes, ``last_used`` in seconds since 1970, ``seconds``
+    it took (finished)."""
 
     path: Path
     kind: str
@@ -255,13 +313,16 @@ class Entry:
 
 
 def entries() -> list[Entry]:
-    """All folders of the cache, the most recently used first: finished, partial (killed or running), broken."""
+    """All folders of the cache, the most recently used first: finished, partial (killed or
+    running), broken."""
     found = []
     cache = paths.job_cache()
     for kind in sorted(cache.iterdir()) if cache.is_dir() else []:
         folders = sorted(kind.iterdir()) if kind.is_dir() and not kind.name.startswith(".") else []
         found += [_entry(path, kind.name) for path in folders if path.is_dir()]
-    return sorted((entry for entry in found if entry is not None), key=lambda entry: -entry.last_used)
+    return sorted(
+        (entry for entry in found if entry is not None), key=lambda entry: -entry.last_used
+    )
 
 
 def _entry(path: Path, kind: str) -> Entry | None:
@@ -279,7 +340,9 @@ def _entry(path: Path, kind: str) -> Entry | None:
             size += status.st_size if file.is_file() else 0
             newest = max(newest, status.st_mtime) if rest == _WORK[1:] else newest
     state = "broken" if broken else "partial" if rest == _WORK[1:] else "finished"
-    return Entry(path, kind, digest, state, size, newest, _seconds(path) if state == "finished" else 0.0)
+    return Entry(
+        path, kind, digest, state, size, newest, _seconds(path) if state == "finished" else 0.0
+    )
 
 
 def _seconds(home: Path) -> float:
@@ -291,10 +354,11 @@ def _seconds(home: Path) -> float:
 
 
 def prune(max_gb: float) -> list[Entry]:
-    """Delete from the cache until it holds at most ``max_gb`` (10^9 bytes each); returns what was deleted.
+    """Delete from the cache until it holds at most ``max_gb`` (10^9 bytes each); returns what was
+    deleted.
 
-    Broken folders go first and always, then the least recently used ones. A folder whose job is being computed or
-    loaded by any process is never touched. ValueError for a negative size.
+    Broken folders go first and always, then the least recently used ones. A folder whose job is
+    being computed or loaded by any process is never touched. ValueError for a negative size.
     """
     if not max_gb >= 0:
         raise ValueError(f"the size to keep must be 0 GB or more, got {max_gb}")
@@ -330,5 +394,6 @@ def _remove(folder: Path) -> None:
 
 
 def finished(jobs: Sequence[Job]) -> list[bool]:
-    """Which of ``jobs`` are finished (not verified): what a run will still cost is known before it starts."""
+    """Which of ``jobs`` are finished (not verified): what a run will still cost is known before it
+    starts."""
     return [job.folder().is_dir() for job in jobs]

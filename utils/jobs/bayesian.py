@@ -18,8 +18,17 @@ from .runs import GamesJob, TrainJob
 from .side_by_side import ensure_all
 from .study import Extracted, System, games_jobs, split_games, systems
 
-__all__ = ["GROUPS", "Bayes", "BayesianGames", "BayesianGamesJob", "BayesianTrainJob", "bayesian_systems", "compared",
-           "mean_log_odds", "noise_averaged"]
+__all__ = [
+    "GROUPS",
+    "Bayes",
+    "BayesianGames",
+    "BayesianGamesJob",
+    "BayesianTrainJob",
+    "bayesian_systems",
+    "compared",
+    "mean_log_odds",
+    "noise_averaged",
+]
 
 GROUPS = ("Bayesian", "standard", "standard, noise averaged")
 """The axis that holds checkpoints elsewhere: what the games of one job are games of."""
@@ -33,11 +42,15 @@ def mean_log_odds(v: torch.Tensor) -> torch.Tensor:
 
 
 def noise_averaged(v: torch.Tensor, sd: torch.Tensor, draws: int, seed: int) -> torch.Tensor:
-    """The same of ``draws`` copies of games v (X, 2^n) with independent Gaussian noise of ``sd`` on every mask: a control.
+    """The same of ``draws`` copies of games v (X, 2^n) with independent Gaussian noise of ``sd`` on
+    every mask: a control.
 
-    It averages as a Bayesian network does, over scores that differ as much, but independently from mask to mask.
+    It averages as a Bayesian network does, over scores that differ as much, but independently from
+    mask to mask.
     """
-    noise = torch.randn(draws, *v.shape, dtype=v.dtype, generator=torch.Generator().manual_seed(seed))
+    noise = torch.randn(
+        draws, *v.shape, dtype=v.dtype, generator=torch.Generator().manual_seed(seed)
+    )
     return mean_log_odds(v + sd * noise)
 
 
@@ -50,11 +63,17 @@ class Bayes:
 
 
 class BayesianTrainJob(Job):
-    """The mean-field posterior of the network that ``standard`` trains: same layers, initial means, images and steps."""
+    """The mean-field posterior of the network that ``standard`` trains: same layers, initial means,
+    images and steps."""
 
     kind: ClassVar[str] = "bayesian"
     version: ClassVar[int] = 1
-    code: ClassVar[tuple[str, ...]] = ("utils.bayesian", "utils.train", "utils.models", "utils.datasets")
+    code: ClassVar[tuple[str, ...]] = (
+        "utils.bayesian",
+        "utils.train",
+        "utils.models",
+        "utils.datasets",
+    )
     standard: TrainJob
     prior_sd: float = Field(bayesian.PRIOR_SD, gt=0)
     lr: float = Field(1e-3, gt=0)
@@ -81,16 +100,34 @@ class BayesianTrainJob(Job):
         def batch_of(step: int) -> torch.Tensor:
             epoch, position = divmod(step, len(labels) // config.batch)
             shuffled = np.random.default_rng([config.seed, epoch]).permutation(len(labels))
-            return torch.from_numpy(shuffled[position * config.batch:(position + 1) * config.batch]).to(device)
+            return torch.from_numpy(
+                shuffled[position * config.batch : (position + 1) * config.batch]
+            ).to(device)
 
         with runtime.torch_threads(config.threads):
-            posterior = bayesian.fit_posterior(network.to(device), images, labels.to(device), batch_of, steps=config.steps,
-                                               lr=self.lr, seed=config.seed, prior_sd=self.prior_sd).cpu()
+            posterior = bayesian.fit_posterior(
+                network.to(device),
+                images,
+                labels.to(device),
+                batch_of,
+                steps=config.steps,
+                lr=self.lr,
+                seed=config.seed,
+                prior_sd=self.prior_sd,
+            ).cpu()
             with torch.inference_mode():
-                probability = sum(torch.cat([model(part).softmax(1) for part in test.images.split(_BATCH)])
-                                  for model in posterior.draw(self.draws, config.seed))
-        io.save_arrays(folder / "posterior.safetensors", {name: x.detach() for name, x in posterior.state_dict().items()})
-        io.write_json(folder / "accuracy.json", {"test": float((probability.argmax(1) == test.labels).double().mean())})
+                probability = sum(
+                    torch.cat([model(part).softmax(1) for part in test.images.split(_BATCH)])
+                    for model in posterior.draw(self.draws, config.seed)
+                )
+        io.save_arrays(
+            folder / "posterior.safetensors",
+            {name: x.detach() for name, x in posterior.state_dict().items()},
+        )
+        io.write_json(
+            folder / "accuracy.json",
+            {"test": float((probability.argmax(1) == test.labels).double().mean())},
+        )
 
     def load(self, folder: Path) -> Bayes:
         posterior = bayesian.MeanField(self._start()[1])
@@ -100,8 +137,9 @@ class BayesianTrainJob(Job):
 
 @dataclasses.dataclass(frozen=True)
 class BayesianGames:
-    """v (3, X, 2^n) of X images in the groups of ``GROUPS``; accuracy (2,): of the Bayesian network and of the checkpoint of
-    the standard one that comes nearest; sd: mean standard deviation of a score over the posterior's draws."""
+    """v (3, X, 2^n) of X images in the groups of ``GROUPS``; accuracy (2,): of the Bayesian network
+    and of the checkpoint of the standard one that comes nearest; sd: mean standard deviation of a
+    score over the posterior's draws."""
 
     v: torch.Tensor
     steps: torch.Tensor
@@ -112,15 +150,21 @@ class BayesianGames:
 
 
 class BayesianGamesJob(Job):
-    """Games of a Bayesian network (log-odds of the mean probability of its draws) and of the standard one.
+    """Games of a Bayesian network (log-odds of the mean probability of its draws) and of the
+    standard one.
 
-    The standard network is taken at the checkpoint whose test accuracy is nearest to the Bayesian one's. The third group is
-    :func:`noise_averaged`, with the variance over the posterior's draws.
+    The standard network is taken at the checkpoint whose test accuracy is nearest to the Bayesian
+    one's. The third group is :func:`noise_averaged`, with the variance over the posterior's draws.
     """
 
     kind: ClassVar[str] = "bayesian_games"
     version: ClassVar[int] = 1
-    code: ClassVar[tuple[str, ...]] = ("utils.extract", "utils.players", "utils.jobs.runs", "utils.jobs.bayesian")
+    code: ClassVar[tuple[str, ...]] = (
+        "utils.extract",
+        "utils.players",
+        "utils.jobs.runs",
+        "utils.jobs.bayesian",
+    )
     games: GamesJob
     bayes: BayesianTrainJob
 
@@ -132,18 +176,42 @@ class BayesianGamesJob(Job):
         nearest = min(run.steps, key=lambda step: (abs(known[step] - found.accuracy), -step))
 
         def scored(model: torch.nn.Module) -> torch.Tensor:
-            return extract.scores(model.to(device), players, labels, rows=self.games.rows, device=device).cpu()
+            return extract.scores(
+                model.to(device), players, labels, rows=self.games.rows, device=device
+            ).cpu()
 
-        each = torch.stack([scored(model) for model in runtime.progress(
-            found.posterior.draw(self.bayes.draws, run.config.seed), desc="scoring draws of the posterior", unit="draw")])
+        each = torch.stack(
+            [
+                scored(model)
+                for model in runtime.progress(
+                    found.posterior.draw(self.bayes.draws, run.config.seed),
+                    desc="scoring draws of the posterior",
+                    unit="draw",
+                )
+            ]
+        )
         standard, sd = scored(run.model(nearest)), each.std(0)
-        v = torch.stack([mean_log_odds(each), standard,
-                         noise_averaged(standard, sd, self.bayes.draws, run.config.seed)])
-        floor = extract.noise_floor(run.model(nearest).to(device), players[0].to(device), int(labels[0]))
-        io.save_arrays(folder / "games.safetensors", {
-            "v": v, "steps": torch.arange(len(v)), "saturated": (v.abs() > extract.SATURATED).double().mean((1, 2)),
-            "noise_floor": torch.full((len(v),), floor, dtype=torch.float64),
-            "accuracy": torch.tensor([found.accuracy, known[nearest]], dtype=torch.float64), "sd": sd.mean()})
+        v = torch.stack(
+            [
+                mean_log_odds(each),
+                standard,
+                noise_averaged(standard, sd, self.bayes.draws, run.config.seed),
+            ]
+        )
+        floor = extract.noise_floor(
+            run.model(nearest).to(device), players[0].to(device), int(labels[0])
+        )
+        io.save_arrays(
+            folder / "games.safetensors",
+            {
+                "v": v,
+                "steps": torch.arange(len(v)),
+                "saturated": (v.abs() > extract.SATURATED).double().mean((1, 2)),
+                "noise_floor": torch.full((len(v),), floor, dtype=torch.float64),
+                "accuracy": torch.tensor([found.accuracy, known[nearest]], dtype=torch.float64),
+                "sd": sd.mean(),
+            },
+        )
 
     def load(self, folder: Path) -> BayesianGames:
         return BayesianGames(**io.load_arrays(folder / "games.safetensors"))
@@ -155,11 +223,18 @@ def bayesian_systems(p: MultiOrder) -> list[System]:
 
 
 def compared(p: MultiOrder, system: System) -> tuple[list[BayesianGames], dict[str, Extracted]]:
-    """Per seed the games, and their interactions by analysis: "main" and the other order weights."""
+    """Per seed the games, and their interactions by analysis: "main" and the other order
+    weights."""
     bayes = [BayesianTrainJob(standard=job) for job in system.jobs]
     ensure_all(bayes, f"training Bayesian {system.name}")
-    jobs = [BayesianGamesJob(games=games, bayes=one) for games, one in zip(games_jobs(p, system), bayes, strict=True)]
+    jobs = [
+        BayesianGamesJob(games=games, bayes=one)
+        for games, one in zip(games_jobs(p, system), bayes, strict=True)
+    ]
     name = f"Bayesian and standard {system.name}"
     found = {"main": split_games(p, name, jobs)}
-    found |= {f"order weight {w:+g}": split_games(p, name, jobs, order_weight=w) for w in p.order_weights[1:]}
+    found |= {
+        f"order weight {w:+g}": split_games(p, name, jobs, order_weight=w)
+        for w in p.order_weights[1:]
+    }
     return ensure_all(jobs, f"scores of {name}"), found

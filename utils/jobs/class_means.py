@@ -22,10 +22,12 @@ GROUPS = ("train half", "other train half", "test")
 
 
 class ClassGamesJob(Job):
-    """v (3, K per_class, 2^n) of images of each of K classes: two disjoint halves of training images, and test images.
+    """v (3, K per_class, 2^n) of images of each of K classes: two disjoint halves of training
+    images, and test images.
 
-    Scored by the network at ``checkpoint``, an index. The training images are among those the network was trained on; which
-    images are taken is drawn with ``seed``, so that networks of different seeds also speak for different images.
+    Scored by the network at ``checkpoint``, an index. The training images are among those the
+    network was trained on; which images are taken is drawn with ``seed``, so that networks of
+    different seeds also speak for different images.
     """
 
     kind: ClassVar[str] = "class_games"
@@ -43,35 +45,58 @@ class ClassGamesJob(Job):
     device: str = "cpu"
 
     def images(self) -> tuple[list[list[ImagePatches]], torch.Tensor, torch.Tensor]:
-        """Players (3 groups, K per_class), labels (K per_class,), the same for all groups, and ids (3, K per_class)."""
+        """Players (3 groups, K per_class), labels (K per_class,), the same for all groups, and ids
+        (3, K per_class)."""
         config = self.train.config
-        seen, unseen = datasets.load(config.dataset, "train", config.n_train), datasets.load(config.dataset, "test")
+        seen, unseen = (
+            datasets.load(config.dataset, "train", config.n_train),
+            datasets.load(config.dataset, "test"),
+        )
         generator = torch.Generator().manual_seed(self.seed)
         one, other, test = [], [], []
         for label in range(len(seen.classes)):
             chosen = _draw(seen, label, 2 * self.per_class, generator)
-            one += chosen[:self.per_class]
-            other += chosen[self.per_class:]
+            one += chosen[: self.per_class]
+            other += chosen[self.per_class :]
             test += _draw(unseen, label, self.per_class, generator)
         mean, how = datasets.load(config.dataset, "train").mean, GridDraw(self.cell, self.draw)
         groups = [(seen, one), (seen, other), (unseen, test)]
-        return ([grid_players(data.images[positions], self.n, how, mean) for data, positions in groups],
-                seen.labels[one], torch.stack([data.ids[positions] for data, positions in groups]))
+        return (
+            [grid_players(data.images[positions], self.n, how, mean) for data, positions in groups],
+            seen.labels[one],
+            torch.stack([data.ids[positions] for data, positions in groups]),
+        )
 
     def compute(self, folder: Path) -> None:
         run = ensure(self.train)
         groups, labels, ids = self.images()
         device = runtime.device(self.device)
         model = run.model(run.steps[self.checkpoint]).to(device)
-        shown = runtime.progress(groups, desc=f"scoring images of each class, {run.config.model}", unit="group")
-        games = [extract.scores(model, players, labels, score=self.score, rows=self.rows, device=device).cpu()
-                 for players in shown]
-        floors = [extract.noise_floor(model, players[0].to(device), int(labels[0]), score=self.score) for players in groups]
+        shown = runtime.progress(
+            groups, desc=f"scoring images of each class, {run.config.model}", unit="group"
+        )
+        games = [
+            extract.scores(
+                model, players, labels, score=self.score, rows=self.rows, device=device
+            ).cpu()
+            for players in shown
+        ]
+        floors = [
+            extract.noise_floor(model, players[0].to(device), int(labels[0]), score=self.score)
+            for players in groups
+        ]
         v = torch.stack(games)
-        io.save_arrays(folder / "games.safetensors", {
-            "v": v, "steps": torch.arange(len(v)), "labels": labels, "ids": ids,
-            "saturated": (v.abs() > extract.SATURATED).double().mean((1, 2)),
-            "noise_floor": torch.tensor(floors, dtype=torch.float64)})
+        io.save_arrays(
+            folder / "games.safetensors",
+            {
+                "v": v,
+                "steps": torch.arange(len(v)),
+                "labels": labels,
+                "ids": ids,
+                "saturated": (v.abs() > extract.SATURATED).double().mean((1, 2)),
+                "noise_floor": torch.tensor(floors, dtype=torch.float64),
+            },
+        )
 
     def load(self, folder: Path) -> Games:
         return Games(**io.load_arrays(folder / "games.safetensors"))
@@ -80,8 +105,12 @@ class ClassGamesJob(Job):
 def _draw(data: datasets.Images, label: int, count: int, generator: torch.Generator) -> list[int]:
     there = (data.labels == label).nonzero().flatten()
     if len(there) < count:
-        raise ValueError(f"{count} {data.split} images of class {data.classes[label]!r} are needed, {data.name} has "
-                         f"{len(there)} of those the network may see: lower class_images, or train on more images (n_train)")
+        raise ValueError(
+            f"{count} {data.split} images of class {data.classes[label]!r} are needed, "
+            f"{data.name} has "
+            f"{len(there)} of those the network may see: lower class_images, or train on more "
+            "images (n_train)"
+        )
     return there[torch.randperm(len(there), generator=generator)[:count]].tolist()
 
 
@@ -89,9 +118,10 @@ def _draw(data: datasets.Images, label: int, count: int, generator: torch.Genera
 class ClassMeans:
     """Class means after the first-order merge; G groups (:data:`GROUPS`), K classes, AND and OR.
 
-    means, certified (G, K, 2, 2^n): over all images, over those whose split is certified (NaN where there is none);
-    order (G, K): mean over images of each image's mean order; gap, converged, saturated (G, X): of every game;
-    duality, excess: largest relative errors of the AND-OR duality and of the model beyond kappa (identities).
+    means, certified (G, K, 2, 2^n): over all images, over those whose split is certified (NaN where
+    there is none); order (G, K): mean over images of each image's mean order; gap, converged,
+    saturated (G, X): of every game; duality, excess: largest relative errors of the AND-OR duality
+    and of the model beyond kappa (identities).
     """
 
     means: torch.Tensor
@@ -109,8 +139,14 @@ class ClassMeansJob(Job):
 
     kind: ClassVar[str] = "class_means"
     version: ClassVar[int] = 2
-    code: ClassVar[tuple[str, ...]] = ("utils.lattice", "utils.sparsify", "utils.interactions", "utils.metrics.orders",
-                                       "utils.metrics.sparsity", "utils.jobs.class_means")
+    code: ClassVar[tuple[str, ...]] = (
+        "utils.lattice",
+        "utils.sparsify",
+        "utils.interactions",
+        "utils.metrics.orders",
+        "utils.metrics.sparsity",
+        "utils.jobs.class_means",
+    )
     games: ClassGamesJob
     kappa: float
     order_weight: float
@@ -120,17 +156,29 @@ class ClassMeansJob(Job):
         games = ensure(self.games)
         v, labels = games.v, games.labels
         got = sparsify.split(v, kappa=self.kappa, order_weight=self.order_weight, tol=self.tol)
-        off = (v - lattice.reconstruct(got.i_and, got.i_or)).abs() - self.kappa * (v[..., -1:] - v[..., :1]).abs()
+        off = (v - lattice.reconstruct(got.i_and, got.i_or)).abs() - self.kappa * (
+            v[..., -1:] - v[..., :1]
+        ).abs()
         found = Interactions(got.sparse_and, got.sparse_or).merge_first_order()
         both = torch.stack([found.and_, found.or_], 2)
         weighted, strength = orders.order_moments(found)
         middle = weighted / strength
         each = torch.ones_like(got.converged)
-        io.save_arrays(folder / "means.safetensors", {
-            "means": _class_means(both, labels, each), "certified": _class_means(both, labels, got.converged),
-            "order": torch.stack([middle[:, labels == k].nanmean(1) for k in labels.unique()], 1),
-            "gap": got.gap, "converged": got.converged, "saturated": (v.abs() > extract.SATURATED).double().mean(-1),
-            "duality": sparsity.duality_error(v).max(), "excess": off.max() / v.abs().max()})
+        io.save_arrays(
+            folder / "means.safetensors",
+            {
+                "means": _class_means(both, labels, each),
+                "certified": _class_means(both, labels, got.converged),
+                "order": torch.stack(
+                    [middle[:, labels == k].nanmean(1) for k in labels.unique()], 1
+                ),
+                "gap": got.gap,
+                "converged": got.converged,
+                "saturated": (v.abs() > extract.SATURATED).double().mean(-1),
+                "duality": sparsity.duality_error(v).max(),
+                "excess": off.max() / v.abs().max(),
+            },
+        )
 
     def load(self, folder: Path) -> ClassMeans:
         return ClassMeans(**io.load_arrays(folder / "means.safetensors"))
@@ -139,7 +187,12 @@ class ClassMeansJob(Job):
 def _class_means(values: torch.Tensor, labels: torch.Tensor, keep: torch.Tensor) -> torch.Tensor:
     """(G, X, 2, 2^n), (X,), (G, X) → (G, K, 2, 2^n); order 0 is set to 0."""
     weight = keep.double()[..., None, None]
-    means = torch.stack([(values * weight)[:, labels == k].sum(1) / weight[:, labels == k].sum(1)
-                         for k in labels.unique()], 1)
+    means = torch.stack(
+        [
+            (values * weight)[:, labels == k].sum(1) / weight[:, labels == k].sum(1)
+            for k in labels.unique()
+        ],
+        1,
+    )
     means[..., 0] = 0
     return means

@@ -1,4 +1,5 @@
-"""A job whose micro-batch does not fit into this machine's memory becomes another job, with a smaller one."""
+"""A job whose micro-batch does not fit into this machine's memory becomes another job, with a
+smaller one."""
 
 from __future__ import annotations
 
@@ -12,11 +13,13 @@ __all__ = ["all_fitting", "fitting"]
 
 
 def fitting(job: Job) -> Job:
-    """``job``, or the same job with the largest micro-batch (half as many ``rows``, or a quarter, ...) that fits.
+    """``job``, or the same job with the largest micro-batch (half as many ``rows``, or a quarter,
+    ...) that fits.
 
-    Computes it, unless it is finished. A job that runs out of memory with a :class:`utils.extract.OutOfMemory` is tried
-    again as a *new* job, since the size of a micro-batch is part of what a result is; a warning says so. MemoryError when
-    one row does not fit, or the job has no ``rows``.
+    Computes it, unless it is finished. A job that runs out of memory with a
+    :class:`utils.extract.OutOfMemory` is tried again as a *new* job, since the size of a
+    micro-batch is part of what a result is; a warning says so. MemoryError when one row does not
+    fit, or the job has no ``rows``.
     """
     while True:
         try:
@@ -26,7 +29,9 @@ def fitting(job: Job) -> Job:
             if error.rows < 2 or "rows" not in type(job).model_fields:
                 raise
             job = job.model_copy(update={"rows": error.rows // 2})
-            warnings.warn(f"{error}; going on with {job.kind} jobs of {error.rows // 2} rows", stacklevel=2)
+            warnings.warn(
+                f"{error}; going on with {job.kind} jobs of {error.rows // 2} rows", stacklevel=2
+            )
 
 
 def all_fitting(jobs: Sequence[Job], desc: str) -> list[Job]:

@@ -1,4 +1,5 @@
-"""The same games split by the certified solver and by the published optimiser at its published settings."""
+"""The same games split by the certified solver and by the published optimiser at its published
+settings."""
 
 from __future__ import annotations
 
@@ -23,11 +24,13 @@ __all__ = ["Compared", "ComparedJob", "compared", "ends", "loop_cells", "optimum
 
 @dataclasses.dataclass(frozen=True)
 class Compared:
-    """One way of splitting the games of R seeds, C checkpoints, X images: v (R, C, X, 2^n), found of that shape.
+    """One way of splitting the games of R seeds, C checkpoints, X images: v (R, C, X, 2^n), found
+    of that shape.
 
-    All others (R, C, X). strength: plain L1 of the feasible answer. raw: L1 of the published loop's last iterate, before
-    it is made feasible (else = strength). start: L1 at γ = δ = 0. bound: certified lower bound of the plain L1 (order
-    weight 0 only, else NaN). converged: certified to the tolerance; the published loop never is.
+    All others (R, C, X). strength: plain L1 of the feasible answer. raw: L1 of the published loop's
+    last iterate, before it is made feasible (else = strength). start: L1 at γ = δ = 0. bound:
+    certified lower bound of the plain L1 (order weight 0 only, else NaN). converged: certified to
+    the tolerance; the published loop never is.
     """
 
     v: torch.Tensor
@@ -43,21 +46,34 @@ class Compared:
     @classmethod
     def of(cls, e: Extracted) -> Compared:
         """The same view of a study's certified split."""
-        return cls(v=e.v, found=e.found, strength=e.l1, raw=e.l1, start=identification.start_strength(e.v),
-                   bound=torch.full_like(e.l1, torch.nan), converged=e.converged, kappa=e.kappa, loop=False)
+        return cls(
+            v=e.v,
+            found=e.found,
+            strength=e.l1,
+            raw=e.l1,
+            start=identification.start_strength(e.v),
+            bound=torch.full_like(e.l1, torch.nan),
+            converged=e.converged,
+            kappa=e.kappa,
+            loop=False,
+        )
 
 
 class ComparedJob(Job):
     """Some checkpoints and the first images of several networks' games, split together.
 
-    Together, because the published loop works on blocks of games of a fixed size: a job per seed would pay for a whole
-    block each. ``loop`` None: the certified solver.
+    Together, because the published loop works on blocks of games of a fixed size: a job per seed
+    would pay for a whole block each. ``loop`` None: the certified solver.
     """
 
     kind: ClassVar[str] = "compared"
     version: ClassVar[int] = 1
-    code: ClassVar[tuple[str, ...]] = ("utils.lattice", "utils.sparsify", "utils.metrics.identification",
-                                       "utils.jobs.identified")
+    code: ClassVar[tuple[str, ...]] = (
+        "utils.lattice",
+        "utils.sparsify",
+        "utils.metrics.identification",
+        "utils.jobs.identified",
+    )
     games: tuple[pydantic.InstanceOf[Job], ...]
     checkpoints: tuple[int, ...]
     images: int
@@ -72,18 +88,34 @@ class ComparedJob(Job):
         return 1 if self.loop is not None and self.loop.iterations >= MANY_STEPS else None
 
     def compute(self, folder: Path) -> None:
-        v = torch.stack([ensure(job).v[list(self.checkpoints), :self.images] for job in self.games])
-        common = {"kappa": self.kappa, "order_weight": self.order_weight, "tol": self.tol, "progress": True}
+        v = torch.stack(
+            [ensure(job).v[list(self.checkpoints), : self.images] for job in self.games]
+        )
+        common = {
+            "kappa": self.kappa,
+            "order_weight": self.order_weight,
+            "tol": self.tol,
+            "progress": True,
+        }
         if self.loop is None:
             got = sparsify.split(v, **common)
         else:
             settings = sparsify.PaperSettings(self.loop.learning_rate, self.loop.iterations)
             got = sparsify.split(v, solver="paper", paper=settings, **common)
         bound = got.lower_bound if self.order_weight == 0 else torch.full_like(got.l1, torch.nan)
-        io.save_arrays(folder / "compared.safetensors", {
-            "v": v, "and": got.sparse_and, "or": got.sparse_or, "strength": got.l1, "bound": bound,
-            "raw": got.raw_objective if self.loop else got.l1, "start": identification.start_strength(v),
-            "converged": got.converged})
+        io.save_arrays(
+            folder / "compared.safetensors",
+            {
+                "v": v,
+                "and": got.sparse_and,
+                "or": got.sparse_or,
+                "strength": got.l1,
+                "bound": bound,
+                "raw": got.raw_objective if self.loop else got.l1,
+                "start": identification.start_strength(v),
+                "converged": got.converged,
+            },
+        )
 
     def load(self, folder: Path) -> Compared:
         arrays = io.load_arrays(folder / "compared.safetensors")
@@ -92,21 +124,29 @@ class ComparedJob(Job):
 
 
 def loop_cells(p: Identified) -> tuple[int, ...]:
-    """Indices of the checkpoints that the published optimiser splits: the first, the last, and others evenly between."""
+    """Indices of the checkpoints that the published optimiser splits: the first, the last, and
+    others evenly between."""
     return tuple(np.linspace(0, p.checkpoints - 1, p.loop_checkpoints).round().astype(int).tolist())
 
 
 def compared(p: Identified, system: System) -> dict[str, Compared]:
-    """Every way of splitting the same games, by name: certified ones first, then the published settings."""
+    """Every way of splitting the same games, by name: certified ones first, then the published
+    settings."""
     games = tuple(games_jobs(p, system))
     common = {"games": games, "checkpoints": loop_cells(p), "images": p.loop_images, "tol": p.tol}
-    jobs = {f"certified, order weight {w:+g}": ComparedJob(kappa=p.kappa, order_weight=w, **common)
-            for w in p.order_weights}
-    for kappa in sorted({p.kappa, *(loop.kappa for loop in p.loops.values())}, key=lambda k: (k != p.kappa, k)):
+    jobs = {
+        f"certified, order weight {w:+g}": ComparedJob(kappa=p.kappa, order_weight=w, **common)
+        for w in p.order_weights
+    }
+    for kappa in sorted(
+        {p.kappa, *(loop.kappa for loop in p.loops.values())}, key=lambda k: (k != p.kappa, k)
+    ):
         jobs[optimum_name(p, kappa)] = ComparedJob(kappa=kappa, **common)
     for name, loop in p.loops.items():
         jobs[name] = ComparedJob(kappa=loop.kappa, loop=loop, **common)
-    return dict(zip(jobs, ensure_all(jobs.values(), f"ways of splitting {system.name}"), strict=True))
+    return dict(
+        zip(jobs, ensure_all(jobs.values(), f"ways of splitting {system.name}"), strict=True)
+    )
 
 
 def optimum_name(p: Identified, kappa: float) -> str:
@@ -117,4 +157,7 @@ def optimum_name(p: Identified, kappa: float) -> str:
 def ends(p: Identified, system: System, draw: int = 0) -> tuple[Extracted, Extracted]:
     """All games of a system at the low-order and at the high-order end of the face of optima."""
     high, low = sorted(p.order_weights[:2])
-    return (extracted(p, system, order_weight=low, draw=draw), extracted(p, system, order_weight=high, draw=draw))
+    return (
+        extracted(p, system, order_weight=low, draw=draw),
+        extracted(p, system, order_weight=high, draw=draw),
+    )

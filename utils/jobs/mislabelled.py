@@ -1,4 +1,5 @@
-"""Networks trained on wrong labels, and games of memorised mislabelled images beside clean ones of the same classes."""
+"""Networks trained on wrong labels, and games of memorised mislabelled images beside clean ones of
+the same classes."""
 
 from __future__ import annotations
 
@@ -36,7 +37,13 @@ __all__ = [
     "noisy_systems",
 ]
 
-GROUPS = ("mislabelled", "clean", "mislabelled, true label", "untrained: mislabelled", "untrained: clean")
+GROUPS = (
+    "mislabelled",
+    "clean",
+    "mislabelled, true label",
+    "untrained: mislabelled",
+    "untrained: clean",
+)
 """The axis that holds checkpoints elsewhere: what the games of one job are games of."""
 
 _BATCH = 100
@@ -46,8 +53,8 @@ _BATCH = 100
 class Memorised:
     """What a trained network says of its N training images.
 
-    answers (N,): predicted class; given (N,): the label it was told; true (N,); flipped (N,) bool; output (N,): its score
-    v(N) of the given label, log-odds.
+    answers (N,): predicted class; given (N,): the label it was told; true (N,); flipped (N,) bool;
+    output (N,): its score v(N) of the given label, log-odds.
     """
 
     answers: torch.Tensor
@@ -78,9 +85,16 @@ class MemorisedJob(Job):
         model = run.model(run.steps[-1]).to(device)
         with torch.inference_mode():
             logits = torch.cat([model(part.to(device)).cpu() for part in data.images.split(_BATCH)])
-        io.save_arrays(folder / "memorised.safetensors", {
-            "answers": logits.argmax(1), "given": given, "true": data.labels, "flipped": flipped,
-            "output": extract.score_of(logits, given)})
+        io.save_arrays(
+            folder / "memorised.safetensors",
+            {
+                "answers": logits.argmax(1),
+                "given": given,
+                "true": data.labels,
+                "flipped": flipped,
+                "output": extract.score_of(logits, given),
+            },
+        )
 
     def load(self, folder: Path) -> Memorised:
         return Memorised(**io.load_arrays(folder / "memorised.safetensors"))
@@ -88,11 +102,12 @@ class MemorisedJob(Job):
 
 @dataclasses.dataclass(frozen=True)
 class Mislabelled:
-    """v (G, P, 2^n) of P mislabelled and P clean images in the groups of ``GROUPS`` (the first ``G``).
+    """v (G, P, 2^n) of P mislabelled and P clean images in the groups of ``GROUPS`` (the first
+    ``G``).
 
-    Rows beyond the images that were found are games of nothing (v = 0) with kept (P,) False: they add to no sum. one, other
-    (P,): positions of the mislabelled and of the clean image, both of the given class label (P,); steps: 0 … G-1;
-    saturated, noise_floor (G,).
+    Rows beyond the images that were found are games of nothing (v = 0) with kept (P,) False: they
+    add to no sum. one, other (P,): positions of the mislabelled and of the clean image, both of the
+    given class label (P,); steps: 0 … G-1; saturated, noise_floor (G,).
     """
 
     v: torch.Tensor
@@ -106,15 +121,21 @@ class Mislabelled:
 
 
 class MislabelledJob(Job):
-    """Games of memorised mislabelled images, of clean ones of the same given classes, and of their controls.
+    """Games of memorised mislabelled images, of clean ones of the same given classes, and of their
+    controls.
 
-    Both are images that the trained network answers as it was told; nothing else is matched (see :func:`beside`). ``pca``:
-    players are that job's feature components in place of patches.
+    Both are images that the trained network answers as it was told; nothing else is matched (see
+    :func:`beside`). ``pca``: players are that job's feature components in place of patches.
     """
 
     kind: ClassVar[str] = "mislabelled"
     version: ClassVar[int] = 2
-    code: ClassVar[tuple[str, ...]] = ("utils.extract", "utils.players", "utils.models.tail", "utils.jobs.mislabelled")
+    code: ClassVar[tuple[str, ...]] = (
+        "utils.extract",
+        "utils.players",
+        "utils.models.tail",
+        "utils.jobs.mislabelled",
+    )
     sample: GamesJob
     memorised: MemorisedJob
     groups: int = Field(len(GROUPS), ge=2, le=len(GROUPS))
@@ -125,17 +146,36 @@ class MislabelledJob(Job):
         known: Memorised = ensure(self.memorised)
         explained = _Explained(self, run)
         right = known.answers == known.given
-        able = right & torch.tensor([explained.can_play(i) if ok else False for i, ok in enumerate(right.tolist())])
+        able = right & torch.tensor(
+            [explained.can_play(i) if ok else False for i, ok in enumerate(right.tolist())]
+        )
         count = self.sample.images
-        one, other = beside(known.given, able & known.flipped, able & ~known.flipped, count, run.config.seed)
+        one, other = beside(
+            known.given, able & known.flipped, able & ~known.flipped, count, run.config.seed
+        )
         told, true = known.given[one], known.true[one]
-        cases = ((-1, one, told), (-1, other, told), (-1, one, true), (0, one, told), (0, other, told))
-        games, floors = zip(*(explained.games(*case) for case in cases[:self.groups]), strict=True)
+        cases = (
+            (-1, one, told),
+            (-1, other, told),
+            (-1, one, true),
+            (0, one, told),
+            (0, other, told),
+        )
+        games, floors = zip(*(explained.games(*case) for case in cases[: self.groups]), strict=True)
         v = torch.stack([_padded(game, count) for game in games])
-        io.save_arrays(folder / "games.safetensors", {
-            "v": v, "steps": torch.arange(len(v)), "saturated": (v.abs() > extract.SATURATED).double().mean((1, 2)),
-            "noise_floor": torch.tensor(floors, dtype=torch.float64), "kept": torch.arange(count) < len(one),
-            "one": _padded(one, count), "other": _padded(other, count), "label": _padded(told, count)})
+        io.save_arrays(
+            folder / "games.safetensors",
+            {
+                "v": v,
+                "steps": torch.arange(len(v)),
+                "saturated": (v.abs() > extract.SATURATED).double().mean((1, 2)),
+                "noise_floor": torch.tensor(floors, dtype=torch.float64),
+                "kept": torch.arange(count) < len(one),
+                "one": _padded(one, count),
+                "other": _padded(other, count),
+                "label": _padded(told, count),
+            },
+        )
 
     def load(self, folder: Path) -> Mislabelled:
         return Mislabelled(**io.load_arrays(folder / "games.safetensors"))
@@ -145,17 +185,24 @@ def _padded(rows: torch.Tensor, count: int) -> torch.Tensor:
     return torch.cat([rows, rows.new_zeros(count - len(rows), *rows.shape[1:])])
 
 
-def beside(label: torch.Tensor, treated: torch.Tensor, control: torch.Tensor, count: int,
-           seed: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Up to ``count`` treated samples, one of each class in turn, and as many controls of the same classes: (P,) int64 each.
+def beside(
+    label: torch.Tensor, treated: torch.Tensor, control: torch.Tensor, count: int, seed: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Up to ``count`` treated samples, one of each class in turn, and as many controls of the same
+    classes: (P,) int64 each.
 
-    label (N,) int64, treated and control (N,) bool. Both are drawn by ``seed``, no sample twice, so that networks of
-    different seeds are explained on samples of their own: their values are independent, and the spread over networks
-    holds that over samples.
+    label (N,) int64, treated and control (N,) bool. Both are drawn by ``seed``, no sample twice, so
+    that networks of different seeds are explained on samples of their own: their values are
+    independent, and the spread over networks holds that over samples.
     """
-    order = torch.from_numpy(np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(2,))).permutation(len(label)))
+    order = torch.from_numpy(
+        np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(2,))).permutation(len(label))
+    )
     classes = sorted(set(label[treated].tolist()))
-    queues = [[order[(side & (label == c))[order]].tolist() for side in (treated, control)] for c in classes]
+    queues = [
+        [order[(side & (label == c))[order]].tolist() for side in (treated, control)]
+        for c in classes
+    ]
     pairs: list[tuple[int, int]] = []
     while len(pairs) < count and any(one and other for one, other in queues):
         pairs += [(one.pop(0), other.pop(0)) for one, other in queues if one and other]
@@ -164,7 +211,8 @@ def beside(label: torch.Tensor, treated: torch.Tensor, control: torch.Tensor, co
 
 
 class _Explained:
-    """The training images of a run as players, of patches or of feature components, and their scores."""
+    """The training images of a run as players, of patches or of feature components, and their
+    scores."""
 
     def __init__(self, job: MislabelledJob, run: train.Run) -> None:
         self.job, self.run = job, run
@@ -174,7 +222,10 @@ class _Explained:
         self.device = runtime.device(job.sample.device)
 
     def can_play(self, i: int) -> bool:
-        return self.job.pca is not None or int(self.how.candidates(self.data.images[i]).sum()) >= self.job.sample.n
+        return (
+            self.job.pca is not None
+            or int(self.how.candidates(self.data.images[i]).sum()) >= self.job.sample.n
+        )
 
     def network(self, checkpoint: int) -> nn.Module:
         return self.run.model(self.run.steps[checkpoint]).to(self.device)
@@ -183,15 +234,30 @@ class _Explained:
         """What is scored, and the players of the images at positions ``images``."""
         if self.job.pca is None:
             data, job = self.data, self.job.sample
-            return model, [patch_players(data.images[i], f"{data.name}/train/{int(data.ids[i])}", job.n,
-                                         baseline=job.baseline, mean=self.mean, how=self.how) for i in images.tolist()]
+            return model, [
+                patch_players(
+                    data.images[i],
+                    f"{data.name}/train/{int(data.ids[i])}",
+                    job.n,
+                    baseline=job.baseline,
+                    mean=self.mean,
+                    how=self.how,
+                )
+                for i in images.tolist()
+            ]
         components: Components = ensure(self.job.pca)
         x = torch.cat([self.data.images[images], self.mean[None]]).to(self.device)
         with torch.inference_mode():
-            found = torch.cat([features(model, self.job.pca.layer, part)[0].cpu() for part in x.split(_BATCH)]).clone()
-        return tail(model, self.job.pca.layer), [FeatureComponents(f, found[-1], components) for f in found[:-1]]
+            found = torch.cat(
+                [features(model, self.job.pca.layer, part)[0].cpu() for part in x.split(_BATCH)]
+            ).clone()
+        return tail(model, self.job.pca.layer), [
+            FeatureComponents(f, found[-1], components) for f in found[:-1]
+        ]
 
-    def games(self, checkpoint: int, images: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, float]:
+    def games(
+        self, checkpoint: int, images: torch.Tensor, labels: torch.Tensor
+    ) -> tuple[torch.Tensor, float]:
         """Scores (P, 2^n) at a checkpoint, and the noise floor of the first image."""
         if not len(images):
             return torch.zeros(0, 1 << self.job.sample.n, dtype=torch.float64), 0.0
@@ -203,11 +269,20 @@ class _Explained:
 def noisy_systems(p: NoisyLabels) -> list[System]:
     """The systems that ``p`` names, trained on labels of which a share is wrong.
 
-    Their losses are measured seldom: nothing here is judged by them, and it would cost a third of the training.
+    Their losses are measured seldom: nothing here is judged by them, and it would cost a third of
+    the training.
     """
     changed = {"label_noise": p.label_noise, "loss_every_ratio": 1.5}
-    return [dataclasses.replace(system, jobs=tuple(TrainJob.of(train.TrainConfig(**{**job.config.model_dump(), **changed}))
-                                                   for job in system.jobs)) for system in systems(p)]
+    return [
+        dataclasses.replace(
+            system,
+            jobs=tuple(
+                TrainJob.of(train.TrainConfig(**{**job.config.model_dump(), **changed}))
+                for job in system.jobs
+            ),
+        )
+        for system in systems(p)
+    ]
 
 
 def memorised(p: NoisyLabels, system: System) -> list[Memorised]:
@@ -221,7 +296,8 @@ def _memorised_jobs(p: NoisyLabels, system: System) -> list[MemorisedJob]:
 
 @dataclasses.dataclass(frozen=True)
 class Noisy:
-    """Games of one system in the groups of ``GROUPS`` and their interactions, with the images per seed.
+    """Games of one system in the groups of ``GROUPS`` and their interactions, with the images per
+    seed.
 
     others: another order weight or draw of players, of the first two groups alone.
     """
@@ -242,16 +318,35 @@ def noisy(p: NoisyLabels, system: System, components: bool = False) -> Noisy:
     """
     device = str(runtime.device(p.device))
     known = _memorised_jobs(p, system)
-    pca = [PCAJob(train=job, layer=p.layers[job.config.model], images=p.pca_images, r=p.n_players, device=device)
-           if components else None for job in system.jobs]
+    pca = [
+        PCAJob(
+            train=job,
+            layer=p.layers[job.config.model],
+            images=p.pca_images,
+            r=p.n_players,
+            device=device,
+        )
+        if components
+        else None
+        for job in system.jobs
+    ]
 
     def jobs(draw: int = 0, **rest: object) -> list[MislabelledJob]:
-        return [MislabelledJob(sample=GamesJob.of(job, p.images, p.n_players, draw, device), memorised=one, pca=parts,
-                               **rest) for job, one, parts in zip(system.jobs, known, pca, strict=True)]
+        return [
+            MislabelledJob(
+                sample=GamesJob.of(job, p.images, p.n_players, draw, device),
+                memorised=one,
+                pca=parts,
+                **rest,
+            )
+            for job, one, parts in zip(system.jobs, known, pca, strict=True)
+        ]
 
     name = f"mislabelled images, {system.name}"
-    others = {f"order weight {w:+g}": split_games(p, name, jobs(), order_weight=w, checkpoints=(0, 1))
-              for w in p.order_weights[1:]}
+    others = {
+        f"order weight {w:+g}": split_games(p, name, jobs(), order_weight=w, checkpoints=(0, 1))
+        for w in p.order_weights[1:]
+    }
     if p.second_draw and not components:
         others["second draw of players"] = split_games(p, name, jobs(1, groups=2))
     return Noisy(split_games(p, name, jobs()), ensure_all(jobs(), f"scores of {name}"), others)
@@ -261,5 +356,8 @@ def noisy_scope(p: NoisyLabels, system: System, components: bool = False) -> str
     """For what a verdict speaks, with the noise and how images were chosen."""
     layer = p.layers[system.jobs[0].config.model]
     players = f"; players: {p.n_players} principal components of {layer}" if components else ""
-    return (f"{scope(p, system)}; {p.label_noise:.0%} of the training labels wrong; {p.images} memorised mislabelled and as "
-            f"many clean images of the same given classes, others in each network{players}")
+    return (
+        f"{scope(p, system)}; {p.label_noise:.0%} of the training labels wrong; {p.images} "
+        "memorised mislabelled and as "
+        f"many clean images of the same given classes, others in each network{players}"
+    )

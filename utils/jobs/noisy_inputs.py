@@ -1,4 +1,5 @@
-"""Scores of noisy copies of images, and of clean scores with noise of the same size added: the games of a stability test."""
+"""Scores of noisy copies of images, and of clean scores with noise of the same size added: the
+games of a stability test."""
 
 from __future__ import annotations
 
@@ -21,28 +22,45 @@ Kind = Literal["independent", "permuted"]
 __all__ = ["NoisyInputsJob", "OutputNoiseJob", "noisy_players", "output_noise"]
 
 
-def noisy_players(players: list[Players], noise: float, generator: torch.Generator) -> list[ImagePatches]:
-    """Copies of image players whose images carry Gaussian noise on every pixel; the baseline stays as it is.
+def noisy_players(
+    players: list[Players], noise: float, generator: torch.Generator
+) -> list[ImagePatches]:
+    """Copies of image players whose images carry Gaussian noise on every pixel; the baseline stays
+    as it is.
 
     The values of a noisy image may leave [0, 1]: clipping would make the noise depend on the pixel.
     """
     if not all(isinstance(one, ImagePatches) for one in players):
         raise ValueError("noise is put on images: the players must be image patches")
-    return [ImagePatches(one.image + noise * torch.randn(one.image.shape, generator=generator), one.owner, one.baseline,
-                         one.n) for one in players]
+    return [
+        ImagePatches(
+            one.image + noise * torch.randn(one.image.shape, generator=generator),
+            one.owner,
+            one.baseline,
+            one.n,
+        )
+        for one in players
+    ]
 
 
 class NoisyInputsJob(Job):
-    """v of the images of ``games`` without noise and under ``draws`` draws of it, at the last checkpoint.
+    """v of the images of ``games`` without noise and under ``draws`` draws of it, at the last
+    checkpoint.
 
-    The first axis of v counts, layer after layer (those of ``probes``, then the output), the clean image and the draws:
-    (L (1 + draws), X, 2^n). Every layer sees the same noise.
+    The first axis of v counts, layer after layer (those of ``probes``, then the output), the clean
+    image and the draws: (L (1 + draws), X, 2^n). Every layer sees the same noise.
     """
 
     kind: ClassVar[str] = "noisy_inputs"
     version: ClassVar[int] = 1
-    code: ClassVar[tuple[str, ...]] = ("utils.extract", "utils.players", "utils.probes", "utils.jobs.runs",
-                                       "utils.jobs.probed", "utils.jobs.noisy_inputs")
+    code: ClassVar[tuple[str, ...]] = (
+        "utils.extract",
+        "utils.players",
+        "utils.probes",
+        "utils.jobs.runs",
+        "utils.jobs.probed",
+        "utils.jobs.noisy_inputs",
+    )
     games: GamesJob
     probes: ProbesJob | None = None
     noise: float = Field(gt=0)
@@ -54,34 +72,63 @@ class NoisyInputsJob(Job):
         players, labels, ids = self.games.players()
         device = runtime.device(self.games.device)
         model = run.model(run.steps[-1]).to(device)
-        readouts = {name: probe.to(device) for name, probe in ensure(self.probes).modules.items()} if self.probes else {}
+        readouts = (
+            {name: probe.to(device) for name, probe in ensure(self.probes).modules.items()}
+            if self.probes
+            else {}
+        )
         readouts[OUTPUT] = nn.Identity()
         generator = torch.Generator().manual_seed(self.seed)
         found: dict[str, list[torch.Tensor]] = {layer: [] for layer in readouts}
-        for draw in runtime.progress(range(1 + self.draws), desc=f"scoring noisy images, {run.config.model}", unit="draw"):
+        for draw in runtime.progress(
+            range(1 + self.draws), desc=f"scoring noisy images, {run.config.model}", unit="draw"
+        ):
             inputs = noisy_players(players, self.noise, generator) if draw else players
-            scored = extract.scores(model, inputs, labels, score=self.games.score, layers=readouts, rows=self.games.rows,
-                                    device=device)
+            scored = extract.scores(
+                model,
+                inputs,
+                labels,
+                score=self.games.score,
+                layers=readouts,
+                rows=self.games.rows,
+                device=device,
+            )
             for layer in readouts:
                 found[layer].append(scored[layer].cpu())
-        floors = [extract.noise_floor(LayerClassifier(model, layer, probe), players[0].to(device), int(labels[0]),
-                                      score=self.games.score) for layer, probe in readouts.items()]
-        _save(folder, torch.stack([v for layer in readouts for v in found[layer]]), labels, ids,
-              torch.tensor(floors, dtype=torch.float64).repeat_interleave(1 + self.draws))
+        floors = [
+            extract.noise_floor(
+                LayerClassifier(model, layer, probe),
+                players[0].to(device),
+                int(labels[0]),
+                score=self.games.score,
+            )
+            for layer, probe in readouts.items()
+        ]
+        _save(
+            folder,
+            torch.stack([v for layer in readouts for v in found[layer]]),
+            labels,
+            ids,
+            torch.tensor(floors, dtype=torch.float64).repeat_interleave(1 + self.draws),
+        )
 
     def load(self, folder: Path) -> Games:
         return Games(**io.load_arrays(folder / "games.safetensors"))
 
 
 def output_noise(v: torch.Tensor, how: Kind, seed: int) -> torch.Tensor:
-    """Clean scores with other noise of the same size: v (1 + E, X, 2^n) of clean and noisy images → the same shape.
+    """Clean scores with other noise of the same size: v (1 + E, X, 2^n) of clean and noisy images →
+    the same shape.
 
-    Each game keeps its clean scores (index 0). ``independent``: Gaussian noise on each mask, of the variance that the E
-    copies show, averaged over masks. ``permuted``: the change of each copy with its players renamed at random: as much noise
-    at every order, on other sets. ValueError for fewer than 2 copies.
+    Each game keeps its clean scores (index 0). ``independent``: Gaussian noise on each mask, of the
+    variance that the E copies show, averaged over masks. ``permuted``: the change of each copy with
+    its players renamed at random: as much noise at every order, on other sets. ValueError for fewer
+    than 2 copies.
     """
     if len(v) < 3:
-        raise ValueError(f"the variance of the scores needs at least 2 noisy copies, got {len(v) - 1}")
+        raise ValueError(
+            f"the variance of the scores needs at least 2 noisy copies, got {len(v) - 1}"
+        )
     generator = torch.Generator().manual_seed(seed)
     if how == "independent":
         size = v[1:].var(0).mean(-1, keepdim=True).sqrt()
@@ -90,14 +137,18 @@ def output_noise(v: torch.Tensor, how: Kind, seed: int) -> torch.Tensor:
         n = lattice.players_of(v.shape[-1])
         members = torch.arange(1 << n)[:, None] >> torch.arange(n) & 1
         change = v[1:] - v[:1]
-        renamed = [one[members @ (1 << torch.randperm(n, generator=generator))] for one in change.flatten(0, 1)]
+        renamed = [
+            one[members @ (1 << torch.randperm(n, generator=generator))]
+            for one in change.flatten(0, 1)
+        ]
         result = torch.cat([v[:1], v[:1] + torch.stack(renamed).view_as(change)])
     result[0] = v[0]
     return result
 
 
 class OutputNoiseJob(Job):
-    """:func:`output_noise` of the first layer of ``games``, ``draws`` copies: (1 + draws, X, 2^n), to be split as those."""
+    """:func:`output_noise` of the first layer of ``games``, ``draws`` copies: (1 + draws, X, 2^n),
+    to be split as those."""
 
     kind: ClassVar[str] = "output_noise"
     version: ClassVar[int] = 2
@@ -109,14 +160,24 @@ class OutputNoiseJob(Job):
 
     def compute(self, folder: Path) -> None:
         found = ensure(self.games)
-        v = output_noise(found.v[:1 + self.games.draws], self.how, self.seed)[:1 + self.draws]
-        _save(folder, v, found.labels, found.ids, found.noise_floor[:1 + self.draws])
+        v = output_noise(found.v[: 1 + self.games.draws], self.how, self.seed)[: 1 + self.draws]
+        _save(folder, v, found.labels, found.ids, found.noise_floor[: 1 + self.draws])
 
     def load(self, folder: Path) -> Games:
         return Games(**io.load_arrays(folder / "games.safetensors"))
 
 
-def _save(folder: Path, v: torch.Tensor, labels: torch.Tensor, ids: torch.Tensor, floor: torch.Tensor) -> None:
-    io.save_arrays(folder / "games.safetensors", {
-        "v": v, "steps": torch.arange(len(v)), "labels": labels, "ids": ids,
-        "saturated": (v.abs() > extract.SATURATED).double().mean((1, 2)), "noise_floor": floor})
+def _save(
+    folder: Path, v: torch.Tensor, labels: torch.Tensor, ids: torch.Tensor, floor: torch.Tensor
+) -> None:
+    io.save_arrays(
+        folder / "games.safetensors",
+        {
+            "v": v,
+            "steps": torch.arange(len(v)),
+            "labels": labels,
+            "ids": ids,
+            "saturated": (v.abs() > extract.SATURATED).double().mean((1, 2)),
+            "noise_floor": floor,
+        },
+    )

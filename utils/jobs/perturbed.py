@@ -1,4 +1,5 @@
-"""Scores of copies of a trained network whose weights carry Gaussian noise: an ensemble for the variance law of Lemma 1."""
+"""Scores of copies of a trained network whose weights carry Gaussian noise: an ensemble for the
+variance law of Lemma 1."""
 
 from __future__ import annotations
 
@@ -23,18 +24,25 @@ __all__ = ["Perturbed", "PerturbedJob", "perturbed", "with_noise"]
 
 @dataclasses.dataclass(frozen=True)
 class Perturbed:
-    """v (X, R, 2^n) of X images under R noisy copies of a network; noise_floor: size of its rounding in an interaction."""
+    """v (X, R, 2^n) of X images under R noisy copies of a network; noise_floor: size of its
+    rounding in an interaction."""
 
     v: torch.Tensor
     noise_floor: torch.Tensor
 
 
 class PerturbedJob(Job):
-    """The last checkpoint's scores of the images of ``games`` under ``copies`` draws of weight noise."""
+    """The last checkpoint's scores of the images of ``games`` under ``copies`` draws of weight
+    noise."""
 
     kind: ClassVar[str] = "perturbed"
     version: ClassVar[int] = 1
-    code: ClassVar[tuple[str, ...]] = ("utils.extract", "utils.players", "utils.jobs.runs", "utils.jobs.perturbed")
+    code: ClassVar[tuple[str, ...]] = (
+        "utils.extract",
+        "utils.players",
+        "utils.jobs.runs",
+        "utils.jobs.perturbed",
+    )
     games: GamesJob
     noise: float = Field(gt=0)
     copies: int = Field(ge=2)
@@ -45,16 +53,32 @@ class PerturbedJob(Job):
         players, labels, _ = self.games.players()
         device = runtime.device(self.games.device)
         model = run.model(run.steps[-1])
-        floor = extract.noise_floor(copy.deepcopy(model).to(device), players[0].to(device), int(labels[0]),
-                                    score=self.games.score)
+        floor = extract.noise_floor(
+            copy.deepcopy(model).to(device),
+            players[0].to(device),
+            int(labels[0]),
+            score=self.games.score,
+        )
         generator = torch.Generator().manual_seed(self.seed)
         copies = []
-        for _ in runtime.progress(range(self.copies), desc=f"scoring noisy copies of {run.config.model}", unit="copy"):
+        for _ in runtime.progress(
+            range(self.copies), desc=f"scoring noisy copies of {run.config.model}", unit="copy"
+        ):
             noisy = with_noise(model, self.noise, generator).to(device)
-            copies.append(extract.scores(noisy, players, labels, score=self.games.score, rows=self.games.rows,
-                                         device=device).cpu())
-        io.save_arrays(folder / "perturbed.safetensors", {
-            "v": torch.stack(copies, 1), "noise_floor": torch.tensor(floor, dtype=torch.float64)})
+            copies.append(
+                extract.scores(
+                    noisy,
+                    players,
+                    labels,
+                    score=self.games.score,
+                    rows=self.games.rows,
+                    device=device,
+                ).cpu()
+            )
+        io.save_arrays(
+            folder / "perturbed.safetensors",
+            {"v": torch.stack(copies, 1), "noise_floor": torch.tensor(floor, dtype=torch.float64)},
+        )
 
     def load(self, folder: Path) -> Perturbed:
         return Perturbed(**io.load_arrays(folder / "perturbed.safetensors"))
@@ -63,26 +87,35 @@ class PerturbedJob(Job):
 def with_noise(model: nn.Module, noise: float, generator: torch.Generator) -> nn.Module:
     """A copy of ``model`` (on the CPU) whose parameters carry independent Gaussian noise.
 
-    Its standard deviation is ``noise`` times the root mean square of each tensor, so that one number means the same for
-    every layer. Buffers (normalisation statistics) are left alone.
+    Its standard deviation is ``noise`` times the root mean square of each tensor, so that one
+    number means the same for every layer. Buffers (normalisation statistics) are left alone.
     """
     noisy = copy.deepcopy(model)
     with torch.no_grad():
         for weights in noisy.parameters():
             size = weights.square().mean().sqrt()
-            weights += noise * size * torch.randn(weights.shape, generator=generator, dtype=weights.dtype)
+            weights += (
+                noise * size * torch.randn(weights.shape, generator=generator, dtype=weights.dtype)
+            )
     return noisy
 
 
 def perturbed(p: TheoreticalFit, system: System) -> dict[float, Perturbed]:
-    """Noise level → scores (R seeds, X, copies, 2^n) of every seed's trained network, the level that is judged first."""
+    """Noise level → scores (R seeds, X, copies, 2^n) of every seed's trained network, the level
+    that is judged first."""
     device = str(runtime.device(p.device))
     games = [GamesJob.of(job, p.noise_images, p.n_players, device=device) for job in system.jobs]
     found = {}
     for noise in p.weight_noise:
-        jobs = [PerturbedJob(games=job, noise=noise, copies=p.noise_copies, seed=seed)
-                for job, seed in zip(games, p.seeds, strict=True)]
-        parts: list[Perturbed] = ensure_all(jobs, f"noise of {noise:g} on the weights of {system.name}")
-        found[noise] = Perturbed(torch.stack([part.v for part in parts]),
-                                 torch.stack([part.noise_floor for part in parts]))
+        jobs = [
+            PerturbedJob(games=job, noise=noise, copies=p.noise_copies, seed=seed)
+            for job, seed in zip(games, p.seeds, strict=True)
+        ]
+        parts: list[Perturbed] = ensure_all(
+            jobs, f"noise of {noise:g} on the weights of {system.name}"
+        )
+        found[noise] = Perturbed(
+            torch.stack([part.v for part in parts]),
+            torch.stack([part.noise_floor for part in parts]),
+        )
     return found

@@ -1,4 +1,5 @@
-"""Probes on the layers of a trained network, and the games that they play: v of every layer on all masks."""
+"""Probes on the layers of a trained network, and the games that they play: v of every layer on all
+masks."""
 
 from __future__ import annotations
 
@@ -24,23 +25,31 @@ OUTPUT = "output"
 
 @dataclasses.dataclass(frozen=True)
 class Probes:
-    """modules: layer → probe, in the order of the layers; report: one row per layer (:class:`utils.probes.ProbeReport`)."""
+    """modules: layer → probe, in the order of the layers; report: one row per layer
+    (:class:`utils.probes.ProbeReport`)."""
 
     modules: dict[str, nn.Module]
     report: pd.DataFrame
 
 
 def layers_of(job: TrainJob) -> tuple[str, ...]:
-    """The layers of the network that ``job`` trains, input side first, the output layer left out."""
+    """The layers of the network that ``job`` trains, input side first, the output layer left
+    out."""
     data = datasets.load(job.config.dataset, "train")
-    return tuple(models.layers(models.build(job.config.model, data.shape, len(data.classes), job.config.width)))
+    return tuple(
+        models.layers(
+            models.build(job.config.model, data.shape, len(data.classes), job.config.width)
+        )
+    )
 
 
 class ProbesJob(Job):
-    """A linear probe on each of some layers of one trained network, at one checkpoint (None: the last).
+    """A linear probe on each of some layers of one trained network, at one checkpoint (None: the
+    last).
 
-    shuffled: the labels are permuted first, a null that has the features but not the task. n_train: training images of the
-    probes, a class-balanced first part; None: those that the network was trained on.
+    shuffled: the labels are permuted first, a null that has the features but not the task. n_train:
+    training images of the probes, a class-balanced first part; None: those that the network was
+    trained on.
     """
 
     kind: ClassVar[str] = "probes"
@@ -56,8 +65,11 @@ class ProbesJob(Job):
 
     @classmethod
     def of(cls, job: TrainJob, layers: tuple[str, ...] | None = None, **rest: object) -> ProbesJob:
-        """Probes on ``layers``, default all that the network names (see :func:`utils.models.layers`)."""
-        return cls(train=job, layers=tuple(layers) if layers is not None else layers_of(job), **rest)
+        """Probes on ``layers``, default all that the network names (see
+        :func:`utils.models.layers`)."""
+        return cls(
+            train=job, layers=tuple(layers) if layers is not None else layers_of(job), **rest
+        )
 
     def model(self) -> nn.Module:
         """The frozen network at the checkpoint."""
@@ -69,23 +81,37 @@ class ProbesJob(Job):
         data = datasets.load(config.dataset, "train", self.n_train or config.n_train)
         labels = data.labels
         if self.shuffled:
-            labels = labels[torch.randperm(len(labels), generator=torch.Generator().manual_seed(1000 + self.config.seed))]
+            labels = labels[
+                torch.randperm(
+                    len(labels), generator=torch.Generator().manual_seed(1000 + self.config.seed)
+                )
+            ]
         device = runtime.device(self.device)
         seen = features(self.model().to(device), data.images, self.layers)
         arrays, rows = {}, []
-        words = f"probes on {config.model}, seed {config.seed}{', shuffled labels' if self.shuffled else ''}"
+        words = (
+            f"probes on {config.model}, seed "
+            f"{config.seed}{', shuffled labels' if self.shuffled else ''}"
+        )
         for layer in runtime.progress(self.layers, desc=words, unit="layer"):
-            probe, report = fit_probe(seen.pop(layer), labels, len(data.classes), self.config, device)
+            probe, report = fit_probe(
+                seen.pop(layer), labels, len(data.classes), self.config, device
+            )
             arrays |= {f"{layer}/{name}": value for name, value in probe.state_dict().items()}
             rows.append({"layer": layer, **dataclasses.asdict(report)})
         io.save_arrays(folder / "probes.safetensors", arrays)
-        io.write_text(folder / "report.csv", pd.DataFrame(rows).to_csv(index=False, lineterminator="\n"))
+        io.write_text(
+            folder / "report.csv", pd.DataFrame(rows).to_csv(index=False, lineterminator="\n")
+        )
 
     def load(self, folder: Path) -> Probes:
         arrays = io.load_arrays(folder / "probes.safetensors")
         modules: dict[str, nn.Module] = {}
         for layer in self.layers:
-            state = {name: arrays[f"{layer}/{name}"] for name in ("mean", "scale", "linear.weight", "linear.bias")}
+            state = {
+                name: arrays[f"{layer}/{name}"]
+                for name in ("mean", "scale", "linear.weight", "linear.bias")
+            }
             classes, inputs = state["linear.weight"].shape
             probe = LinearProbe(inputs, classes)
             probe.load_state_dict(state)
@@ -94,19 +120,33 @@ class ProbesJob(Job):
 
 
 class LayerGamesJob(Job):
-    """v(x_T) of some inputs on all masks at every probed layer and, last, at the output layer: :class:`Games` whose first
-    axis counts layers (``steps`` are their numbers). One pass of the network serves all layers."""
+    """v(x_T) of some inputs on all masks at every probed layer and, last, at the output layer:
+    :class:`Games` whose first axis counts layers (``steps`` are their numbers). One pass of the
+    network serves all layers."""
 
     kind: ClassVar[str] = "layergames"
     version: ClassVar[int] = 1
-    code: ClassVar[tuple[str, ...]] = ("utils.extract", "utils.players", "utils.probes", "utils.jobs.runs",
-                                       "utils.jobs.probed")
+    code: ClassVar[tuple[str, ...]] = (
+        "utils.extract",
+        "utils.players",
+        "utils.probes",
+        "utils.jobs.runs",
+        "utils.jobs.probed",
+    )
     probes: ProbesJob
     sample: GamesJob
     rows: int | None = None
 
     @classmethod
-    def of(cls, probes: ProbesJob, images: int, n: int, draw: int = 0, device: str = "cpu", **rest: object) -> LayerGamesJob:
+    def of(
+        cls,
+        probes: ProbesJob,
+        images: int,
+        n: int,
+        draw: int = 0,
+        device: str = "cpu",
+        **rest: object,
+    ) -> LayerGamesJob:
         """The inputs and players that :meth:`GamesJob.of` chooses; ``rest`` as there."""
         return cls(probes=probes, sample=GamesJob.of(probes.train, images, n, draw, device, **rest))
 
@@ -122,17 +162,42 @@ class LayerGamesJob(Job):
         model = self.probes.model().to(device)
         readouts = {layer: probe.to(device) for layer, probe in ensure(self.probes).modules.items()}
         if OUTPUT in readouts:
-            raise ValueError(f"{OUTPUT!r} is added by itself, as the last layer: leave it out of the layers to probe")
+            raise ValueError(
+                f"{OUTPUT!r} is added by itself, as the last layer: leave it out of the layers "
+                "to probe"
+            )
         readouts[OUTPUT] = nn.Identity()
-        found = extract.scores(model, players, labels, score=score, layers=readouts, rows=self.rows, device=device,
-                               progress=True)
+        found = extract.scores(
+            model,
+            players,
+            labels,
+            score=score,
+            layers=readouts,
+            rows=self.rows,
+            device=device,
+            progress=True,
+        )
         v = torch.stack([found[layer].cpu() for layer in readouts])
-        floors = [extract.noise_floor(LayerClassifier(model, layer, probe), players[0].to(device), int(labels[0]),
-                                      score=score) for layer, probe in readouts.items()]
-        io.save_arrays(folder / "games.safetensors", {
-            "v": v, "steps": torch.arange(len(readouts)), "labels": labels, "ids": ids,
-            "saturated": (v.abs() > extract.SATURATED).double().mean((1, 2)),
-            "noise_floor": torch.tensor(floors, dtype=torch.float64)})
+        floors = [
+            extract.noise_floor(
+                LayerClassifier(model, layer, probe),
+                players[0].to(device),
+                int(labels[0]),
+                score=score,
+            )
+            for layer, probe in readouts.items()
+        ]
+        io.save_arrays(
+            folder / "games.safetensors",
+            {
+                "v": v,
+                "steps": torch.arange(len(readouts)),
+                "labels": labels,
+                "ids": ids,
+                "saturated": (v.abs() > extract.SATURATED).double().mean((1, 2)),
+                "noise_floor": torch.tensor(floors, dtype=torch.float64),
+            },
+        )
 
     def load(self, folder: Path) -> Games:
         return Games(**io.load_arrays(folder / "games.safetensors"))

@@ -1,4 +1,5 @@
-"""The three expensive steps of every study, each a job: train a network, score its masked inputs, split the games."""
+"""The three expensive steps of every study, each a job: train a network, score its masked inputs,
+split the games."""
 
 from __future__ import annotations
 
@@ -17,11 +18,24 @@ from ..metrics import nulls
 from ..players import ColumnDraw, PatchDraw, Players, column_players, patch_players
 from .base import MANY_STEPS, Job, ensure
 
-__all__ = ["Draw", "Games", "GamesJob", "Null", "SplitGames", "SplitJob", "TrainJob", "choose_images"]
+__all__ = [
+    "Draw",
+    "Games",
+    "GamesJob",
+    "Null",
+    "SplitGames",
+    "SplitJob",
+    "TrainJob",
+    "choose_images",
+]
 
 Null = Literal["iid", "smooth", "additive", "size"]
-_NULLS = {"iid": nulls.iid_games, "smooth": nulls.smooth_games, "additive": nulls.additive_games,
-          "size": nulls.size_games}
+_NULLS = {
+    "iid": nulls.iid_games,
+    "smooth": nulls.smooth_games,
+    "additive": nulls.additive_games,
+    "size": nulls.size_games,
+}
 
 
 class TrainJob(Job):
@@ -35,7 +49,8 @@ class TrainJob(Job):
 
     @classmethod
     def of(cls, config: train.TrainConfig) -> TrainJob:
-        """The job for ``config``, bound to the checksum of the training data found on this machine."""
+        """The job for ``config``, bound to the checksum of the training data found on this
+        machine."""
         return cls(config=config, data_sha256=datasets.load(config.dataset, "train").sha256)
 
     @property
@@ -77,21 +92,33 @@ def _default_draw(data: Images, draw: int) -> Draw:
     return _Patches(**dataclasses.asdict(PatchDraw.default(data.shape, draw)))
 
 
-def _players_of(data: Images, position: int, n: int, how: PatchDraw | ColumnDraw, baseline: Literal["mean", "zero"],
-                mean: torch.Tensor) -> Players:
+def _players_of(
+    data: Images,
+    position: int,
+    n: int,
+    how: PatchDraw | ColumnDraw,
+    baseline: Literal["mean", "zero"],
+    mean: torch.Tensor,
+) -> Players:
     row, name = data.images[position], f"{data.name}/{data.split}/{int(data.ids[position])}"
     if isinstance(how, ColumnDraw):
-        return column_players(row, data.name, n, data.columns, baseline=baseline, mean=mean, how=how)
+        return column_players(
+            row, data.name, n, data.columns, baseline=baseline, mean=mean, how=how
+        )
     return patch_players(row, name, n, baseline=baseline, mean=mean, how=how)
 
 
 def choose_images(data: Images, count: int, n: int, how: PatchDraw | ColumnDraw) -> list[int]:
-    """Positions of ``count`` images that can have ``n`` players: the first of each class, then the second of each, ...
+    """Positions of ``count`` images that can have ``n`` players: the first of each class, then the
+    second of each, ...
 
-    One of each class in turn, so that the first and the second half of the list hold the same classes. Independent of
-    the network and of the draw. ValueError when the data set has too few such images.
+    One of each class in turn, so that the first and the second half of the list hold the same
+    classes. Independent of the network and of the draw. ValueError when the data set has too few
+    such images.
     """
-    queues = [(data.labels == label).nonzero().flatten().tolist() for label in range(len(data.classes))]
+    queues = [
+        (data.labels == label).nonzero().flatten().tolist() for label in range(len(data.classes))
+    ]
     chosen: list[int] = []
     while len(chosen) < count and any(queues):
         for queue in queues:
@@ -101,8 +128,10 @@ def choose_images(data: Images, count: int, n: int, how: PatchDraw | ColumnDraw)
                     chosen.append(position)
                     break
     if len(chosen) < count:
-        raise ValueError(f"{data.name}/{data.split} has {len(chosen)} images with at least {n} {_unit(how)}, "
-                         f"fewer than the {count} asked for")
+        raise ValueError(
+            f"{data.name}/{data.split} has {len(chosen)} images with at least {n} {_unit(how)}, "
+            f"fewer than the {count} asked for"
+        )
     return chosen[:count]
 
 
@@ -112,10 +141,12 @@ def _unit(how: PatchDraw | ColumnDraw) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class Games:
-    """v (C, X, 2^n) of X images at C checkpoints, and what is needed to judge whether it can be trusted.
+    """v (C, X, 2^n) of X images at C checkpoints, and what is needed to judge whether it can be
+    trusted.
 
-    steps (C,): training step of each checkpoint; saturated (C,): share of masks with |v| > 16; noise_floor (C,): size
-    below which an interaction of the first image may be rounding; labels, ids (X,).
+    steps (C,): training step of each checkpoint; saturated (C,): share of masks with |v| > 16;
+    noise_floor (C,): size below which an interaction of the first image may be rounding; labels,
+    ids (X,).
     """
 
     v: torch.Tensor
@@ -127,7 +158,8 @@ class Games:
 
 
 class GamesJob(Job):
-    """v(x_T) of some images on all masks, at all checkpoints of one trained network (or at ``steps``, which it kept)."""
+    """v(x_T) of some images on all masks, at all checkpoints of one trained network (or at
+    ``steps``, which it kept)."""
 
     kind: ClassVar[str] = "games"
     version: ClassVar[int] = 1
@@ -144,8 +176,11 @@ class GamesJob(Job):
     device: str = "cpu"
 
     @classmethod
-    def of(cls, job: TrainJob, images: int, n: int, draw: int = 0, device: str = "cpu", **rest: object) -> GamesJob:
-        """The default players of the data set that ``job`` trains on (see ``PatchDraw`` and ``ColumnDraw``)."""
+    def of(
+        cls, job: TrainJob, images: int, n: int, draw: int = 0, device: str = "cpu", **rest: object
+    ) -> GamesJob:
+        """The default players of the data set that ``job`` trains on (see ``PatchDraw`` and
+        ``ColumnDraw``)."""
         how = _default_draw(datasets.load(job.config.dataset, "train"), draw)
         return cls(train=job, images=images, n=n, how=how, device=device, **rest)
 
@@ -164,16 +199,32 @@ class GamesJob(Job):
         device = runtime.device(self.device)
         games, floors = [], []
         steps = run.steps if self.steps is None else self.steps
-        for step in runtime.progress(steps, desc=f"scoring {self.train.config.model} seed {self.train.config.seed}",
-                                     unit="checkpoint"):
+        for step in runtime.progress(
+            steps,
+            desc=f"scoring {self.train.config.model} seed {self.train.config.seed}",
+            unit="checkpoint",
+        ):
             model = run.model(step).to(device)
-            games.append(extract.scores(model, players, labels, score=self.score, rows=self.rows, device=device).cpu())
-            floors.append(extract.noise_floor(model, players[0].to(device), int(labels[0]), score=self.score))
+            games.append(
+                extract.scores(
+                    model, players, labels, score=self.score, rows=self.rows, device=device
+                ).cpu()
+            )
+            floors.append(
+                extract.noise_floor(model, players[0].to(device), int(labels[0]), score=self.score)
+            )
         v = torch.stack(games)
-        io.save_arrays(folder / "games.safetensors", {
-            "v": v, "steps": torch.tensor(steps), "labels": labels, "ids": ids,
-            "saturated": (v.abs() > extract.SATURATED).double().mean((1, 2)),
-            "noise_floor": torch.tensor(floors, dtype=torch.float64)})
+        io.save_arrays(
+            folder / "games.safetensors",
+            {
+                "v": v,
+                "steps": torch.tensor(steps),
+                "labels": labels,
+                "ids": ids,
+                "saturated": (v.abs() > extract.SATURATED).double().mean((1, 2)),
+                "noise_floor": torch.tensor(floors, dtype=torch.float64),
+            },
+        )
 
     def load(self, folder: Path) -> Games:
         return Games(**io.load_arrays(folder / "games.safetensors"))
@@ -181,10 +232,12 @@ class GamesJob(Job):
 
 @dataclasses.dataclass(frozen=True)
 class SplitGames:
-    """Interactions of games (C, X, 2^n) before the first-order merge, with the certificate of each game (C, X).
+    """Interactions of games (C, X, 2^n) before the first-order merge, with the certificate of each
+    game (C, X).
 
-    v: the games that were split. found: the sparse iterate, from which statistics are read. objective, l1 (weighted and
-    plain strength), lower_bound and gap certify the feasible pair that repairs it, as does error = max_T |v - model|.
+    v: the games that were split. found: the sparse iterate, from which statistics are read.
+    objective, l1 (weighted and plain strength), lower_bound and gap certify the feasible pair that
+    repairs it, as does error = max_T |v - model|.
     """
 
     v: torch.Tensor
@@ -199,14 +252,21 @@ class SplitGames:
 
 
 class SplitJob(Job):
-    """The AND-OR split of a network's games, or of null games matched to them, at all or at the named checkpoints.
+    """The AND-OR split of a network's games, or of null games matched to them, at all or at the
+    named checkpoints.
 
-    games: any job whose output has ``v`` (C, X, 2^n), such as :class:`GamesJob`; C counts checkpoints, layers or draws.
+    games: any job whose output has ``v`` (C, X, 2^n), such as :class:`GamesJob`; C counts
+    checkpoints, layers or draws.
     """
 
     kind: ClassVar[str] = "split"
     version: ClassVar[int] = 1
-    code: ClassVar[tuple[str, ...]] = ("utils.lattice", "utils.sparsify", "utils.metrics.nulls", "utils.jobs.runs")
+    code: ClassVar[tuple[str, ...]] = (
+        "utils.lattice",
+        "utils.sparsify",
+        "utils.metrics.nulls",
+        "utils.jobs.runs",
+    )
     games: pydantic.InstanceOf[Job]
     checkpoints: tuple[int, ...] | None = None
     null: Null | None = None
@@ -222,11 +282,25 @@ class SplitJob(Job):
             v = v[list(self.checkpoints)]
         if self.null is not None:
             v = _NULLS[self.null](v, seed=self.null_seed)
-        got = sparsify.split(v, kappa=self.kappa, order_weight=self.order_weight, tol=self.tol, solver=self.solver)
+        got = sparsify.split(
+            v, kappa=self.kappa, order_weight=self.order_weight, tol=self.tol, solver=self.solver
+        )
         error = (v - lattice.reconstruct(got.i_and, got.i_or)).abs().amax(-1)
-        io.save_arrays(folder / "split.safetensors", {
-            "v": v, "and": got.sparse_and, "or": got.sparse_or, "error": error, "objective": got.objective, "l1": got.l1,
-            "lower_bound": got.lower_bound, "gap": got.gap, "converged": got.converged, "iterations": got.iterations})
+        io.save_arrays(
+            folder / "split.safetensors",
+            {
+                "v": v,
+                "and": got.sparse_and,
+                "or": got.sparse_or,
+                "error": error,
+                "objective": got.objective,
+                "l1": got.l1,
+                "lower_bound": got.lower_bound,
+                "gap": got.gap,
+                "converged": got.converged,
+                "iterations": got.iterations,
+            },
+        )
 
     def load(self, folder: Path) -> SplitGames:
         arrays = io.load_arrays(folder / "split.safetensors")

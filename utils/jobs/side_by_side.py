@@ -1,8 +1,10 @@
-"""Jobs of a few threads each are computed side by side, in processes of their own, as many as there are threads for.
+"""Jobs of a few threads each are computed side by side, in processes of their own, as many as there
+are threads for.
 
-A training step of a small network is too short to be shared by two cores: one thread each for two networks trains them in
-little more than half the time that two threads for one after the other need. The cache is what the processes share, and
-its locks keep them apart; nothing but a job's specification goes out, and nothing but an error comes back.
+A training step of a small network is too short to be shared by two cores: one thread each for two
+networks trains them in little more than half the time that two threads for one after the other
+need. The cache is what the processes share, and its locks keep them apart; nothing but a job's
+specification goes out, and nothing but an error comes back.
 """
 
 from __future__ import annotations
@@ -19,18 +21,28 @@ from .base import Job, ensure, finished
 
 __all__ = ["ensure_all"]
 
-_IDLE_SECONDS = 60  # a worker whose parent was killed finishes the job it has begun, waits this long and ends
+_IDLE_SECONDS = (
+    60  # a worker whose parent was killed finishes the job it has begun, waits this long and ends
+)
 
 
 def ensure_all(jobs: Iterable[Job], desc: str) -> list[Any]:
     """The outputs of ``jobs``, in order, under a progress bar that says ``desc``.
 
-    Jobs that name their threads (:attr:`Job.own_threads`) are computed side by side where there are threads for two; the
-    rest one after the other, with all threads. The bits are the same either way. The first error of a job is raised here,
-    and ends the others; a job that can resume does so at the next call.
+    Jobs that name their threads (:attr:`Job.own_threads`) are computed side by side where there are
+    threads for two; the rest one after the other, with all threads. The bits are the same either
+    way. The first error of a job is raised here, and ends the others; a job that can resume does so
+    at the next call.
     """
     todo = list(jobs)
-    _side_by_side([job for job, done in zip(todo, finished(todo), strict=True) if job.own_threads and not done], desc)
+    _side_by_side(
+        [
+            job
+            for job, done in zip(todo, finished(todo), strict=True)
+            if job.own_threads and not done
+        ],
+        desc,
+    )
     return [ensure(job) for job in runtime.progress(todo, desc=desc, total=len(todo), unit="job")]
 
 
@@ -39,21 +51,32 @@ def _side_by_side(jobs: Sequence[Job], desc: str) -> None:
     workers = min(torch.get_num_threads() // each, len(jobs))
     if workers < 2:
         return
-    # loky's workers do not run the main module again, unlike those of `spawn`: a user's script needs no main guard.
-    with loky.ProcessPoolExecutor(workers, timeout=_IDLE_SECONDS, initializer=_start, initargs=(each,)) as pool:
+    # loky's workers do not run the main module again, unlike those of `spawn`: a user's script
+    # needs no main guard.
+    with loky.ProcessPoolExecutor(
+        workers, timeout=_IDLE_SECONDS, initializer=_start, initargs=(each,)
+    ) as pool:
         try:
             futures = [pool.submit(_compute, job) for job in jobs]
-            done = runtime.progress(loky.as_completed(futures), desc=f"{desc}, {workers} side by side", total=len(jobs),
-                                    unit="job")
+            done = runtime.progress(
+                loky.as_completed(futures),
+                desc=f"{desc}, {workers} side by side",
+                total=len(jobs),
+                unit="job",
+            )
             for future in done:
                 future.result()
-        except BaseException:  # Ctrl-C too: what is killed goes on from its last checkpoint when it is asked for again
+        except (
+            BaseException
+        ):  # Ctrl-C too: what is killed goes on from its last checkpoint when it is asked for again
             pool.shutdown(kill_workers=True)
             raise
 
 
 def _start(threads: int) -> None:
-    os.environ["INTERACTIONS_PROGRESS"] = "0"  # bars of several processes would overwrite each other on one terminal
+    os.environ["INTERACTIONS_PROGRESS"] = (
+        "0"  # bars of several processes would overwrite each other on one terminal
+    )
     runtime.set_threads(threads)
 
 

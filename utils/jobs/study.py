@@ -1,4 +1,5 @@
-"""From a notebook's parameters to the arrays it judges: the same networks, images and splits for every claim."""
+"""From a notebook's parameters to the arrays it judges: the same networks, images and splits for
+every claim."""
 
 from __future__ import annotations
 
@@ -18,12 +19,22 @@ from .fitting import all_fitting
 from .runs import GamesJob, Null, SplitGames, SplitJob, TrainJob
 from .side_by_side import ensure_all
 
-__all__ = ["Extracted", "System", "accuracies", "extracted", "games_jobs", "other_analyses", "scope", "split_games",
-           "systems", "trained"]
+__all__ = [
+    "Extracted",
+    "System",
+    "accuracies",
+    "extracted",
+    "games_jobs",
+    "other_analyses",
+    "scope",
+    "split_games",
+    "systems",
+    "trained",
+]
 
 
-# Training images on which the training loss is measured: as many as the embedded test set has, so that both losses are
-# known equally well and measuring them does not cost more than the training.
+# Training images on which the training loss is measured: as many as the embedded test set has, so
+# that both losses are known equally well and measuring them does not cost more than the training.
 _LOSS_IMAGES = 2000
 
 
@@ -45,20 +56,36 @@ def systems(p: Study) -> list[System]:
     found = []
     for network in p.networks:
         settings = p.training[network].model_dump()
-        configs = [train.TrainConfig(dataset=p.dataset, model=network, seed=seed, checkpoints=p.checkpoints,
-                                     loss_images=min(_LOSS_IMAGES, settings["n_train"]),
-                                     device=str(runtime.device(p.device)), **settings) for seed in p.seeds]
+        configs = [
+            train.TrainConfig(
+                dataset=p.dataset,
+                model=network,
+                seed=seed,
+                checkpoints=p.checkpoints,
+                loss_images=min(_LOSS_IMAGES, settings["n_train"]),
+                device=str(runtime.device(p.device)),
+                **settings,
+            )
+            for seed in p.seeds
+        ]
         width = settings["width"]
-        found.append(System(f"{network}{f'_w{width}' if width else ''}/{p.dataset}",
-                            f"{models.MODELS[network].title}{f' of width {width}' if width else ''}",
-                            tuple(TrainJob.of(config) for config in configs)))
+        found.append(
+            System(
+                f"{network}{f'_w{width}' if width else ''}/{p.dataset}",
+                f"{models.MODELS[network].title}{f' of width {width}' if width else ''}",
+                tuple(TrainJob.of(config) for config in configs),
+            )
+        )
     return found
 
 
 def trained(systems: Sequence[System]) -> dict[System, list[train.Run]]:
-    """The trained networks of each system, a run per seed. All are trained at once, on all the cores there are."""
-    runs = ensure_all([job for system in systems for job in system.jobs],
-                      f"training {', '.join(system.name for system in systems)}")
+    """The trained networks of each system, a run per seed. All are trained at once, on all the
+    cores there are."""
+    runs = ensure_all(
+        [job for system in systems for job in system.jobs],
+        f"training {', '.join(system.name for system in systems)}",
+    )
     found = iter(runs)
     return {system: [next(found) for _ in system.jobs] for system in systems}
 
@@ -75,18 +102,24 @@ def scope(p: Study, system: System) -> str:
     """For what a verdict on ``system`` speaks, in a sentence."""
     config = system.jobs[0].config
     seeds = ", ".join(map(str, p.seeds))
-    return (f"{len(p.seeds)} networks {system.name} (seeds {seeds}) trained for {config.steps} steps of plain SGD (lr "
-            f"{config.lr:g}, batch {config.batch}) on {config.n_train} images of {p.dataset}; {p.images} "
-            f"{_SPLIT[p.image_split]} images, {p.n_players} patches each, baseline: mean image; kappa {p.kappa:g}")
+    return (
+        f"{len(p.seeds)} networks {system.name} (seeds {seeds}) trained for {config.steps} steps "
+        "of plain SGD (lr "
+        f"{config.lr:g}, batch {config.batch}) on {config.n_train} images of {p.dataset}; "
+        f"{p.images} "
+        f"{_SPLIT[p.image_split]} images, {p.n_players} patches each, baseline: mean image; "
+        f"kappa {p.kappa:g}"
+    )
 
 
 @dataclasses.dataclass(frozen=True)
 class Extracted:
     """Interactions of one system: R seeds, C checkpoints, X images, n players.
 
-    v (R, C, X, 2^n); found: :class:`Interactions` of that shape, before the first-order merge; kappa: bound of the noise
-    terms that the split was given; gap, converged, l1, error (R, C, X): certificate of the feasible split, see
-    :class:`utils.jobs.runs.SplitGames`; steps (C,); saturated, noise_floor (R, C).
+    v (R, C, X, 2^n); found: :class:`Interactions` of that shape, before the first-order merge;
+    kappa: bound of the noise terms that the split was given; gap, converged, l1, error (R, C, X):
+    certificate of the feasible split, see :class:`utils.jobs.runs.SplitGames`; steps (C,);
+    saturated, noise_floor (R, C).
     """
 
     v: torch.Tensor
@@ -110,11 +143,15 @@ class Extracted:
         """Share of games whose certified gap is above the tolerance asked for."""
         return float((~self.converged).double().mean())
 
-    def moments(self, rule: salience.Rule | None = None, certified_only: bool = False) -> tuple[torch.Tensor, torch.Tensor]:
-        """Order moments (R, C, X) of the merged interactions (see :func:`utils.metrics.orders.order_moments`).
+    def moments(
+        self, rule: salience.Rule | None = None, certified_only: bool = False
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Order moments (R, C, X) of the merged interactions (see
+        :func:`utils.metrics.orders.order_moments`).
 
-        rule: count only salient interactions. certified_only: an image counts only if all its checkpoints are certified
-        in that seed, so that every checkpoint is averaged over the same images.
+        rule: count only salient interactions. certified_only: an image counts only if all its
+        checkpoints are certified in that seed, so that every checkpoint is averaged over the same
+        images.
         """
         tau = salience.threshold(self.merged, self.v, rule) if rule else None
         weighted, strength = orders.order_moments(self.merged, tau)
@@ -124,58 +161,121 @@ class Extracted:
         return weighted, strength
 
     def certificates(self) -> pd.DataFrame:
-        """One row per checkpoint: games, how many are uncertified, median and largest gap, saturation, noise floor."""
+        """One row per checkpoint: games, how many are uncertified, median and largest gap,
+        saturation, noise floor."""
         gap, done = self.gap.transpose(0, 1).flatten(1), self.converged.transpose(0, 1).flatten(1)
-        return pd.DataFrame({
-            "step": self.steps, "games": gap.shape[1], "uncertified": (~done).sum(1).tolist(),
-            "median gap": gap.median(1).values.tolist(), "largest gap": gap.amax(1).tolist(),
-            "saturated share": self.saturated.mean(0).tolist(), "noise floor": self.noise_floor.amax(0).tolist()})
+        return pd.DataFrame(
+            {
+                "step": self.steps,
+                "games": gap.shape[1],
+                "uncertified": (~done).sum(1).tolist(),
+                "median gap": gap.median(1).values.tolist(),
+                "largest gap": gap.amax(1).tolist(),
+                "saturated share": self.saturated.mean(0).tolist(),
+                "noise floor": self.noise_floor.amax(0).tolist(),
+            }
+        )
 
 
-def games_jobs(p: Study, system: System, draw: int = 0, *, images: int | None = None, n: int | None = None,
-               steps: tuple[int, ...] | None = None, split: str | None = None) -> list[GamesJob]:
+def games_jobs(
+    p: Study,
+    system: System,
+    draw: int = 0,
+    *,
+    images: int | None = None,
+    n: int | None = None,
+    steps: tuple[int, ...] | None = None,
+    split: str | None = None,
+) -> list[GamesJob]:
     """The job of each seed that scores the images of ``p`` with one draw of players.
 
-    images, n, split: another number of images or players, other images; steps: only these checkpoints, default all.
+    images, n, split: another number of images or players, other images; steps: only these
+    checkpoints, default all.
     """
-    return [GamesJob.of(job, images or p.images, n or p.n_players, draw, str(runtime.device(p.device)),
-                        split=split or p.image_split, steps=steps) for job in system.jobs]
+    return [
+        GamesJob.of(
+            job,
+            images or p.images,
+            n or p.n_players,
+            draw,
+            str(runtime.device(p.device)),
+            split=split or p.image_split,
+            steps=steps,
+        )
+        for job in system.jobs
+    ]
 
 
 def extracted(
-    p: Study, system: System, *, kappa: float | None = None, order_weight: float | None = None, draw: int = 0,
-    null: Null | None = None, checkpoints: tuple[int, ...] | None = None, solver: str = "certified",
-    tol: float | None = None, images: int | None = None, n: int | None = None, steps: tuple[int, ...] | None = None,
+    p: Study,
+    system: System,
+    *,
+    kappa: float | None = None,
+    order_weight: float | None = None,
+    draw: int = 0,
+    null: Null | None = None,
+    checkpoints: tuple[int, ...] | None = None,
+    solver: str = "certified",
+    tol: float | None = None,
+    images: int | None = None,
+    n: int | None = None,
+    steps: tuple[int, ...] | None = None,
     split: str | None = None,
 ) -> Extracted:
     """Train, score and split what ``p`` asks for (or load it), stacked over seeds.
 
-    kappa, order_weight, tol: default p.kappa, the first of p.order_weights, p.tol. draw: which draw of players. null: split
-    null games matched to the network's instead. checkpoints: indices, default all. images, n, steps, split: see
-    :func:`games_jobs`.
+    kappa, order_weight, tol: default p.kappa, the first of p.order_weights, p.tol. draw: which draw
+    of players. null: split null games matched to the network's instead. checkpoints: indices,
+    default all. images, n, steps, split: see :func:`games_jobs`.
     """
     jobs = games_jobs(p, system, draw, images=images, n=n, steps=steps, split=split)
-    return split_games(p, system.name, jobs, kappa=kappa, order_weight=order_weight, null=null, checkpoints=checkpoints,
-                       solver=solver, tol=tol)
+    return split_games(
+        p,
+        system.name,
+        jobs,
+        kappa=kappa,
+        order_weight=order_weight,
+        null=null,
+        checkpoints=checkpoints,
+        solver=solver,
+        tol=tol,
+    )
 
 
 def split_games(
-    p: Study, name: str, jobs: Sequence[Job], *, kappa: float | None = None, order_weight: float | None = None,
-    null: Null | None = None, checkpoints: tuple[int, ...] | None = None, solver: str = "certified",
+    p: Study,
+    name: str,
+    jobs: Sequence[Job],
+    *,
+    kappa: float | None = None,
+    order_weight: float | None = None,
+    null: Null | None = None,
+    checkpoints: tuple[int, ...] | None = None,
+    solver: str = "certified",
     tol: float | None = None,
 ) -> Extracted:
-    """Score and split the games of ``jobs``, one per seed, and stack them; the other parameters as :func:`extracted`.
+    """Score and split the games of ``jobs``, one per seed, and stack them; the other parameters as
+    :func:`extracted`.
 
-    A job's output needs ``v`` (C, X, 2^n), ``steps``, ``saturated`` and ``noise_floor`` (C,), as :class:`Games` has. C is
-    the axis of checkpoints; a job may use it for layers, ``steps`` then numbers them.
+    A job's output needs ``v`` (C, X, 2^n), ``steps``, ``saturated`` and ``noise_floor`` (C,), as
+    :class:`Games` has. C is the axis of checkpoints; a job may use it for layers, ``steps`` then
+    numbers them.
     """
     kappa = p.kappa if kappa is None else kappa
     jobs = all_fitting(jobs, f"scores of {name}")
     split_jobs = [
-        SplitJob(games=job, checkpoints=checkpoints, null=null, null_seed=seed, kappa=kappa, tol=tol or p.tol,
-                 solver=solver,
-                 order_weight=p.order_weights[0] if order_weight is None else order_weight)
-        for seed, job in zip(p.seeds, jobs, strict=True)]
+        SplitJob(
+            games=job,
+            checkpoints=checkpoints,
+            null=null,
+            null_seed=seed,
+            kappa=kappa,
+            tol=tol or p.tol,
+            solver=solver,
+            order_weight=p.order_weights[0] if order_weight is None else order_weight,
+        )
+        for seed, job in zip(p.seeds, jobs, strict=True)
+    ]
     games = [ensure(job) for job in jobs]
     splits: list[SplitGames] = ensure_all(split_jobs, f"splits of {name}")
     keep = slice(None) if checkpoints is None else list(checkpoints)
@@ -185,19 +285,34 @@ def split_games(
 
     return Extracted(
         v=stack([s.v for s in splits]),
-        found=Interactions(stack([s.found.and_ for s in splits]), stack([s.found.or_ for s in splits])), kappa=kappa,
-        gap=stack([s.gap for s in splits]), converged=stack([s.converged for s in splits]),
-        l1=stack([s.l1 for s in splits]), error=stack([s.error for s in splits]), steps=games[0].steps.numpy()[keep],
+        found=Interactions(
+            stack([s.found.and_ for s in splits]), stack([s.found.or_ for s in splits])
+        ),
+        kappa=kappa,
+        gap=stack([s.gap for s in splits]),
+        converged=stack([s.converged for s in splits]),
+        l1=stack([s.l1 for s in splits]),
+        error=stack([s.error for s in splits]),
+        steps=games[0].steps.numpy()[keep],
         saturated=stack([g.saturated for g in games])[:, keep],
-        noise_floor=stack([g.noise_floor for g in games])[:, keep])
+        noise_floor=stack([g.noise_floor for g in games])[:, keep],
+    )
 
 
-def other_analyses(p: Study, system: System, checkpoints: tuple[int, ...] | None = None,
-                   null: Null | None = None) -> dict[str, tuple[Extracted, Extracted | None]]:
-    """The same extraction at the other order weights and with a second draw of players, each with its null games."""
-    cases: dict[str, dict[str, float | int]] = {f"order weight {w:+g}": {"order_weight": w} for w in p.order_weights[1:]}
+def other_analyses(
+    p: Study, system: System, checkpoints: tuple[int, ...] | None = None, null: Null | None = None
+) -> dict[str, tuple[Extracted, Extracted | None]]:
+    """The same extraction at the other order weights and with a second draw of players, each with
+    its null games."""
+    cases: dict[str, dict[str, float | int]] = {
+        f"order weight {w:+g}": {"order_weight": w} for w in p.order_weights[1:]
+    }
     if p.second_draw:
         cases["second draw of players"] = {"draw": 1}
-    return {name: (extracted(p, system, checkpoints=checkpoints, **case),
-                   extracted(p, system, checkpoints=checkpoints, null=null, **case) if null else None)
-            for name, case in cases.items()}
+    return {
+        name: (
+            extracted(p, system, checkpoints=checkpoints, **case),
+            extracted(p, system, checkpoints=checkpoints, null=null, **case) if null else None,
+        )
+        for name, case in cases.items()
+    }

@@ -1,15 +1,18 @@
-"""A planted toy set for M12: one input that helps at first and must be betrayed, one that keeps its sign throughout.
+"""A planted toy set for M12: one input that helps at first and must be betrayed, one that keeps its
+sign throughout.
 
-The paper's toy data are not described; these are ours. The label is drawn with log-odds 2 (2 s - .8 z + .3 u + h1 h2), where
-z is correlated with s (.9). The network sees s at .15 of its size, so it learns s late: first z serves as its proxy, with
-the sign of the correlation (E[z (2 s - .8 z)] = 1 > 0), later, once s is known, z counts with the opposite sign. u is loyal:
-independent of the rest, it counts the same way from the first step to the last.
+The paper's toy data are not described; these are ours. The label is drawn with log-odds 2 (2 s - .8
+z + .3 u + h1 h2), where z is correlated with s (.9). The network sees s at .15 of its size, so it
+learns s late: first z serves as its proxy, with the sign of the correlation (E[z (2 s - .8 z)] = 1
+> 0), later, once s is known, z counts with the opposite sign. u is loyal: independent of the rest,
+it counts the same way from the first step to the last.
 
-Labels are drawn, not decided, so that the log-odds to be learnt are finite and do not dwarf the early effect. u counts for
-little because of what the split leaves open: two effects of one sign may as well stand as an AND and an OR of the pair, and
-at that end of the face of optima a strong u would hide z's early effect in pairs. An earlier design had a strong u and hid
-it: sizes and learning rate were changed after that was seen, until the betrayal showed at both ends. So M12 says that a
-planted betrayal *can* be found, not that any would be.
+Labels are drawn, not decided, so that the log-odds to be learnt are finite and do not dwarf the
+early effect. u counts for little because of what the split leaves open: two effects of one sign may
+as well stand as an AND and an OR of the pair, and at that end of the face of optima a strong u
+would hide z's early effect in pairs. An earlier design had a strong u and hid it: sizes and
+learning rate were changed after that was seen, until the betrayal showed at both ends. So M12 says
+that a planted betrayal *can* be found, not that any would be.
 """
 
 from __future__ import annotations
@@ -40,10 +43,11 @@ _CORRELATION, _SIZE_OF_S, _CERTAINTY = 0.9, 0.15, 2.0
 
 
 def toy_data(count: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Inputs (count, 1, 1, 6) float32, as images of one line, and labels (count,) of the planted set."""
+    """Inputs (count, 1, 1, 6) float32, as images of one line, and labels (count,) of the planted
+    set."""
     generator = torch.Generator().manual_seed(seed)
     s, e, u, h1, h2, noise = torch.randn(6, count, generator=generator)
-    z = _CORRELATION * s + (1 - _CORRELATION ** 2) ** 0.5 * e
+    z = _CORRELATION * s + (1 - _CORRELATION**2) ** 0.5 * e
     x = torch.stack([z, _SIZE_OF_S * s, u, h1, h2, noise], 1)
     chance = torch.sigmoid(_CERTAINTY * (2 * s - 0.8 * z + 0.3 * u + h1 * h2))
     return x[:, None, None], (torch.rand(count, generator=generator) < chance).long()
@@ -51,7 +55,8 @@ def toy_data(count: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
 
 @dataclasses.dataclass(frozen=True)
 class ToyGames:
-    """v (C, X, 2^6) of X samples at C checkpoints of one network; accuracy (C,) on 2000 fresh samples; the rest as Games."""
+    """v (C, X, 2^6) of X samples at C checkpoints of one network; accuracy (C,) on 2000 fresh
+    samples; the rest as Games."""
 
     v: torch.Tensor
     steps: torch.Tensor
@@ -61,11 +66,17 @@ class ToyGames:
 
 
 class ToyJob(Job):
-    """A small MLP trained on the planted set by plain SGD, and the games of some samples that have both planted features."""
+    """A small MLP trained on the planted set by plain SGD, and the games of some samples that have
+    both planted features."""
 
     kind: ClassVar[str] = "toy"
     version: ClassVar[int] = 1
-    code: ClassVar[tuple[str, ...]] = ("utils.jobs.toy", "utils.models.mlp", "utils.extract", "utils.players")
+    code: ClassVar[tuple[str, ...]] = (
+        "utils.jobs.toy",
+        "utils.models.mlp",
+        "utils.extract",
+        "utils.players",
+    )
     seed: int
     steps: int = Field(ge=20)
     checkpoints: int = Field(ge=2)
@@ -85,10 +96,12 @@ class ToyJob(Job):
         optimizer = torch.optim.SGD(model.parameters(), lr=self.lr)
         generator = torch.Generator().manual_seed(self.seed)
         present = x[:, 0, 0, [BETRAYED, LOYAL]].amin(1) > 0.5
-        chosen = (present & (y == 1)).nonzero().flatten()[:self.images]
+        chosen = (present & (y == 1)).nonzero().flatten()[: self.images]
         players = [_players(row) for row in x[chosen]]
         games, floors, right = [], [], []
-        for step in runtime.progress(range(self.steps + 1), desc=f"toy network, seed {self.seed}", unit="step"):
+        for step in runtime.progress(
+            range(self.steps + 1), desc=f"toy network, seed {self.seed}", unit="step"
+        ):
             if step in keep:
                 games.append(extract.scores(model, players, 1))
                 floors.append(extract.noise_floor(model, players[0], 1))
@@ -99,10 +112,16 @@ class ToyJob(Job):
             nn.functional.cross_entropy(model(x[batch]), y[batch]).backward()
             optimizer.step()
         v = torch.stack(games)
-        io.save_arrays(folder / "toy.safetensors", {
-            "v": v, "steps": torch.tensor(sorted(keep)), "accuracy": torch.stack(right),
-            "saturated": (v.abs() > extract.SATURATED).double().mean((1, 2)),
-            "noise_floor": torch.tensor(floors, dtype=torch.float64)})
+        io.save_arrays(
+            folder / "toy.safetensors",
+            {
+                "v": v,
+                "steps": torch.tensor(sorted(keep)),
+                "accuracy": torch.stack(right),
+                "saturated": (v.abs() > extract.SATURATED).double().mean((1, 2)),
+                "noise_floor": torch.tensor(floors, dtype=torch.float64),
+            },
+        )
 
     def load(self, folder: Path) -> ToyGames:
         return ToyGames(**io.load_arrays(folder / "toy.safetensors"))
@@ -110,10 +129,19 @@ class ToyJob(Job):
 
 def _players(row: torch.Tensor) -> ImagePatches:
     """Each input a player, masked by its mean, which is 0."""
-    return ImagePatches(row, torch.arange(row.shape[-1])[None], torch.zeros_like(row), row.shape[-1])
+    return ImagePatches(
+        row, torch.arange(row.shape[-1])[None], torch.zeros_like(row), row.shape[-1]
+    )
 
 
 def planted(p: FiveGroups) -> dict[str, Extracted]:
-    """Interactions of the toy networks, one per seed, at every order weight: the first is primary."""
-    jobs = [ToyJob(seed=seed, steps=p.toy_steps, checkpoints=p.checkpoints, images=p.images) for seed in p.seeds]
-    return {f"order weight {w:+g}": split_games(p, "the planted toy set", jobs, order_weight=w) for w in p.order_weights}
+    """Interactions of the toy networks, one per seed, at every order weight: the first is
+    primary."""
+    jobs = [
+        ToyJob(seed=seed, steps=p.toy_steps, checkpoints=p.checkpoints, images=p.images)
+        for seed in p.seeds
+    ]
+    return {
+        f"order weight {w:+g}": split_games(p, "the planted toy set", jobs, order_weight=w)
+        for w in p.order_weights
+    }

@@ -1,1 +1,2 @@
-"""Short pure functions of interactions: salience, orders, sparsity, dynamics, and the null games they are judged against."""
+"""Short pure functions of interactions: salience, orders, sparsity, dynamics, and the null games
+they are judged against."""

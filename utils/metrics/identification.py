@@ -1,4 +1,5 @@
-"""What the L1 objective leaves open: explanations of one game with the same strength, and how far apart they are."""
+"""What the L1 objective leaves open: explanations of one game with the same strength, and how far
+apart they are."""
 
 from __future__ import annotations
 
@@ -11,30 +12,37 @@ __all__ = ["additive_pair", "exchange_error", "salient_jaccard", "start_strength
 
 
 def exchange_error(n: int) -> float:
-    """Largest |AND_i + AND_j - AND_ij - OR_ij| over all pairs of ``n`` players and all masks: 0 (ours)."""
+    """Largest |AND_i + AND_j - AND_ij - OR_ij| over all pairs of ``n`` players and all masks: 0
+    (ours)."""
     masks = torch.arange(1 << n)
     worst = 0.0
     for i in range(n):
         for j in range(i):
             one, other = (masks >> i & 1).double(), (masks >> j & 1).double()
-            worst = max(worst, float((one + other - one * other - (one + other).clamp(max=1)).abs().max()))
+            worst = max(
+                worst, float((one + other - one * other - (one + other).clamp(max=1)).abs().max())
+            )
     return worst
 
 
 def additive_pair(weights: torch.Tensor) -> tuple[Interactions, Interactions]:
-    """Two explanations of Σ_i w_i [i present]: ``weights`` (..., n) > 0 → of order 1 only, and with pairs exchanged.
+    """Two explanations of Σ_i w_i [i present]: ``weights`` (..., n) > 0 → of order 1 only, and with
+    pairs exchanged.
 
-    In each pair of neighbours the smaller weight w moves from AND_i + AND_j to AND_ij + OR_ij. All terms stay positive,
-    so both have strength v(N) - v(∅), and no explanation of the game can have less. ValueError for a weight ≤ 0.
+    In each pair of neighbours the smaller weight w moves from AND_i + AND_j to AND_ij + OR_ij. All
+    terms stay positive, so both have strength v(N) - v(∅), and no explanation of the game can have
+    less. ValueError for a weight ≤ 0.
     """
     if not bool((weights > 0).all()):
-        raise ValueError("additive_pair needs positive weights: with mixed signs the exchange may cost strength")
+        raise ValueError(
+            "additive_pair needs positive weights: with mixed signs the exchange may cost strength"
+        )
     n = weights.shape[-1]
     conj = weights.new_zeros(*weights.shape[:-1], 1 << n)
     conj[..., 1 << torch.arange(n)] = weights
     second, disj = conj.clone(), torch.zeros_like(conj)
     for i in range(0, n - 1, 2):
-        moved = weights[..., i:i + 2].amin(-1)
+        moved = weights[..., i : i + 2].amin(-1)
         for single in (1 << i, 2 << i):
             second[..., single] -= moved
         second[..., 3 << i] = moved
@@ -53,8 +61,11 @@ def start_strength(v: torch.Tensor) -> torch.Tensor:
     return strength(Interactions(lattice.and_interactions(half), lattice.or_interactions(half)))
 
 
-def salient_jaccard(one: Interactions, other: Interactions, tau: torch.Tensor, tau_other: torch.Tensor) -> torch.Tensor:
-    """Common / either, of the salient AND and OR interactions of two explanations: (..., 2^n) → (...); NaN for two empty.
+def salient_jaccard(
+    one: Interactions, other: Interactions, tau: torch.Tensor, tau_other: torch.Tensor
+) -> torch.Tensor:
+    """Common / either, of the salient AND and OR interactions of two explanations: (..., 2^n) →
+    (...); NaN for two empty.
 
     tau, tau_other (...): the threshold of each.
     """

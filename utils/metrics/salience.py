@@ -1,6 +1,7 @@
 """When is an interaction salient? The papers' thresholds, as named options.
 
-The papers use five rules, which select different sets; every notebook names the one of its paper and shows the others.
+The papers use five rules, which select different sets; every notebook names the one of its paper
+and shows the others.
 """
 
 from __future__ import annotations
@@ -24,11 +25,13 @@ def threshold(found: Interactions, v: torch.Tensor, rule: Rule) -> torch.Tensor:
     - ``max_per_sample``: .05 max_S |I(S)| of each sample (Cheng et al. 2024, footnote 7).
     - ``max_over_samples``: .05 max_x max_S |I(S)| (Cheng et al. 2024, Appendix M.4).
 
-    v: the games the interactions were split from. The empty set takes no part in a maximum. Raises ValueError for
-    another rule or games without a sample axis.
+    v: the games the interactions were split from. The empty set takes no part in a maximum. Raises
+    ValueError for another rule or games without a sample axis.
     """
     if found.and_.ndim < 2:
-        raise ValueError(f"salience needs an axis of samples: games (..., X, 2^n), got {tuple(found.and_.shape)}")
+        raise ValueError(
+            f"salience needs an axis of samples: games (..., X, 2^n), got {tuple(found.and_.shape)}"
+        )
     if rule == "mean_output":
         tau = 0.03 * (v[..., -1] - v[..., 0]).abs().mean(-1, keepdim=True)
         return tau.expand(v.shape[:-1])

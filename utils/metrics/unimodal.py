@@ -13,12 +13,14 @@ __all__ = ["unimodal_distance"]
 
 
 def unimodal_distance(shares: ArrayLike) -> NDArray[np.float64]:
-    """Total variation to the nearest distribution that rises to one peak and falls from it: ``(..., n)`` → (...).
+    """Total variation to the nearest distribution that rises to one peak and falls from it:
+    ``(..., n)`` → (...).
 
-    Exact, for shares that sum to 1. The distance is 1 - max Σ min(p, q) over unimodal q with Σ q ≤ 1. For a price λ of mass
-    the best q is an isotonic quantile fit at level 1 - λ to each side of the peak (max-min formula), it changes only where
-    λ is a fraction with a denominator up to n, and the best value as a function of the mass spent is linear in between.
-    NaN in a profile gives NaN.
+    Exact, for shares that sum to 1. The distance is 1 - max Σ min(p, q) over unimodal q with Σ q ≤
+    1. For a price λ of mass the best q is an isotonic quantile fit at level 1 - λ to each side of
+    the peak (max-min formula), it changes only where λ is a fraction with a denominator up to n,
+    and the best value as a function of the mass spent is linear in between. NaN in a profile gives
+    NaN.
     """
     p = np.asarray(shares, dtype=np.float64)
     n = p.shape[-1]
@@ -32,14 +34,16 @@ def _distances(profiles: NDArray[np.float64], prices: NDArray[np.float64]) -> ND
     found = np.empty(len(profiles))
     for i in range(len(profiles)):
         p = profiles[i]
-        found[i] = np.nan if np.isnan(p).any() else 0.0 if _rises_then_falls(p) else _distance(p, prices)
+        found[i] = (
+            np.nan if np.isnan(p).any() else 0.0 if _rises_then_falls(p) else _distance(p, prices)
+        )
     return found
 
 
 @numba.njit
 def _rises_then_falls(p: NDArray[np.float64]) -> bool:
     top = p.argmax()
-    return (np.diff(p[:top + 1]) >= 0).all() and (np.diff(p[top:]) <= 0).all()
+    return (np.diff(p[: top + 1]) >= 0).all() and (np.diff(p[top:]) <= 0).all()
 
 
 @numba.njit
@@ -53,7 +57,9 @@ def _distance(p: NDArray[np.float64], prices: NDArray[np.float64]) -> float:
             c = mass[peak, i] + mirrored[n - peak, i]
             r = kept[peak, i] + kept_mirrored[n - peak, i]
             if c >= 1.0:
-                best = max(best, value + (r - value) * (1.0 - spent) / (c - spent) if c > spent else r)
+                best = max(
+                    best, value + (r - value) * (1.0 - spent) / (c - spent) if c > spent else r
+                )
                 break
             spent, value = c, r
             best = max(best, r)
@@ -61,8 +67,11 @@ def _distance(p: NDArray[np.float64], prices: NDArray[np.float64]) -> float:
 
 
 @numba.njit
-def _rising(p: NDArray[np.float64], prices: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Σ q and Σ min(p, q) of the best rising q for each prefix of ``p`` and price: two (n + 1, prices)."""
+def _rising(
+    p: NDArray[np.float64], prices: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Σ q and Σ min(p, q) of the best rising q for each prefix of ``p`` and price: two (n + 1,
+    prices)."""
     n = len(p)
     mass, kept = np.zeros((n + 1, len(prices))), np.zeros((n + 1, len(prices)))
     ranked = np.empty((n, n, n))  # [a, b]: p[a..b], sorted

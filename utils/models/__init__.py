@@ -1,7 +1,8 @@
 """The papers' small networks, by name, with adjustable width.
 
-``mlp7``, ``lenet``, ``vgg11``, ``resnet20``. All take *raw* images, float32 (N, C, H, W) in [0, 1], and answer logits
-(N, classes): frame and normalisation are inside, so that whatever is done to an input is done to the image itself.
+``mlp7``, ``lenet``, ``vgg11``, ``resnet20``. All take *raw* images, float32 (N, C, H, W) in [0, 1],
+and answer logits (N, classes): frame and normalisation are inside, so that whatever is done to an
+input is done to the image itself.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ __all__ = ["MODELS", "Model", "build", "layers"]
 
 
 class Model(NamedTuple):
-    """A line of the registry: name in print, how to make the network, its default width, and what the width counts."""
+    """A line of the registry: name in print, how to make the network, its default width, and what
+    the width counts."""
 
     title: str
     make: Callable[..., nn.Module]
@@ -38,14 +40,23 @@ MODELS: dict[str, Model] = {
 }
 
 
-def build(name: str, in_shape: Sequence[int], classes: int = 10, width: int | None = None, seed: int = 0, *,
-          mean: object = None, std: object = None) -> nn.Module:
+def build(
+    name: str,
+    in_shape: Sequence[int],
+    classes: int = 10,
+    width: int | None = None,
+    seed: int = 0,
+    *,
+    mean: object = None,
+    std: object = None,
+) -> nn.Module:
     """A freshly initialised network on the CPU, float32, in train mode.
 
     in_shape   (C, H, W) of one image
     width      None: the papers' width; what it counts is in ``MODELS[name].width_is``
-    seed       decides the initial weights, whatever the state of the global random generators (which stay as they are)
-    mean, std  per-channel statistics of the training images, in [0, 1] units; None: the images enter as they are
+    seed       decides the initial weights, whatever the state of the global random generators
+    (which stay as they are) mean, std  per-channel statistics of the training images, in [0, 1]
+    units; None: the images enter as they are
 
     ValueError for an unknown name or for sizes that the network cannot take.
     """
@@ -63,12 +74,19 @@ def build(name: str, in_shape: Sequence[int], classes: int = 10, width: int | No
 
 
 def layers(model: nn.Module) -> list[str]:
-    """Names of the layers to look at, input side first, each found in ``dict(model.named_modules())``.
+    """Names of the layers to look at, input side first, each found in
+    ``dict(model.named_modules())``.
 
-    The output layer is not among them: its features are the logits. ValueError for a network that is none of ours.
+    The output layer is not among them: its features are the logits. ValueError for a network that
+    is none of ours.
     """
     names = getattr(model, "layers", None)
-    if not isinstance(names, (list, tuple)) or not set(names) <= {name for name, _ in model.named_modules()}:
-        raise ValueError(f"{type(model).__name__} does not say which layers to look at: give their names yourself, out "
-                         "of dict(model.named_modules())")
+    if not isinstance(names, (list, tuple)) or not set(names) <= {
+        name for name, _ in model.named_modules()
+    }:
+        raise ValueError(
+            f"{type(model).__name__} does not say which layers to look at: give their names "
+            "yourself, out "
+            "of dict(model.named_modules())"
+        )
     return list(names)

@@ -13,17 +13,24 @@ __all__ = ["LeNet"]
 
 
 class LeNet(nn.Module):
-    """conv 6@5x5, pool, conv 16@5x5, pool, 120, 84, ``classes``. Takes 32x32 images, and 28x28 ones in a zero frame.
+    """conv 6@5x5, pool, conv 16@5x5, pool, 120, 84, ``classes``. Takes 32x32 images, and 28x28 ones
+    in a zero frame.
 
-    ``width`` is the number of channels of the first convolution (6); the other sizes keep their ratio to it. Layers to
-    look at: ``conv1``, ``conv2`` (after pooling and ReLU, which commute), ``fc1``, ``fc2`` (after ReLU).
-    Initialised as PyTorch does by default.
+    ``width`` is the number of channels of the first convolution (6); the other sizes keep their
+    ratio to it. Layers to look at: ``conv1``, ``conv2`` (after pooling and ReLU, which commute),
+    ``fc1``, ``fc2`` (after ReLU). Initialised as PyTorch does by default.
     """
 
     layers = ("conv1", "conv2", "fc1", "fc2")
 
-    def __init__(self, in_shape: Sequence[int], classes: int, width: int,
-                 mean: object = None, std: object = None) -> None:
+    def __init__(
+        self,
+        in_shape: Sequence[int],
+        classes: int,
+        width: int,
+        mean: object = None,
+        std: object = None,
+    ) -> None:
         super().__init__()
         side = square_side(in_shape, (28, 32), "lenet")
         second = round(16 * width / 6)

@@ -1,4 +1,5 @@
-"""Multi-layer perceptron with ReLU: the MLP-7 of Cheng et al. 2024 (seven linear layers, 1024 units)."""
+"""Multi-layer perceptron with ReLU: the MLP-7 of Cheng et al. 2024 (seven linear layers, 1024
+units)."""
 
 from __future__ import annotations
 
@@ -14,14 +15,23 @@ __all__ = ["MLP"]
 
 
 class MLP(nn.Module):
-    """``depth`` linear layers: the images flattened, ``depth - 1`` times ``width`` ReLU units, ``classes`` logits.
+    """``depth`` linear layers: the images flattened, ``depth - 1`` times ``width`` ReLU units,
+    ``classes`` logits.
 
-    Layers to look at: ``hidden1`` … ``hidden{depth - 1}``, each after its ReLU, (N, width). Initialised as PyTorch does
-    by default: uniform in +-1/sqrt(fan-in), weights and biases.
+    Layers to look at: ``hidden1`` … ``hidden{depth - 1}``, each after its ReLU, (N, width).
+    Initialised as PyTorch does by default: uniform in +-1/sqrt(fan-in), weights and biases.
     """
 
-    def __init__(self, in_shape: Sequence[int], classes: int, width: int, mean: object = None, std: object = None, *,
-                 depth: int = 7) -> None:
+    def __init__(
+        self,
+        in_shape: Sequence[int],
+        classes: int,
+        width: int,
+        mean: object = None,
+        std: object = None,
+        *,
+        depth: int = 7,
+    ) -> None:
         super().__init__()
         self.input = Input(in_shape[0], mean, std)
         sizes = [math.prod(in_shape)] + [width] * (depth - 1)

@@ -1,4 +1,5 @@
-"""Small modules that the networks share: the raw image's frame and scale, and the checks of what a network can take."""
+"""Small modules that the networks share: the raw image's frame and scale, and the checks of what a
+network can take."""
 
 from __future__ import annotations
 
@@ -12,10 +13,12 @@ __all__ = ["Input", "MaxPool2", "positive", "square_side"]
 
 
 class Input(nn.Module):
-    """Raw images in [0, 1] to what the first layer sees: zero frame up to ``side`` pixels, then (x - mean) / std.
+    """Raw images in [0, 1] to what the first layer sees: zero frame up to ``side`` pixels, then (x
+    - mean) / std.
 
-    It is a part of the network, so that everything outside (masking, baselines, noise) happens on the raw image.
-    ``mean`` and ``std`` (one number per channel, or one for all) are buffers and travel with the weights.
+    It is a part of the network, so that everything outside (masking, baselines, noise) happens on
+    the raw image. ``mean`` and ``std`` (one number per channel, or one for all) are buffers and
+    travel with the weights.
     """
 
     def __init__(self, channels: int, mean: object, std: object, frame: int = 0) -> None:
@@ -24,7 +27,9 @@ class Input(nn.Module):
         self.register_buffer("mean", _per_channel(mean, 0.0, channels, "mean"))
         self.register_buffer("std", _per_channel(std, 1.0, channels, "std"))
         if not bool((self.std > 0).all()):
-            raise ValueError(f"std must be positive in every channel, got {self.std.flatten().tolist()}")
+            raise ValueError(
+                f"std must be positive in every channel, got {self.std.flatten().tolist()}"
+            )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if self.frame:
@@ -33,10 +38,12 @@ class Input(nn.Module):
 
 
 class MaxPool2(nn.MaxPool2d):
-    """The largest of each 2x2 block: ``nn.MaxPool2d(2)``, bit for bit, in a tenth of its time on a CPU without gradients.
+    """The largest of each 2x2 block: ``nn.MaxPool2d(2)``, bit for bit, in a tenth of its time on a
+    CPU without gradients.
 
-    torch's kernel gathers one window after the other and keeps its indices for the backward pass; without gradients the
-    maximum of four strided views is a plain stream (LeNet, 2 cores: 26,000 → 60,000 inputs/s).
+    torch's kernel gathers one window after the other and keeps its indices for the backward pass;
+    without gradients the maximum of four strided views is a plain stream (LeNet, 2 cores: 26,000 →
+    60,000 inputs/s).
     """
 
     def __init__(self) -> None:
@@ -51,9 +58,14 @@ class MaxPool2(nn.MaxPool2d):
 
 
 def _per_channel(value: object, default: float, channels: int, what: str) -> torch.Tensor:
-    tensor = torch.as_tensor(default if value is None else value, dtype=torch.float32).flatten().clone()
+    tensor = (
+        torch.as_tensor(default if value is None else value, dtype=torch.float32).flatten().clone()
+    )
     if len(tensor) not in (1, channels) or not bool(torch.isfinite(tensor).all()):
-        raise ValueError(f"{what} must be one finite number or one per channel ({channels}), got {tensor.tolist()}")
+        raise ValueError(
+            f"{what} must be one finite number or one per channel ({channels}), got "
+            f"{tensor.tolist()}"
+        )
     return tensor.expand(channels).reshape(channels, 1, 1).clone()
 
 
@@ -65,9 +77,13 @@ def positive(value: int, what: str) -> int:
 
 
 def square_side(in_shape: Sequence[int], accepted: Sequence[int], model: str) -> int:
-    """The side of square images (C, H, H) when ``model`` takes it; ValueError naming the accepted sides otherwise."""
+    """The side of square images (C, H, H) when ``model`` takes it; ValueError naming the accepted
+    sides otherwise."""
     _, height, width = in_shape
     if height != width or height not in accepted:
         sizes = ", ".join(f"{side}x{side}" for side in accepted)
-        raise ValueError(f"{model} takes images of {sizes} pixels, got {height}x{width}; crop or resize them before")
+        raise ValueError(
+            f"{model} takes images of {sizes} pixels, got {height}x{width}; crop or resize them "
+            "before"
+        )
     return height

@@ -1,4 +1,5 @@
-"""ResNet-20 for small images (He et al. 2016, Section 4.2): nine residual blocks in three stages."""
+"""ResNet-20 for small images (He et al. 2016, Section 4.2): nine residual blocks in three
+stages."""
 
 from __future__ import annotations
 
@@ -16,8 +17,8 @@ __all__ = ["ResNet"]
 class Block(nn.Module):
     """relu(x + BN(conv(relu(BN(conv(x)))))), 3x3 convolutions.
 
-    The shortcut is the paper's option A, which has no parameters: where the block halves the image, every second pixel
-    is kept and the new channels are zero.
+    The shortcut is the paper's option A, which has no parameters: where the block halves the image,
+    every second pixel is kept and the new channels are zero.
     """
 
     def __init__(self, channels: int, out: int, stride: int) -> None:
@@ -31,24 +32,38 @@ class Block(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         shortcut = x
         if self.new_channels or self.stride > 1:
-            shortcut = F.pad(x[:, :, ::self.stride, ::self.stride], (0, 0, 0, 0, 0, self.new_channels))
+            shortcut = F.pad(
+                x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, 0, self.new_channels)
+            )
         y = F.relu(self.bn1(self.conv1(x)))
         return F.relu(shortcut + self.bn2(self.conv2(y)))
 
 
 class ResNet(nn.Module):
-    """Stem, ``3 * blocks`` residual blocks of width, 2*width and 4*width channels, global average, ``classes`` logits.
+    """Stem, ``3 * blocks`` residual blocks of width, 2*width and 4*width channels, global average,
+    ``classes`` logits.
 
-    ResNet-20 has ``blocks = 3``. Images of any size from 8x8. Layers to look at: ``stem`` and ``block1`` … ``block9``,
-    each after its last ReLU. Initialisation as in the paper: He normal (fan-out) for convolutions; PyTorch's default
-    for the last layer; batch normalisation starts as the identity and, in eval mode, uses the running statistics.
+    ResNet-20 has ``blocks = 3``. Images of any size from 8x8. Layers to look at: ``stem`` and
+    ``block1`` … ``block9``, each after its last ReLU. Initialisation as in the paper: He normal
+    (fan-out) for convolutions; PyTorch's default for the last layer; batch normalisation starts as
+    the identity and, in eval mode, uses the running statistics.
     """
 
-    def __init__(self, in_shape: Sequence[int], classes: int, width: int, mean: object = None, std: object = None, *,
-                 blocks: int = 3) -> None:
+    def __init__(
+        self,
+        in_shape: Sequence[int],
+        classes: int,
+        width: int,
+        mean: object = None,
+        std: object = None,
+        *,
+        blocks: int = 3,
+    ) -> None:
         super().__init__()
         if min(in_shape[1:]) < 8:
-            raise ValueError(f"resnet20 takes images of at least 8x8 pixels, got {in_shape[1]}x{in_shape[2]}")
+            raise ValueError(
+                f"resnet20 takes images of at least 8x8 pixels, got {in_shape[1]}x{in_shape[2]}"
+            )
         self.input = Input(in_shape[0], mean, std)
         convolution = nn.Conv2d(in_shape[0], width, 3, padding=1, bias=False)
         self.stem = nn.Sequential(convolution, nn.BatchNorm2d(width), nn.ReLU())

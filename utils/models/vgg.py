@@ -1,4 +1,5 @@
-"""VGG-11 (Simonyan and Zisserman 2015, configuration A) for small images, without batch normalisation."""
+"""VGG-11 (Simonyan and Zisserman 2015, configuration A) for small images, without batch
+normalisation."""
 
 from __future__ import annotations
 
@@ -18,18 +19,26 @@ _STAGES = ((1,), (2,), (4, 4), (8, 8), (8, 8))
 class VGG11(nn.Module):
     """Eight 3x3 convolutions in five stages, then 8*width, 8*width and ``classes`` units.
 
-    ``width`` is the number of channels of the first convolution (64). Images of 32x32, and of 28x28 in a zero frame,
-    leave the last pooling as one vector of 8*width numbers, so the head is the small one usual for CIFAR-10 (the
-    original has two layers of 4096 units, made for 7x7 features); dropout is left out, as training is kept plain.
-    Layers to look at: ``conv1_1``, ``conv2_1``, ``conv3_1``, … ``conv5_2``, ``fc1``, ``fc2``, each after its ReLU
-    (convolutions before the pooling).
+    ``width`` is the number of channels of the first convolution (64). Images of 32x32, and of 28x28
+    in a zero frame, leave the last pooling as one vector of 8*width numbers, so the head is the
+    small one usual for CIFAR-10 (the original has two layers of 4096 units, made for 7x7 features);
+    dropout is left out, as training is kept plain. Layers to look at: ``conv1_1``, ``conv2_1``,
+    ``conv3_1``, … ``conv5_2``, ``fc1``, ``fc2``, each after its ReLU (convolutions before the
+    pooling).
 
-    Initialisation as in torchvision's VGG: He normal (fan-out) for convolutions, biases 0; here He normal (fan-in) for
-    the linear layers too, because PyTorch's default shrinks the signal through eleven layers to nothing.
+    Initialisation as in torchvision's VGG: He normal (fan-out) for convolutions, biases 0; here He
+    normal (fan-in) for the linear layers too, because PyTorch's default shrinks the signal through
+    eleven layers to nothing.
     """
 
-    def __init__(self, in_shape: Sequence[int], classes: int, width: int,
-                 mean: object = None, std: object = None) -> None:
+    def __init__(
+        self,
+        in_shape: Sequence[int],
+        classes: int,
+        width: int,
+        mean: object = None,
+        std: object = None,
+    ) -> None:
         super().__init__()
         side = square_side(in_shape, (28, 32), "vgg11")
         self.input = Input(in_shape[0], mean, std, frame=(32 - side) // 2)
@@ -38,7 +47,10 @@ class VGG11(nn.Module):
         for stage, multiples in enumerate(_STAGES, start=1):
             for k, multiple in enumerate(multiples, start=1):
                 name = f"conv{stage}_{k}"
-                self.add_module(name, nn.Sequential(nn.Conv2d(channels, multiple * width, 3, padding=1), nn.ReLU()))
+                self.add_module(
+                    name,
+                    nn.Sequential(nn.Conv2d(channels, multiple * width, 3, padding=1), nn.ReLU()),
+                )
                 self.layers.append(name)
                 channels = multiple * width
         self.pool = MaxPool2()

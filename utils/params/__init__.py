@@ -1,11 +1,19 @@
 """The one source of parameters.
 
-papermill accepts wrong names and wrong types in silence, so the same :func:`validate` stands before a kernel starts
-(``reproduce run``) and, as :func:`from_notebook`, in the second code cell of every notebook. Every parameters cell
-lists exactly the fields of its model; a test compares them.
+papermill accepts wrong names and wrong types in silence, so the same :func:`validate` stands before
+a kernel starts (``reproduce run``) and, as :func:`from_notebook`, in the second code cell of every
+notebook. Every parameters cell lists exactly the fields of its model; a test compares them.
 """
 
-from .checks import ParameterError, accepted, describe, from_notebook, nearest, notebook_stem, validate
+from .checks import (
+    ParameterError,
+    accepted,
+    describe,
+    from_notebook,
+    nearest,
+    notebook_stem,
+    validate,
+)
 from .common import TRAINING, Common, Study, Training
 from .features import FiveGroups
 from .identified import LOOPS, Identified, Loop

@@ -1,9 +1,22 @@
-"""Players: the input variables whose interactions are explained, and the baseline that masks them."""
+"""Players: the input variables whose interactions are explained, and the baseline that masks
+them."""
 
 from .base import Players
 from .columns import ColumnDraw, TableColumns, column_players
 from .grid import GridDraw, grid_owner, grid_players
 from .images import BASELINES, ImagePatches, PatchDraw, draw_patches, patch_players
 
-__all__ = ["BASELINES", "ColumnDraw", "GridDraw", "ImagePatches", "PatchDraw", "Players", "TableColumns", "column_players",
-           "draw_patches", "grid_owner", "grid_players", "patch_players"]
+__all__ = [
+    "BASELINES",
+    "ColumnDraw",
+    "GridDraw",
+    "ImagePatches",
+    "PatchDraw",
+    "Players",
+    "TableColumns",
+    "column_players",
+    "draw_patches",
+    "grid_owner",
+    "grid_players",
+    "patch_players",
+]

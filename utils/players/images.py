@@ -1,7 +1,8 @@
 """Image patches as players: square cells of the image, drawn by a hash of the image's id.
 
-The draw depends on nothing but the image and its id, so that every checkpoint, seed, network and layer explains the same
-players. Cells that were not drawn stay as they are in the image, in every coalition.
+The draw depends on nothing but the image and its id, so that every checkpoint, seed, network and
+layer explains the same players. Cells that were not drawn stay as they are in the image, in every
+coalition.
 """
 
 from __future__ import annotations
@@ -26,11 +27,13 @@ BASELINES: tuple[str, ...] = get_args(Baseline)
 class PatchDraw:
     """How cells become players.
 
-    cell: side of a cell in pixels. The image is padded evenly to a whole number of cells (a 28x28 MNIST image of 3x3
-        cells to 30x30, as 10x10 cells); padding is never shown to the network.
-    region: ``foreground`` admits the cells whose mean exceeds ``threshold`` of the image's maximum (MNIST in Cheng et
-        al. 2024, Appendix M.1; the threshold is ours), ``center`` the central 6x6 cells (CIFAR-10, same place).
-    draw: which of the possible random draws; 0 is the default, 1, 2, ... are repetitions with other players.
+    cell: side of a cell in pixels. The image is padded evenly to a whole number of cells (a 28x28
+        MNIST image of 3x3 cells to 30x30, as 10x10 cells); padding is never shown to the network.
+    region: ``foreground`` admits the cells whose mean exceeds ``threshold`` of the image's maximum
+        (MNIST in Cheng et al. 2024, Appendix M.1; the threshold is ours), ``center`` the central
+        6x6 cells (CIFAR-10, same place).
+    draw: which of the possible random draws; 0 is the default, 1, 2, ... are repetitions with other
+    players.
     """
 
     cell: int = 3
@@ -40,7 +43,8 @@ class PatchDraw:
 
     @classmethod
     def default(cls, image_shape: Sequence[int], draw: int = 0) -> PatchDraw:
-        """The papers' choice: 3x3 foreground cells for grey images, 4x4 central cells for colour images."""
+        """The papers' choice: 3x3 foreground cells for grey images, 4x4 central cells for colour
+        images."""
         return cls(draw=draw) if image_shape[0] == 1 else cls(cell=4, region="center", draw=draw)
 
     def candidates(self, image: torch.Tensor) -> torch.Tensor:
@@ -51,8 +55,11 @@ class PatchDraw:
         inner = torch.zeros_like(cells, dtype=torch.bool)
         top, left = (cells.shape[0] - 6) // 2, (cells.shape[1] - 6) // 2
         if min(top, left) < 0:
-            raise ValueError(f"the central 6x6 cells need at least {6 * self.cell} pixels a side, got {image.shape}")
-        inner[top:top + 6, left:left + 6] = True
+            raise ValueError(
+                f"the central 6x6 cells need at least {6 * self.cell} pixels a side, got "
+                f"{image.shape}"
+            )
+        inner[top : top + 6, left : left + 6] = True
         return inner
 
 
@@ -68,41 +75,56 @@ def _pad(image: torch.Tensor, cell: int) -> torch.Tensor:
 
 
 def draw_patches(image: torch.Tensor, image_id: str, n: int, how: PatchDraw) -> torch.Tensor:
-    """Player of every pixel: int64 (H, W) with values 0..n-1, and n where a pixel belongs to no player.
+    """Player of every pixel: int64 (H, W) with values 0..n-1, and n where a pixel belongs to no
+    player.
 
-    The n candidate cells with the smallest sha256 of "image id / draw / cell" are drawn and numbered in reading order.
-    ValueError when the image has fewer than n candidates, naming the image.
+    The n candidate cells with the smallest sha256 of "image id / draw / cell" are drawn and
+    numbered in reading order. ValueError when the image has fewer than n candidates, naming the
+    image.
     """
     allowed = how.candidates(image)
     cells = allowed.flatten().nonzero().flatten().tolist()
     if len(cells) < n:
-        raise ValueError(f"image {image_id} has {len(cells)} {how.region} cells of {how.cell}x{how.cell} pixels, fewer "
-                         f"than the {n} players asked for: take another image, smaller cells or fewer players")
-    ranked = sorted(cells, key=lambda cell: hashlib.sha256(f"{image_id}/{how.draw}/{cell}".encode()).digest())
+        raise ValueError(
+            f"image {image_id} has {len(cells)} {how.region} cells of {how.cell}x{how.cell} "
+            "pixels, fewer "
+            f"than the {n} players asked for: take another image, smaller cells or fewer players"
+        )
+    ranked = sorted(
+        cells, key=lambda cell: hashlib.sha256(f"{image_id}/{how.draw}/{cell}".encode()).digest()
+    )
     owner = torch.full((allowed.numel(),), n)
     owner[sorted(ranked[:n])] = torch.arange(n)
     grid = owner.view(allowed.shape).repeat_interleave(how.cell, 0).repeat_interleave(how.cell, 1)
     top, left = _margins(image.shape[-2], how.cell)[0], _margins(image.shape[-1], how.cell)[0]
-    return grid[top:top + image.shape[-2], left:left + image.shape[-1]].contiguous()
+    return grid[top : top + image.shape[-2], left : left + image.shape[-1]].contiguous()
 
 
 class ImagePatches(Players):
     """n groups of pixels of one image.
 
-    image: (C, H, W); owner: int64 (H, W), the player of each pixel, n for pixels outside every player (kept always);
-    baseline: (C, H, W), what a masked player's pixels are replaced by. Raises ValueError for shapes that do not fit.
+    image: (C, H, W); owner: int64 (H, W), the player of each pixel, n for pixels outside every
+    player (kept always); baseline: (C, H, W), what a masked player's pixels are replaced by. Raises
+    ValueError for shapes that do not fit.
     """
 
-    def __init__(self, image: torch.Tensor, owner: torch.Tensor, baseline: torch.Tensor, n: int | None = None) -> None:
+    def __init__(
+        self, image: torch.Tensor, owner: torch.Tensor, baseline: torch.Tensor, n: int | None = None
+    ) -> None:
         if image.ndim != 3 or owner.shape != image.shape[1:] or baseline.shape != image.shape:
-            raise ValueError(f"image must be (C, H, W), owner (H, W) and baseline like the image; got "
-                             f"{tuple(image.shape)}, {tuple(owner.shape)}, {tuple(baseline.shape)}")
+            raise ValueError(
+                f"image must be (C, H, W), owner (H, W) and baseline like the image; got "
+                f"{tuple(image.shape)}, {tuple(owner.shape)}, {tuple(baseline.shape)}"
+            )
         self.n = int(owner.max()) if n is None else n
         if int(owner.min()) < 0 or int(owner.max()) > self.n:
-            raise ValueError(f"owner must hold 0..{self.n - 1} for players and {self.n} elsewhere, "
-                             f"got {int(owner.min())}..{int(owner.max())}")
+            raise ValueError(
+                f"owner must hold 0..{self.n - 1} for players and {self.n} elsewhere, "
+                f"got {int(owner.min())}..{int(owner.max())}"
+            )
         self.image, self.owner, self.baseline = image, owner, baseline
-        # Only the players' own pixels differ between coalitions; the others are copied with the image.
+        # Only the players' own pixels differ between coalitions; the others are copied with the
+        # image.
         self._pixels = (owner.flatten() < self.n).nonzero()[:, 0]
         self._player = owner.flatten()[self._pixels]
         self._kept, self._masked = (x.flatten(1)[:, self._pixels] for x in (image, baseline))
@@ -120,11 +142,15 @@ class ImagePatches(Players):
         rows, columns = (self.owner == i).nonzero(as_tuple=True)
         if not len(rows):
             raise ValueError(f"there is no player {i}; the players are 0..{self.n - 1}")
-        return (f"player {i}: {len(rows)} pixels, rows {int(rows.min())}-{int(rows.max())}, "
-                f"columns {int(columns.min())}-{int(columns.max())}")
+        return (
+            f"player {i}: {len(rows)} pixels, rows {int(rows.min())}-{int(rows.max())}, "
+            f"columns {int(columns.min())}-{int(columns.max())}"
+        )
 
     def to(self, device: torch.device) -> ImagePatches:
-        return ImagePatches(self.image.to(device), self.owner.to(device), self.baseline.to(device), self.n)
+        return ImagePatches(
+            self.image.to(device), self.owner.to(device), self.baseline.to(device), self.n
+        )
 
 
 def patch_players(
@@ -138,8 +164,9 @@ def patch_players(
 ) -> ImagePatches:
     """The default players of an image (C, H, W): n drawn cells masked by a baseline.
 
-    baseline: ``mean``, the training images' mean per pixel (pass ``mean`` (C, H, W); Cheng et al. 2024, Appendix M.1),
-    ``zero`` (black; Li and Zhang 2023), or a tensor like the image. ``how``: see :class:`PatchDraw`.
+    baseline: ``mean``, the training images' mean per pixel (pass ``mean`` (C, H, W); Cheng et al.
+    2024, Appendix M.1), ``zero`` (black; Li and Zhang 2023), or a tensor like the image. ``how``:
+    see :class:`PatchDraw`.
     """
     if isinstance(baseline, torch.Tensor):
         masked_by = baseline
@@ -147,9 +174,13 @@ def patch_players(
         masked_by = torch.zeros_like(image)
     elif baseline == "mean":
         if mean is None:
-            raise ValueError("baseline='mean' needs mean=, the training images' mean per pixel (Images.mean)")
+            raise ValueError(
+                "baseline='mean' needs mean=, the training images' mean per pixel (Images.mean)"
+            )
         masked_by = mean
     else:
-        raise ValueError(f"baseline must be one of {BASELINES} or a tensor like the image, got {baseline!r}")
+        raise ValueError(
+            f"baseline must be one of {BASELINES} or a tensor like the image, got {baseline!r}"
+        )
     owner = draw_patches(image, image_id, n, how or PatchDraw.default(image.shape))
     return ImagePatches(image, owner, masked_by.to(image), n)

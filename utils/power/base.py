@@ -1,10 +1,11 @@
 """Drawing a study many times and judging it each time; the counts go to docs/criteria.json.
 
-Scenarios: ``paper`` (the effect E that the paper's figure shows; twice the smallest where none can be read off), ``half``
-(the smallest effect worth the claim) and one or more named ``none…``. Required of each reading, at every size of study:
-REPRODUCED under every ``none`` and NOT REPRODUCED under ``paper`` in no more runs than the 99 % quantile of a binomial
-with 5 %. Errors are counted for a system judged alone, which is the worst case of the correction; power within the family
-of systems that the profile has.
+Scenarios: ``paper`` (the effect E that the paper's figure shows; twice the smallest where none can
+be read off), ``half`` (the smallest effect worth the claim) and one or more named ``none…``.
+Required of each reading, at every size of study: REPRODUCED under every ``none`` and NOT REPRODUCED
+under ``paper`` in no more runs than the 99 % quantile of a binomial with 5 %. Errors are counted
+for a system judged alone, which is the worst case of the correction; power within the family of
+systems that the profile has.
 """
 
 from __future__ import annotations
@@ -30,8 +31,19 @@ from ..claims.weighing import correct, decide, p_values, weigh
 from ..jobs import Job
 from ..jobs.side_by_side import ensure_all
 
-__all__ = ["DEFAULT", "REFERENCE", "RUNS", "Counts", "PowerJob", "Simulation", "Sizes", "current_hash", "simulate",
-           "simulations", "update"]
+__all__ = [
+    "DEFAULT",
+    "REFERENCE",
+    "RUNS",
+    "Counts",
+    "PowerJob",
+    "Simulation",
+    "Sizes",
+    "current_hash",
+    "simulate",
+    "simulations",
+    "update",
+]
 
 RUNS = 1000
 _READINGS = get_args(ReadingName)
@@ -44,7 +56,8 @@ Counts = dict[str, dict[str, dict[str, int]]]
 
 @dataclasses.dataclass(frozen=True)
 class Sizes:
-    """A size of study: networks per system, units per network, systems in the family of the correction."""
+    """A size of study: networks per system, units per network, systems in the family of the
+    correction."""
 
     networks: int
     units: int
@@ -58,23 +71,28 @@ class Sizes:
 
 
 DEFAULT = Sizes(5, 40, systems=2)
-REFERENCE = Sizes(10, 40, systems=4)  # of the twelve there: a larger family of equal effects changes power little, and costs
+REFERENCE = Sizes(
+    10, 40, systems=4
+)  # of the twelve there: a larger family of equal effects changes power little, and costs
 
 
 @dataclasses.dataclass(frozen=True)
 class Simulation:
     """How a row's data look under a scenario, through the row's own statistic.
 
-    draw(scenario, sizes, rng) → the parts of *both* readings, made by the same functions that the notebook calls, from an
-    array (networks × units × …) drawn from ``rng``. code: modules whose source decides the criterion (the row's
-    statistics); the drawing module and the judge's own are added. sizes: by profile, and further ones where power is short.
+    draw(scenario, sizes, rng) → the parts of *both* readings, made by the same functions that the
+    notebook calls, from an array (networks × units × …) drawn from ``rng``. code: modules whose
+    source decides the criterion (the row's statistics); the drawing module and the judge's own are
+    added. sizes: by profile, and further ones where power is short.
     """
 
     row: str
     system: str
     draw: Callable[[str, Sizes, np.random.Generator], Sequence[Part]]
     code: tuple[str, ...]
-    sizes: Mapping[str, Sizes] = dataclasses.field(default_factory=lambda: {"default": DEFAULT, "reference": REFERENCE})
+    sizes: Mapping[str, Sizes] = dataclasses.field(
+        default_factory=lambda: {"default": DEFAULT, "reference": REFERENCE}
+    )
     nulls: tuple[str, ...] = ("none",)
     runs: int = RUNS
 
@@ -94,7 +112,9 @@ def simulations() -> dict[str, Simulation]:
     package = importlib.import_module(__package__)
     found: dict[str, Simulation] = {}
     for module in pkgutil.iter_modules(package.__path__):
-        for one in getattr(importlib.import_module(f"{__package__}.{module.name}"), "SIMULATIONS", ()):
+        for one in getattr(
+            importlib.import_module(f"{__package__}.{module.name}"), "SIMULATIONS", ()
+        ):
             if one.row in found:
                 raise ValueError(f"row {one.row} is simulated twice")
             found[one.row] = one
@@ -102,11 +122,14 @@ def simulations() -> dict[str, Simulation]:
 
 
 def simulate(one: Simulation, scenario: str, sizes: Sizes, runs: int, seed: int = 0) -> Counts:
-    """Judge ``runs`` drawn studies of ``sizes.systems`` systems each; the first system's outcomes are counted."""
+    """Judge ``runs`` drawn studies of ``sizes.systems`` systems each; the first system's outcomes
+    are counted."""
     registry = load()
     thresholds, protocol = registry.row(one.row).thresholds_for(one.system), registry.protocol
     readings = registry.row(one.row).readings(one.system)
-    counts: Counts = {r: {how: dict.fromkeys(_OUTCOMES, 0) for how in ("alone", "family")} for r in readings}
+    counts: Counts = {
+        r: {how: dict.fromkeys(_OUTCOMES, 0) for how in ("alone", "family")} for r in readings
+    }
     streams = np.random.default_rng([seed, *one.row.encode(), *scenario.encode()]).spawn(runs)
     for rng in streams:
         family: dict[ReadingName, dict[int, tuple[float, float]]] = {r: {} for r in readings}
@@ -154,7 +177,8 @@ class PowerJob(Job):
 
 
 def current_hash(one: Simulation) -> str:
-    """Hash of the syntax of all that decides the criterion: docstrings, comments and layout do not count."""
+    """Hash of the syntax of all that decides the criterion: docstrings, comments and layout do not
+    count."""
     return io.sha256_bytes("\n".join(_syntax(name) for name in one.modules).encode())
 
 
@@ -163,7 +187,11 @@ def _syntax(module: str) -> str:
     spec = importlib.util.find_spec(module)
     if spec is None or spec.origin is None:
         raise ImportError(f"a simulation names {module!r}, and there is no such module")
-    files = sorted(Path(spec.origin).parent.rglob("*.py")) if spec.submodule_search_locations else [Path(spec.origin)]
+    files = (
+        sorted(Path(spec.origin).parent.rglob("*.py"))
+        if spec.submodule_search_locations
+        else [Path(spec.origin)]
+    )
     return "\n".join(_stripped(file) for file in files)
 
 
@@ -172,35 +200,65 @@ def _stripped(file: Path) -> str:
     tree = ast.parse(file.read_text(encoding="utf-8"))
     for node in ast.walk(tree):
         if hasattr(node, "body") and isinstance(node.body, list):
-            kept = [s for s in node.body if not (isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant))]
+            kept = [
+                s
+                for s in node.body
+                if not (isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant))
+            ]
             node.body = kept or [ast.Pass()]
     return ast.unparse(tree)
 
 
 def _jobs(one: Simulation) -> dict[tuple[str, str], PowerJob]:
-    shared = {"row": one.row, "runs": one.runs, "code_hash": current_hash(one),
-              "criterion": io.canonical_json({r: criteria.criterion_of(load(), one.row, r) for r in _READINGS})}
-    return {(size, scenario): PowerJob(scenario=scenario, networks=s.networks, units=s.units, systems=s.systems, unit=s.unit,
-                                       **shared)
-            for size, s in one.sizes.items() for scenario in one.scenarios}
+    shared = {
+        "row": one.row,
+        "runs": one.runs,
+        "code_hash": current_hash(one),
+        "criterion": io.canonical_json(
+            {r: criteria.criterion_of(load(), one.row, r) for r in _READINGS}
+        ),
+    }
+    return {
+        (size, scenario): PowerJob(
+            scenario=scenario,
+            networks=s.networks,
+            units=s.units,
+            systems=s.systems,
+            unit=s.unit,
+            **shared,
+        )
+        for size, s in one.sizes.items()
+        for scenario in one.scenarios
+    }
 
 
 def update(rows: Sequence[str] = ()) -> Path:
-    """Simulate the criteria of ``rows`` (default: all; finished ones are taken from the cache) and write the file."""
+    """Simulate the criteria of ``rows`` (default: all; finished ones are taken from the cache) and
+    write the file."""
     known = simulations()
     chosen = list(rows) or list(known)
     plan = {row: _jobs(known[row]) for row in chosen}
-    done = iter(ensure_all([job for jobs in plan.values() for job in jobs.values()], "simulating criteria"))
+    done = iter(
+        ensure_all([job for jobs in plan.values() for job in jobs.values()], "simulating criteria")
+    )
     found = dict(criteria.entries()) if rows else {}
     for row, jobs in plan.items():
         found[row] = _entry(known[row], {key: next(done) for key in jobs})
     path = paths.ROOT / "docs" / "criteria.json"
-    io.write_json(path, {"runs": RUNS, "rule": "99 % quantile of Binomial(runs, .05)",
-                         "rows": {row: found[row] for row in sorted(found)}})
+    io.write_json(
+        path,
+        {
+            "runs": RUNS,
+            "rule": "99 % quantile of Binomial(runs, .05)",
+            "rows": {row: found[row] for row in sorted(found)},
+        },
+    )
     return path
 
 
-def _entry(one: Simulation, counts: Mapping[tuple[str, str], Counts]) -> dict[str, dict[str, object]]:
+def _entry(
+    one: Simulation, counts: Mapping[tuple[str, str], Counts]
+) -> dict[str, dict[str, object]]:
     registry = load()
     limit = int(sps.binom.ppf(0.99, one.runs, 0.05))
     entry = {}
@@ -208,12 +266,31 @@ def _entry(one: Simulation, counts: Mapping[tuple[str, str], Counts]) -> dict[st
         sizes, wrong = {}, []
         for size, s in one.sizes.items():
             outcomes = {scenario: counts[size, scenario][reading] for scenario in one.scenarios}
-            sizes[size] = {"words": s.words, "networks": s.networks, "units": s.units, "systems": s.systems,
-                           "power": outcomes["paper"]["family"]["REPRODUCED"] / one.runs, "outcomes": outcomes}
-            wrong += [f"{s.words}: REPRODUCED in {outcomes[none]['alone']['REPRODUCED']} of {one.runs} runs under '{none}'"
-                      for none in one.nulls if outcomes[none]["alone"]["REPRODUCED"] > limit]
+            sizes[size] = {
+                "words": s.words,
+                "networks": s.networks,
+                "units": s.units,
+                "systems": s.systems,
+                "power": outcomes["paper"]["family"]["REPRODUCED"] / one.runs,
+                "outcomes": outcomes,
+            }
+            wrong += [
+                f"{s.words}: REPRODUCED in {outcomes[none]['alone']['REPRODUCED']} of {one.runs} "
+                f"runs under '{none}'"
+                for none in one.nulls
+                if outcomes[none]["alone"]["REPRODUCED"] > limit
+            ]
             missed = outcomes["paper"]["alone"]["NOT REPRODUCED"]
-            wrong += [f"{s.words}: NOT REPRODUCED in {missed} of {one.runs} runs with the paper's effect"] * (missed > limit)
-        entry[reading] = {"criterion": criteria.criterion_of(registry, one.row, reading), "hash": current_hash(one),
-                          "runs": one.runs, "limit": limit, "sizes": sizes, "ok": not wrong, "why": "; ".join(wrong)}
+            wrong += [
+                f"{s.words}: NOT REPRODUCED in {missed} of {one.runs} runs with the paper's effect"
+            ] * (missed > limit)
+        entry[reading] = {
+            "criterion": criteria.criterion_of(registry, one.row, reading),
+            "hash": current_hash(one),
+            "runs": one.runs,
+            "limit": limit,
+            "sizes": sizes,
+            "ok": not wrong,
+            "why": "; ".join(wrong),
+        }
     return entry

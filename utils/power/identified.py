@@ -1,6 +1,8 @@
-"""O2, O3, O4 with planted sizes per network and image: excess of an optimiser, distance between two ends of a face.
+"""O2, O3, O4 with planted sizes per network and image: excess of an optimiser, distance between two
+ends of a face.
 
-The split itself is not drawn anew: its certificates say how far its strengths may be off, far below what is judged here.
+The split itself is not drawn anew: its certificates say how far its strengths may be off, far below
+what is judged here.
 """
 
 from __future__ import annotations
@@ -18,7 +20,8 @@ _CODE = ("utils.rows.identified",)
 
 
 def _excess(scenario: str, sizes: Sizes, rng: np.random.Generator) -> list[Part]:
-    """The loop's strength over the optimum's: twice it, a tenth above it, or at the bound of 1 %."""
+    """The loop's strength over the optimum's: twice it, a tenth above it, or at the bound of 1
+    %."""
     level = {"paper": 1.0, "half": 0.1}.get(scenario, 0.01)
     optimum = 10 * np.exp(crossed(rng, sizes, 0.1, 0.3, 0.1))
     best = optimum * (1 + level * np.exp(crossed(rng, sizes, 0.1, 0.2, 0.2)) / np.exp(0.045))
@@ -44,6 +47,8 @@ _SIZES = {"default": DEFAULT, "reference": REFERENCE}
 _LOOP = {"default": Sizes(5, 3, systems=2), "reference": Sizes(10, 3, systems=4)}
 SIMULATIONS = [
     Simulation("O2", "lenet/mnist_part", _excess, _CODE, _LOOP),
-    Simulation("O3", "lenet/mnist_part", _apart, _CODE, _SIZES, nulls=("none", "none: unequal strength")),
+    Simulation(
+        "O3", "lenet/mnist_part", _apart, _CODE, _SIZES, nulls=("none", "none: unequal strength")
+    ),
     Simulation("O4", "lenet/mnist_part", _overlap, _CODE, _SIZES),
 ]

@@ -19,7 +19,7 @@ and then said so in `utils/power/`.
 
 | row | claim | reading | size of study | power | power at half the effect | false yes | false no | runs | judged |
 |---|---|---|---|---|---|---|---|---|---|
-"""
+"""  # noqa: E501 (text of a page)
 
 
 def page() -> str:
@@ -31,10 +31,21 @@ def page() -> str:
             runs = entry["runs"]
             for size in entry["sizes"].values():
                 o = size["outcomes"]
-                nulls = [x["alone"]["REPRODUCED"] for name, x in o.items() if name not in ("paper", "half")]
-                cells = (size["power"], o["half"]["family"]["REPRODUCED"] / runs, max(nulls) / runs,
-                         o["paper"]["alone"]["NOT REPRODUCED"] / runs)
+                nulls = [
+                    x["alone"]["REPRODUCED"]
+                    for name, x in o.items()
+                    if name not in ("paper", "half")
+                ]
+                cells = (
+                    size["power"],
+                    o["half"]["family"]["REPRODUCED"] / runs,
+                    max(nulls) / runs,
+                    o["paper"]["alone"]["NOT REPRODUCED"] / runs,
+                )
                 judged = "yes" if entry["ok"] else f"no: {entry['why']}"
-                lines.append(f"| {row} | {registry.row(row).title} | {reading.replace('_', ' ')} | {size['words']} | "
-                             f"{' | '.join(f'{x:.3f}' for x in cells)} | {runs} | {judged} |")
+                lines.append(
+                    f"| {row} | {registry.row(row).title} | {reading.replace('_', ' ')} | "
+                    f"{size['words']} | "
+                    f"{' | '.join(f'{x:.3f}' for x in cells)} | {runs} | {judged} |"
+                )
     return _HEAD + "\n".join(lines) + "\n"

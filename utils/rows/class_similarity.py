@@ -1,4 +1,5 @@
-"""D12, D16: are the interactions of training and of test images alike at low orders only, and less and less so?"""
+"""D12, D16: are the interactions of training and of test images alike at low orders only, and less
+and less so?"""
 
 from __future__ import annotations
 
@@ -42,7 +43,8 @@ __all__ = [
 Times = Sequence[Sequence[ClassMeans]]
 """Class means per checkpoint and network."""
 CLEAR = 5
-"""Standard errors by which the product of the halves must exceed 0 for an order to be established (registered)."""
+"""Standard errors by which the product of the halves must exceed 0 for an order to be established
+(registered)."""
 LEAST_ORDERS = 4
 """Established orders that a slope needs, one of them at least n/2 (registered with the row)."""
 
@@ -50,9 +52,10 @@ LEAST_ORDERS = 4
 def products(found: Sequence[ClassMeans], certified_only: bool = False) -> np.ndarray:
     """Inner products of class means over the sets of each order, AND and OR together: (2, R, K, n).
 
-    First P: of a train half and the test images, averaged over both halves; then Q: of the two halves. Sampling errors of
-    disjoint groups of images are independent, so neither has a bias, however few the images: a ratio of sums over classes
-    is 1 where test images are what other training images are. A class without any certified image counts as 0.
+    First P: of a train half and the test images, averaged over both halves; then Q: of the two
+    halves. Sampling errors of disjoint groups of images are independent, so neither has a bias,
+    however few the images: a ratio of sums over classes is 1 where test images are what other
+    training images are. A class without any certified image counts as 0.
     """
     pairs = []
     for one in found:
@@ -72,22 +75,29 @@ def _clarity(q: np.ndarray) -> np.ndarray:
         if len(rest) < 2:
             continue
         error = rest.std(0, ddof=1) / math.sqrt(len(rest))
-        clear = np.where(error > 0, rest.mean(0) / np.where(error > 0, error, 1.0), np.where(rest.mean(0) > 0, np.inf, 0.0))
+        clear = np.where(
+            error > 0,
+            rest.mean(0) / np.where(error > 0, error, 1.0),
+            np.where(rest.mean(0) > 0, np.inf, 0.0),
+        )
         found[r] = clear
     return found
 
 
 def established(q: np.ndarray) -> np.ndarray:
-    """Orders at which two halves of the training images agree clearly in the other networks: (R, K, n) → bool (R, n).
+    """Orders at which two halves of the training images agree clearly in the other networks: (R, K,
+    n) → bool (R, n).
 
-    Chosen on other networks, so that a network's own luck with Q does not decide whether it enters its ratio.
+    Chosen on other networks, so that a network's own luck with Q does not decide whether it enters
+    its ratio.
     """
     interval = sps.t.ppf(0.975, max(len(q) - 2, 1))  # above 5 only with three networks or fewer
     return _clarity(q) > max(CLEAR, interval)
 
 
 def ratios(products: np.ndarray, use: np.ndarray, keep: np.ndarray | None = None) -> np.ndarray:
-    """R_k = Σ_classes P_k / Σ_classes Q_k over the classes of ``keep``: (R, n), NaN outside ``use`` (R, n)."""
+    """R_k = Σ_classes P_k / Σ_classes Q_k over the classes of ``keep``: (R, n), NaN outside ``use``
+    (R, n)."""
     p, q = (x if keep is None else x[:, keep] for x in products)
     bottom = q.sum(1)
     use = use & (bottom > 0)
@@ -96,46 +106,68 @@ def ratios(products: np.ndarray, use: np.ndarray, keep: np.ndarray | None = None
 
 def _enough(use: np.ndarray) -> np.ndarray:
     n = use.shape[-1]
-    return (use.sum(-1) >= LEAST_ORDERS) & use[:, math.ceil(n / 2) - 1:].any(-1)
+    return (use.sum(-1) >= LEAST_ORDERS) & use[:, math.ceil(n / 2) - 1 :].any(-1)
 
 
 def parts(products: np.ndarray) -> list[Part]:
-    """D12 from (2, R, K, n), per network: slope of R_k over its established orders; none where too few are."""
+    """D12 from (2, R, K, n), per network: slope of R_k over its established orders; none where too
+    few are."""
     use = established(products[1])
     use = use & _enough(use)[:, None]
-    return [Part.jackknifed("slope", lambda keep: agreement.slopes(ratios(products, use, keep), LEAST_ORDERS),
-                            products.shape[2])]
+    return [
+        Part.jackknifed(
+            "slope",
+            lambda keep: agreement.slopes(ratios(products, use, keep), LEAST_ORDERS),
+            products.shape[2],
+        )
+    ]
 
 
 def enough_orders(products: np.ndarray, per_class: int) -> Premise:
-    """In every network 4 orders must be established, one of them at least n/2; else how many images would do.
+    """In every network 4 orders must be established, one of them at least n/2; else how many images
+    would do.
 
-    Where an order is not established the sampling error of Q is that of a product of two errors: it falls as 1 / images.
+    Where an order is not established the sampling error of Q is that of a product of two errors: it
+    falls as 1 / images.
     """
     n, clear = products.shape[-1], np.maximum(_clarity(products[1]), 1e-9)
-    high = np.sort(clear[:, math.ceil(n / 2) - 1:], 1)[:, -1]
+    high = np.sort(clear[:, math.ceil(n / 2) - 1 :], 1)[:, -1]
     short = min(float(np.sort(clear, 1)[:, -LEAST_ORDERS].min()), float(high.min()))
     images = math.ceil(per_class * CLEAR / short)
     much = f"about {images}" if images <= 100 * per_class else f"more than {100 * per_class}"
-    return Premise("established orders", bool(_enough(established(products[1])).all()),
-                   f"{LEAST_ORDERS} orders, one of at least {math.ceil(n / 2)}, must be established (two halves of the "
-                   f"training images agree by {CLEAR} standard errors in the other networks); a network has "
-                   f"{int(established(products[1]).sum(-1).min())}: {much} images per class and half would do "
-                   f"(class_images), there are {per_class}")
+    return Premise(
+        "established orders",
+        bool(_enough(established(products[1])).all()),
+        f"{LEAST_ORDERS} orders, one of at least {math.ceil(n / 2)}, must be established (two "
+        "halves of the "
+        f"training images agree by {CLEAR} standard errors in the other networks); a network has "
+        f"{int(established(products[1]).sum(-1).min())}: {much} images per class and half would do "
+        f"(class_images), there are {per_class}",
+    )
 
 
 def over_time(products: np.ndarray, order: np.ndarray) -> list[Part]:
-    """D16 from (2, R, C, K, n) at C checkpoints and the mean order (R, C, K), per network: R of orders ≥ 3 at t* minus last.
+    """D16 from (2, R, C, K, n) at C checkpoints and the mean order (R, C, K), per network: R of
+    orders ≥ 3 at t* minus last.
 
-    t*: the checkpoint of least mean order of the test images, chosen on other networks and the other half of the classes.
-    A network has no value where the pooled Q is not established at both.
+    t*: the checkpoint of least mean order of the test images, chosen on other networks and the
+    other half of the classes. A network has no value where the pooled Q is not established at both.
     """
     p, q = products[..., 2:].sum(-1)
     choice = stats.cross_chosen(order, np.argmin)
-    early, late = (np.stack([stats.chosen(x, choice) for x in (p, q)]), np.stack([p[:, -1], q[:, -1]]))
+    early, late = (
+        np.stack([stats.chosen(x, choice) for x in (p, q)]),
+        np.stack([p[:, -1], q[:, -1]]),
+    )
     early, late = early[..., None], late[..., None]
     use = established(early[1]) & established(late[1])
-    return [Part.jackknifed("drop", lambda keep: (ratios(early, use, keep) - ratios(late, use, keep))[:, 0], p.shape[2])]
+    return [
+        Part.jackknifed(
+            "drop",
+            lambda keep: (ratios(early, use, keep) - ratios(late, use, keep))[:, 0],
+            p.shape[2],
+        )
+    ]
 
 
 def drop(found: Times, certified_only: bool = False) -> list[Part]:
@@ -145,71 +177,110 @@ def drop(found: Times, certified_only: bool = False) -> list[Part]:
 
 
 def jaccard(found: Sequence[ClassMeans]) -> tuple[np.ndarray, np.ndarray]:
-    """The papers' similarity, mean over classes: train half with test (mean of both), half with half; (R, n) each."""
+    """The papers' similarity, mean over classes: train half with test (mean of both), half with
+    half; (R, n) each."""
     rows = []
     for one in found:
         half, other, unseen = one.means
-        across = (agreement.weighted_jaccard(half, unseen) + agreement.weighted_jaccard(other, unseen)) / 2
+        across = (
+            agreement.weighted_jaccard(half, unseen) + agreement.weighted_jaccard(other, unseen)
+        ) / 2
         rows.append(torch.stack([across, agreement.weighted_jaccard(half, other)]).nanmean(1))
     test, train = torch.stack(rows, 1).numpy()
     return test, train
 
 
 def controls(found: Sequence[ClassMeans], per_class: int) -> dict[str, object]:
-    """The papers' raw curves, which fall for sampling reasons alone, and how clearly each order is established."""
+    """The papers' raw curves, which fall for sampling reasons alone, and how clearly each order is
+    established."""
     every, (test, train) = products(found), jaccard(found)
     use = established(every[1])
-    return {"order": list(range(1, every.shape[-1] + 1)), "images per class and group": per_class,
-            "raw Jaccard of training and test images": test.mean(0).tolist(),
-            "raw Jaccard of two halves of training images": train.mean(0).tolist(),
-            "P, mean over networks": every[0].sum(1).mean(0).tolist(),
-            "Q, mean over networks": every[1].sum(1).mean(0).tolist(),
-            "Q in standard errors over the other networks, least": _clarity(every[1]).min(0).tolist(),
-            "networks that count the order as established": use.sum(0).tolist()}
+    return {
+        "order": list(range(1, every.shape[-1] + 1)),
+        "images per class and group": per_class,
+        "raw Jaccard of training and test images": test.mean(0).tolist(),
+        "raw Jaccard of two halves of training images": train.mean(0).tolist(),
+        "P, mean over networks": every[0].sum(1).mean(0).tolist(),
+        "Q, mean over networks": every[1].sum(1).mean(0).tolist(),
+        "Q in standard errors over the other networks, least": _clarity(every[1]).min(0).tolist(),
+        "networks that count the order as established": use.sum(0).tolist(),
+    }
 
 
-def table(found: Sequence[ClassMeans], others: Mapping[str, Sequence[ClassMeans]], weight: float) -> pd.DataFrame:
-    """Curves of the figure: the papers' Jaccard (train with test, half with half), and R at its established orders."""
+def table(
+    found: Sequence[ClassMeans], others: Mapping[str, Sequence[ClassMeans]], weight: float
+) -> pd.DataFrame:
+    """Curves of the figure: the papers' Jaccard (train with test, half with half), and R at its
+    established orders."""
     test, train = jaccard(found)
-    tables = [curve("weighted Jaccard", "train and test", test), curve("weighted Jaccard", "two train halves", train)]
+    tables = [
+        curve("weighted Jaccard", "train and test", test),
+        curve("weighted Jaccard", "two train halves", train),
+    ]
     for name, one in {f"order weight {weight:+g}": found, **others}.items():
         every = products(one)
-        tables.append(curve("P / Q, established orders", name, ratios(every, established(every[1]))))
+        tables.append(
+            curve("P / Q, established orders", name, ratios(every, established(every[1])))
+        )
     return pd.concat(tables, ignore_index=True)
 
 
 def require_identities(found: Sequence[ClassMeans]) -> None:
     """ArithmeticError where the AND-OR duality fails or the model leaves kappa: a bug, then."""
-    duality, excess = (max(float(getattr(one, name)) for one in found) for name in ("duality", "excess"))
-    print(f"max |I_or + I_and of the inverted game| / max |v| = {duality:.1e}; max |v - model| beyond kappa = {excess:.1e}")
+    duality, excess = (
+        max(float(getattr(one, name)) for one in found) for name in ("duality", "excess")
+    )
+    print(
+        f"max |I_or + I_and of the inverted game| / max |v| = {duality:.1e}; max |v - model| "
+        f"beyond kappa = {excess:.1e}"
+    )
     if duality > 1e-8 or excess > 1e-8:
-        raise ArithmeticError("the identities of the AND-OR model fail: this is a bug, nothing below may be believed")
+        raise ArithmeticError(
+            "the identities of the AND-OR model fail: this is a bug, nothing below may be believed"
+        )
 
 
 def certificates(found: Sequence[ClassMeans]) -> pd.DataFrame:
-    """One row per group of images: games, uncertified ones, median and largest gap, share of saturated scores."""
-    gap, done, flat = (torch.stack([getattr(one, name) for one in found], 1).flatten(1)
-                       for name in ("gap", "converged", "saturated"))
-    return pd.DataFrame({"group": GROUPS, "games": gap.shape[1], "uncertified": (~done).sum(1).tolist(),
-                         "median gap": gap.median(1).values.tolist(), "largest gap": gap.amax(1).tolist(),
-                         "saturated share": flat.mean(1).tolist()})
+    """One row per group of images: games, uncertified ones, median and largest gap, share of
+    saturated scores."""
+    gap, done, flat = (
+        torch.stack([getattr(one, name) for one in found], 1).flatten(1)
+        for name in ("gap", "converged", "saturated")
+    )
+    return pd.DataFrame(
+        {
+            "group": GROUPS,
+            "games": gap.shape[1],
+            "uncertified": (~done).sum(1).tolist(),
+            "median gap": gap.median(1).values.tolist(),
+            "largest gap": gap.amax(1).tolist(),
+            "saturated share": flat.mean(1).tolist(),
+        }
+    )
 
 
-def variants(found: Sequence[ClassMeans], others: Mapping[str, Sequence[ClassMeans]]) -> dict[str, list[Part]]:
+def variants(
+    found: Sequence[ClassMeans], others: Mapping[str, Sequence[ClassMeans]]
+) -> dict[str, list[Part]]:
     """D12 under the analyses that must agree."""
-    return ({name: parts(products(one)) for name, one in others.items()}
-            | {"uncertified games dropped": parts(products(found, certified_only=True))})
+    return {name: parts(products(one)) for name, one in others.items()} | {
+        "uncertified games dropped": parts(products(found, certified_only=True))
+    }
 
 
 def uncertified(found: Sequence[ClassMeans], others: Mapping[str, Sequence[ClassMeans]]) -> float:
     """Largest share of games above the split's tolerance among all analyses."""
-    return max(float((~torch.stack([one.converged for one in group])).double().mean())
-               for group in (found, *others.values()))
+    return max(
+        float((~torch.stack([one.converged for one in group])).double().mean())
+        for group in (found, *others.values())
+    )
 
 
 def variants_in_time(found: Times, others: Mapping[str, Times]) -> dict[str, list[Part]]:
     """D16 under the analyses that must agree."""
-    return {name: drop(one) for name, one in others.items()} | {"uncertified games dropped": drop(found, True)}
+    return {name: drop(one) for name, one in others.items()} | {
+        "uncertified games dropped": drop(found, True)
+    }
 
 
 def uncertified_in_time(found: Times, others: Mapping[str, Times]) -> float:
@@ -217,8 +288,11 @@ def uncertified_in_time(found: Times, others: Mapping[str, Times]) -> float:
     return max(uncertified(one, {}) for group in (found, *others.values()) for one in group)
 
 
-def table_in_time(found: Times, others: Mapping[str, Times], steps: Sequence[int], weight: float) -> pd.DataFrame:
-    """P / Q of orders 3 and above at each checkpoint (NaN where the pooled Q is not established); mean over networks."""
+def table_in_time(
+    found: Times, others: Mapping[str, Times], steps: Sequence[int], weight: float
+) -> pd.DataFrame:
+    """P / Q of orders 3 and above at each checkpoint (NaN where the pooled Q is not established);
+    mean over networks."""
     rows = []
     for name, times in {f"order weight {weight:+g}": found, **others}.items():
         for step, one in zip(steps, times, strict=True):
@@ -226,26 +300,46 @@ def table_in_time(found: Times, others: Mapping[str, Times], steps: Sequence[int
             values = ratios(pooled, established(pooled[1]))[:, 0]
             value = float(np.nanmean(values)) if np.isfinite(values).any() else math.nan
             rows.append(("orders 3 and above", name, int(step), value))
-    return pd.DataFrame(rows, columns=["panel", "curve", "step", "value"]).astype({"step": int, "value": float})
+    return pd.DataFrame(rows, columns=["panel", "curve", "step", "value"]).astype(
+        {"step": int, "value": float}
+    )
 
 
-def case(found: Sequence[ClassMeans], others: Mapping[str, Sequence[ClassMeans]], p: Agreement) -> dict[str, object]:
+def case(
+    found: Sequence[ClassMeans], others: Mapping[str, Sequence[ClassMeans]], p: Agreement
+) -> dict[str, object]:
     """What the verdict on D12 rests on, as the keywords of :func:`utils.claims.judge`."""
     every = products(found)
-    return {"parts": parts(every), "premises": [enough_orders(every, p.class_images)], "variants": variants(found, others),
-            "uncertified": uncertified(found, others), "control": controls(found, p.class_images)}
+    return {
+        "parts": parts(every),
+        "premises": [enough_orders(every, p.class_images)],
+        "variants": variants(found, others),
+        "uncertified": uncertified(found, others),
+        "control": controls(found, p.class_images),
+    }
 
 
-def case_in_time(found: Times, others: Mapping[str, Times], steps: Sequence[int]) -> dict[str, object]:
+def case_in_time(
+    found: Times, others: Mapping[str, Times], steps: Sequence[int]
+) -> dict[str, object]:
     """The same for D16."""
-    return {"parts": drop(found), "variants": variants_in_time(found, others),
-            "uncertified": uncertified_in_time(found, others), "control": {"steps": [int(step) for step in steps]}}
+    return {
+        "parts": drop(found),
+        "variants": variants_in_time(found, others),
+        "uncertified": uncertified_in_time(found, others),
+        "control": {"steps": [int(step) for step in steps]},
+    }
 
 
 def scope(p: Agreement, system: System) -> str:
     """For what a verdict speaks, in a sentence."""
     config = system.jobs[0].config
-    return (f"{len(p.seeds)} networks {system.id} (seeds {', '.join(map(str, p.seeds))}) trained for {config.steps} steps "
-            f"on {config.n_train} images; per class {p.class_images} images in each of two training halves and of the test "
-            f"images, drawn anew for each seed; {p.class_players} cells of the central grid, the same in all, baseline: "
-            f"mean image; kappa {p.kappa:g}, gap {p.mean_tol:g}")
+    return (
+        f"{len(p.seeds)} networks {system.id} (seeds {', '.join(map(str, p.seeds))}) trained for "
+        f"{config.steps} steps "
+        f"on {config.n_train} images; per class {p.class_images} images in each of two training "
+        "halves and of the test "
+        f"images, drawn anew for each seed; {p.class_players} cells of the central grid, the "
+        "same in all, baseline: "
+        f"mean image; kappa {p.kappa:g}, gap {p.mean_tol:g}"
+    )

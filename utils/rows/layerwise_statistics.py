@@ -1,7 +1,9 @@
-"""The statistics of L3, L4, L8, L11 and L15-L18 as functions of plain arrays: what the verdicts and their simulations share.
+"""The statistics of L3, L4, L8, L11 and L15-L18 as functions of plain arrays: what the verdicts and
+their simulations share.
 
-S networks, P probed layers (the output layer is no part of them), X images, n orders. NaN: an image that is left out.
-Every choice of a layer, an end or an order is made on other networks and other images (:mod:`utils.stats.selection`).
+S networks, P probed layers (the output layer is no part of them), X images, n orders. NaN: an image
+that is left out. Every choice of a layer, an end or an order is made on other networks and other
+images (:mod:`utils.stats.selection`).
 """
 
 from __future__ import annotations
@@ -14,8 +16,18 @@ from numpy.typing import NDArray
 from .. import stats
 from ..claims import Part
 
-__all__ = ["balance", "depth_slopes", "high_share", "largest_part", "low_minus_high_parts", "neighbour_parts",
-           "order_gap_parts", "ratio_part", "redundancy_parts", "slope_parts"]
+__all__ = [
+    "balance",
+    "depth_slopes",
+    "high_share",
+    "largest_part",
+    "low_minus_high_parts",
+    "neighbour_parts",
+    "order_gap_parts",
+    "ratio_part",
+    "redundancy_parts",
+    "slope_parts",
+]
 
 Floats = NDArray[np.float64]
 HELD = 0.05
@@ -23,7 +35,8 @@ HELD = 0.05
 
 
 def balance(strength: Floats, first: int = 1) -> Floats:
-    """(..., n) strength per order → (...): (orders ≤ n/2 minus orders > n/2) / all; NaN where there is none."""
+    """(..., n) strength per order → (...): (orders ≤ n/2 minus orders > n/2) / all; NaN where there
+    is none."""
     n = strength.shape[-1]
     orders = np.arange(1, n + 1)
     sign = np.where(2 * orders <= n, 1.0, -1.0) * (orders >= first)
@@ -33,7 +46,7 @@ def balance(strength: Floats, first: int = 1) -> Floats:
 def high_share(strength: Floats) -> Floats:
     """(..., n) strength per order → (...): share of the orders above n/2."""
     n = strength.shape[-1]
-    return _over(strength[..., n // 2:].sum(-1), strength.sum(-1))
+    return _over(strength[..., n // 2 :].sum(-1), strength.sum(-1))
 
 
 def _over(part: Floats, whole: Floats) -> Floats:
@@ -48,30 +61,42 @@ def _most(values: Floats) -> int:
     return int(np.argmax(np.where(np.isnan(values), -np.inf, values)))
 
 
-# L3, L8a --------------------------------------------------------------------------------------------------------------
+# L3, L8a ------------------------------------------------------------------------------------------
 
 
 def low_minus_high_parts(ours: Floats, null: Floats) -> list[Part]:
-    """balance (S, P, X) of the network and the untrained one → least over probed layers, and that minus the null's."""
+    """balance (S, P, X) of the network and the untrained one → least over probed layers, and that
+    minus the null's."""
     mine, theirs = (stats.chosen(b, stats.cross_chosen(b, _least)) for b in (ours, null))
-    return [Part.of("low_minus_high", mine), Part.of("low_minus_high_beyond_untrained", mine - theirs)]
+    return [
+        Part.of("low_minus_high", mine),
+        Part.of("low_minus_high_beyond_untrained", mine - theirs),
+    ]
 
 
-# L4, L8b --------------------------------------------------------------------------------------------------------------
+# L4, L8b ------------------------------------------------------------------------------------------
 
 
-def redundancy_parts(forget: Floats, target: Floats, null: Floats, orders: Sequence[int] | None = None) -> list[Part]:
-    """Redundancy at its peak minus at the higher of its two ends, mean over orders; and that minus shuffled-label probes'.
+def redundancy_parts(
+    forget: Floats, target: Floats, null: Floats, orders: Sequence[int] | None = None
+) -> list[Part]:
+    """Redundancy at its peak minus at the higher of its two ends, mean over orders; and that minus
+    shuffled-label probes'.
 
-    forget, null (S, P, X, n), target (S, X, n) of the output layer, which both share. An image may have no target of some
-    order, so an order's redundancy is a ratio of sums over images. Peak (an inner layer), end and orders are chosen together
-    on other networks and other images. orders: given ones instead of those that hold ≥ 5 % of the output's strength.
+    forget, null (S, P, X, n), target (S, X, n) of the output layer, which both share. An image may
+    have no target of some order, so an order's redundancy is a ratio of sums over images. Peak (an
+    inner layer), end and orders are chosen together on other networks and other images. orders:
+    given ones instead of those that hold ≥ 5 % of the output's strength.
     """
     forget, target, null = (np.nan_to_num(a) for a in (forget, target, null))
     picked = _held(target, orders)
     mine, theirs = (_hump(f, target, picked) for f in (forget, null))
-    return [_part("redundancy_peak", *mine),
-            _part("redundancy_peak_beyond_shuffled", *(a - b for a, b in zip(mine, theirs, strict=True)))]
+    return [
+        _part("redundancy_peak", *mine),
+        _part(
+            "redundancy_peak_beyond_shuffled", *(a - b for a, b in zip(mine, theirs, strict=True))
+        ),
+    ]
 
 
 def _part(name: str, values: Floats, without: Floats) -> Part:
@@ -79,14 +104,17 @@ def _part(name: str, values: Floats, without: Floats) -> Part:
 
 
 def _held(target: Floats, orders: Sequence[int] | None) -> dict[tuple[int, int], NDArray[np.int64]]:
-    """(network, half) → indices of the orders, by the strength of the other networks' output on the other half."""
+    """(network, half) → indices of the orders, by the strength of the other networks' output on the
+    other half."""
     found = {}
     for h, other in enumerate(reversed(stats.halves(target.shape[1]))):
         sums = target[:, other].sum(1)
         share = _over(sums, np.repeat(sums.sum(-1, keepdims=True), sums.shape[-1], -1))
         for s in range(len(target)):
             mean = _others(share, s)
-            found[s, h] = np.asarray(orders) - 1 if orders is not None else np.flatnonzero(mean >= HELD)
+            found[s, h] = (
+                np.asarray(orders) - 1 if orders is not None else np.flatnonzero(mean >= HELD)
+            )
     return found
 
 
@@ -97,7 +125,9 @@ def _others(values: Floats, s: int) -> Floats:
     return _over(np.where(kept, rest, 0.0).sum(0), kept.sum(0).astype(float))
 
 
-def _hump(forget: Floats, target: Floats, picked: dict[tuple[int, int], NDArray[np.int64]]) -> tuple[Floats, Floats]:
+def _hump(
+    forget: Floats, target: Floats, picked: dict[tuple[int, int], NDArray[np.int64]]
+) -> tuple[Floats, Floats]:
     """values (S,), without (S, X): peak minus the higher end, averaged over the two halves."""
     networks, images = target.shape[:2]
     values, without = np.zeros(networks), np.zeros((networks, images))
@@ -117,12 +147,14 @@ def _hump(forget: Floats, target: Floats, picked: dict[tuple[int, int], NDArray[
             end = (0, -1)[_most(curve[[0, -1]])]
             value = (whole[s, peak, m] - whole[s, end, m]).mean() if len(m) else np.nan
             values[s] += value / 2
-            without[s, half] += (out[s, peak][:, m] - out[s, end][:, m]).mean(-1) / 2 if len(m) else np.nan
+            without[s, half] += (
+                (out[s, peak][:, m] - out[s, end][:, m]).mean(-1) / 2 if len(m) else np.nan
+            )
             without[s, rest] += value / 2
     return values, without
 
 
-# L15, L16 -------------------------------------------------------------------------------------------------------------
+# L15, L16 -----------------------------------------------------------------------------------------
 
 
 def depth_slopes(y: Floats) -> Floats:
@@ -134,20 +166,26 @@ def depth_slopes(y: Floats) -> Floats:
 
 
 def slope_parts(name: str, ours: Floats, null: Floats) -> list[Part]:
-    """Slope over l/L of (S, P, X), mean over images; and that minus the slope of the shuffled-label probes."""
+    """Slope over l/L of (S, P, X), mean over images; and that minus the slope of the shuffled-label
+    probes."""
     mine, theirs = depth_slopes(ours), depth_slopes(null)
     return [Part.of(name, mine), Part.of(f"{name}_beyond_shuffled", mine - theirs)]
 
 
-# L17, L18, L11 --------------------------------------------------------------------------------------------------------
+# L17, L18, L11 ------------------------------------------------------------------------------------
 
 
-def ratio_part(name: str, part: Floats, whole: Floats, minus: tuple[Floats, Floats] | None = None) -> Part:
-    """Σ part / Σ whole over images, (S, X) each, jackknifed; minus the same ratio of another pair, if given."""
+def ratio_part(
+    name: str, part: Floats, whole: Floats, minus: tuple[Floats, Floats] | None = None
+) -> Part:
+    """Σ part / Σ whole over images, (S, X) each, jackknifed; minus the same ratio of another pair,
+    if given."""
     part, whole = np.nan_to_num(part), np.nan_to_num(whole)
 
     def both(a: Floats, b: Floats) -> tuple[Floats, Floats]:
-        return _over(a.sum(1), b.sum(1)), _over(a.sum(1, keepdims=True) - a, b.sum(1, keepdims=True) - b)
+        return _over(a.sum(1), b.sum(1)), _over(
+            a.sum(1, keepdims=True) - a, b.sum(1, keepdims=True) - b
+        )
 
     values, without = both(part, whole)
     if minus is not None:
@@ -157,24 +195,37 @@ def ratio_part(name: str, part: Floats, whole: Floats, minus: tuple[Floats, Floa
 
 
 def order_gap_parts(overlap: Floats, target: Floats) -> list[Part]:
-    """Completeness of orders 1-2 minus that of orders ≥ 4, (S, X, n) of the last probed layer, ratios of sums."""
+    """Completeness of orders 1-2 minus that of orders ≥ 4, (S, X, n) of the last probed layer,
+    ratios of sums."""
     low, high = slice(0, 2), slice(3, None)
-    return [ratio_part("completeness_gap", overlap[..., low].sum(-1), target[..., low].sum(-1),
-                       (overlap[..., high].sum(-1), target[..., high].sum(-1)))]
+    return [
+        ratio_part(
+            "completeness_gap",
+            overlap[..., low].sum(-1),
+            target[..., low].sum(-1),
+            (overlap[..., high].sum(-1), target[..., high].sum(-1)),
+        )
+    ]
 
 
 def neighbour_parts(similarity: Floats) -> list[Part]:
-    """similarity (S, P, P, X) → mean over pairs of layers one apart minus mean over pairs two or more apart."""
+    """similarity (S, P, P, X) → mean over pairs of layers one apart minus mean over pairs two or
+    more apart."""
     layers = similarity.shape[1]
     apart = np.subtract.outer(np.arange(layers), np.arange(layers))
-    return [Part.of("neighbours", similarity[:, apart == 1].mean(1) - similarity[:, apart > 1].mean(1))]
+    return [
+        Part.of("neighbours", similarity[:, apart == 1].mean(1) - similarity[:, apart > 1].mean(1))
+    ]
 
 
 def largest_part(forget: Floats, target: Floats) -> Part:
-    """L11: redundancy of the most redundant probed layer, forget (S, P, X) over target (S, X), ratio of sums per half.
+    """L11: redundancy of the most redundant probed layer, forget (S, P, X) over target (S, X),
+    ratio of sums per half.
 
     The layer is chosen on other networks and other images.
     """
     forget, target = np.nan_to_num(forget), np.nan_to_num(target)
-    choice = stats.cross_chosen(forget, _most)  # one target for all layers: the largest sum is the largest ratio
+    choice = stats.cross_chosen(
+        forget, _most
+    )  # one target for all layers: the largest sum is the largest ratio
     return ratio_part("redundancy", stats.chosen(forget, choice), target)

@@ -1,4 +1,5 @@
-"""M11: components and their interactions as regions of the input, described by numbers, without a verdict."""
+"""M11: components and their interactions as regions of the input, described by numbers, without a
+verdict."""
 
 from __future__ import annotations
 
@@ -20,7 +21,8 @@ _STATES = ("untrained", "trained")
 
 
 def strongest_sets(a: Analysis, image: int, state: int, count: int) -> list[tuple[str, int]]:
-    """Kind and bitmask of an image's strongest interactions of order ≥ 2 in the first seed, before or after training.
+    """Kind and bitmask of an image's strongest interactions of order ≥ 2 in the first seed, before
+    or after training.
 
     Up to ``count`` of them: fewer where fewer differ from 0.
     """
@@ -32,61 +34,103 @@ def strongest_sets(a: Analysis, image: int, state: int, count: int) -> list[tupl
 
 
 def _sum_of(maps: torch.Tensor, mask: int) -> torch.Tensor:
-    """The map of an interaction: the sum of the maps (r, H, W) of its components (Ren J. et al. 2025, Fig. 8)."""
+    """The map of an interaction: the sum of the maps (r, H, W) of its components (Ren J. et al.
+    2025, Fig. 8)."""
     return maps[[i for i in range(len(maps)) if mask >> i & 1]].sum(0)
 
 
 def _concentration(x: torch.Tensor, share: float = 0.5) -> torch.Tensor:
-    """Least share of the pixels that holds ``share`` of the absolute attribution: (..., H, W) → (...)."""
+    """Least share of the pixels that holds ``share`` of the absolute attribution: (..., H, W) →
+    (...)."""
     sizes = x.abs().flatten(-2).sort(-1, descending=True).values
     held = sizes.cumsum(-1)
     return ((held < share * held[..., -1:]).sum(-1) + 1.0) / sizes.shape[-1]
 
 
 def map_case(p: FiveGroups, a: Analysis, found: Maps) -> dict[str, Any]:
-    """The describer's keyword arguments: how concentrated the maps are, trained and untrained, and whether they add up."""
+    """The describer's keyword arguments: how concentrated the maps are, trained and untrained, and
+    whether they add up."""
     control: dict[str, Any] = {}
     for k, state in enumerate(_STATES):
-        sets = [_sum_of(found.maps[k, x], mask) for x in range(len(found.images)) for _, mask in strongest_sets(a, x, k, 3)]
-        control[f"pixels that hold half of a component's attribution, {state}"] = float(_concentration(found.maps[k]).mean())
-        control[f"pixels that hold half of an interaction's attribution, {state}"] = \
+        sets = [
+            _sum_of(found.maps[k, x], mask)
+            for x in range(len(found.images))
+            for _, mask in strongest_sets(a, x, k, 3)
+        ]
+        control[f"pixels that hold half of a component's attribution, {state}"] = float(
+            _concentration(found.maps[k]).mean()
+        )
+        control[f"pixels that hold half of an interaction's attribution, {state}"] = (
             float(_concentration(torch.stack(sets)).mean()) if sets else float("nan")
-        off = (found.maps[k].sum((-2, -1)) - found.change[k]).abs().sum() / found.change[k].abs().sum()
+        )
+        off = (found.maps[k].sum((-2, -1)) - found.change[k]).abs().sum() / found.change[
+            k
+        ].abs().sum()
         control[f"part of the components' change that the maps miss, {state}"] = float(off)
-    part, whole = (control[f"pixels that hold half of {x} attribution, {state}"]
-                   for x, state in (("a component's", "trained"), ("a component's", "untrained")))
+    part, whole = (
+        control[f"pixels that hold half of {x} attribution, {state}"]
+        for x, state in (("a component's", "trained"), ("a component's", "untrained"))
+    )
     both = control["pixels that hold half of an interaction's attribution, trained"]
     missed = control["part of the components' change that the maps miss, trained"]
-    statement = (f"After training half of a component's attribution lies on {part:.1%} of the pixels, of an interaction's "
-                 f"on {both:.1%} (a component before training: {whole:.1%}); the maps miss {missed:.1%} of the components' "
-                 "change from their masked values. Drawn, not tested: the untrained network's maps are the comparison.")
-    return {"statement": statement, "n": len(found.images), "scope": f"{len(found.images)} images of the first of "
-            f"{scope_of(p, a)}", "control": control}
+    statement = (
+        f"After training half of a component's attribution lies on {part:.1%} of the pixels, of "
+        "an interaction's "
+        f"on {both:.1%} (a component before training: {whole:.1%}); the maps miss {missed:.1%} "
+        "of the components' "
+        "change from their masked values. Drawn, not tested: the untrained network's maps are "
+        "the comparison."
+    )
+    return {
+        "statement": statement,
+        "n": len(found.images),
+        "scope": f"{len(found.images)} images of the first of {scope_of(p, a)}",
+        "control": control,
+    }
 
 
 def map_table(a: Analysis, found: Maps, components: int = 3, interactions: int = 2) -> pd.DataFrame:
-    """Images, maps of the first components, and of the strongest interactions between components: tidy pixels."""
+    """Images, maps of the first components, and of the strongest interactions between components:
+    tidy pixels."""
     pieces = []
     for x, image in enumerate(found.images):
         for k in (1, 0):
             row = f"{x + 1}: {int(found.labels[x])}, {_STATES[k]}"
             pieces.append(_pixels(row, "image", image.mean(0)))
-            pieces += [_pixels(row, f"component {i + 1}", found.maps[k, x, i]) for i in range(components)]
+            pieces += [
+                _pixels(row, f"component {i + 1}", found.maps[k, x, i]) for i in range(components)
+            ]
             for rank, (kind, mask) in enumerate(strongest_sets(a, x, k, interactions), start=1):
                 note = f"{kind} {_one_based(mask, a.ends.found.n)}"
-                pieces.append(_pixels(row, f"interaction {rank}", _sum_of(found.maps[k, x], mask), note))
+                pieces.append(
+                    _pixels(row, f"interaction {rank}", _sum_of(found.maps[k, x], mask), note)
+                )
     return pd.concat(pieces, ignore_index=True)
 
 
 def _one_based(mask: int, n: int) -> str:
     """Components as the columns number them, from 1."""
-    return "{" + ",".join(str(int(i) + 1) for i in lattice.subset_name(mask, n)[1:-1].split(",")) + "}"
+    return (
+        "{" + ",".join(str(int(i) + 1) for i in lattice.subset_name(mask, n)[1:-1].split(",")) + "}"
+    )
 
 
 def _pixels(row: str, column: str, cells: torch.Tensor, note: str = "") -> pd.DataFrame:
-    """Tidy pixels; a map is divided by its largest value and rounded, which no eye can see, to keep the CSV small."""
+    """Tidy pixels; a map is divided by its largest value and rounded, which no eye can see, to keep
+    the CSV small."""
     kind = "image" if column == "image" else "map"
-    values = cells.double().numpy() / (1.0 if kind == "image" else max(float(cells.abs().max()), 1e-300))
+    values = cells.double().numpy() / (
+        1.0 if kind == "image" else max(float(cells.abs().max()), 1e-300)
+    )
     y, x = np.indices(values.shape)
-    return pd.DataFrame({"row": row, "column": column, "kind": kind, "y": y.ravel(), "x": x.ravel(),
-                         "value": values.ravel().round(3), "note": [note] + [""] * (values.size - 1)})
+    return pd.DataFrame(
+        {
+            "row": row,
+            "column": column,
+            "kind": kind,
+            "y": y.ravel(),
+            "x": x.ravel(),
+            "value": values.ravel().round(3),
+            "note": [note] + [""] * (values.size - 1),
+        }
+    )

@@ -1,7 +1,9 @@
-"""D13, M13: do networks use more high-order interactions on the wrong labels that they learnt by heart?
+"""D13, M13: do networks use more high-order interactions on the wrong labels that they learnt by
+heart?
 
-Every network has wrong labels, mislabelled and clean images of its own, so a network's value already holds the chance of
-its images: networks are the sample (protocol 6.4 without B, which would count that chance twice).
+Every network has wrong labels, mislabelled and clean images of its own, so a network's value
+already holds the chance of its images: networks are the sample (protocol 6.4 without B, which would
+count that chance twice).
 """
 
 from __future__ import annotations
@@ -22,25 +24,44 @@ from ..metrics import orders, salience
 from ..params import NoisyLabels
 from .two_phase import signal
 
-__all__ = ["FEWEST", "HIGH", "Samples", "bar_table", "controls", "image_table", "label_parts", "memorisation_table",
-           "overlapping", "premises", "reported", "samples", "share_table", "uncertified", "variants"]
+__all__ = [
+    "FEWEST",
+    "HIGH",
+    "Samples",
+    "bar_table",
+    "controls",
+    "image_table",
+    "label_parts",
+    "memorisation_table",
+    "overlapping",
+    "premises",
+    "reported",
+    "samples",
+    "share_table",
+    "uncertified",
+    "variants",
+]
 
 HIGH = 4
 """Orders from here on are high (as registered for both rows)."""
 MEMORISED = 0.9
-"""Share of the mislabelled training images that must be answered by their wrong label, in every seed."""
+"""Share of the mislabelled training images that must be answered by their wrong label, in every
+seed."""
 FEWEST = 15
-"""Mislabelled images per network that must lie within the clean images' range of both outputs (as registered)."""
+"""Mislabelled images per network that must lie within the clean images' range of both outputs (as
+registered)."""
 
 MISLABELLED, CLEAN, TRUE, START, START_CLEAN = range(len(GROUPS))
 
 
 @dataclasses.dataclass(frozen=True)
 class Samples:
-    """Two groups of P images in each of S networks: what the statistics of both rows are computed from.
+    """Two groups of P images in each of S networks: what the statistics of both rows are computed
+    from.
 
-    strength (S, 2, P, n): Σ |I| of each order, mislabelled first; output, effect (S, 2, P): |v(N)| and |v(N) - v(∅)|;
-    label (S, P): the given class, that of the i-th mislabelled and of the i-th clean image; kept (S, P) bool.
+    strength (S, 2, P, n): Σ |I| of each order, mislabelled first; output, effect (S, 2, P): |v(N)|
+    and |v(N) - v(∅)|; label (S, P): the given class, that of the i-th mislabelled and of the i-th
+    clean image; kept (S, P) bool.
     """
 
     strength: np.ndarray
@@ -50,84 +71,142 @@ class Samples:
     kept: np.ndarray
 
 
-def samples(e: Extracted, images: Sequence[Mislabelled], one: int = MISLABELLED, other: int = CLEAN, *,
-            certified_only: bool = False) -> Samples:
-    """The games of groups ``one`` and ``other``. certified_only: pairs whose two games are certified."""
+def samples(
+    e: Extracted,
+    images: Sequence[Mislabelled],
+    one: int = MISLABELLED,
+    other: int = CLEAN,
+    *,
+    certified_only: bool = False,
+) -> Samples:
+    """The games of groups ``one`` and ``other``. certified_only: pairs whose two games are
+    certified."""
     groups = [one, other]
     positive, negative = orders.strength_by_order(e.merged[:, groups])
     v = e.v[:, groups]
     kept = torch.stack([x.kept for x in images])
     if certified_only:
         kept = kept & e.converged[:, groups].all(1)
-    return Samples((positive - negative).numpy(), v[..., -1].abs().numpy(), (v[..., -1] - v[..., 0]).abs().numpy(),
-                   torch.stack([x.label for x in images]).numpy(), kept.numpy())
+    return Samples(
+        (positive - negative).numpy(),
+        v[..., -1].abs().numpy(),
+        (v[..., -1] - v[..., 0]).abs().numpy(),
+        torch.stack([x.label for x in images]).numpy(),
+        kept.numpy(),
+    )
 
 
 def label_parts(x: Samples, high: int = HIGH) -> list[Part]:
-    """Per network: the log ratio of the mean strengths, and the coefficient of a wrong label in the regression."""
+    """Per network: the log ratio of the mean strengths, and the coefficient of a wrong label in the
+    regression."""
     return [Part("log_ratio", _log_ratio(x, high)), Part("coefficient", _coefficient(x, high))]
 
 
 def _log_ratio(x: Samples, high: int) -> np.ndarray:
-    """log(mean over mislabelled / mean over clean images of Σ |I| in orders ≥ ``high``), (S,); NaN where one is 0."""
-    mean = (x.strength[..., high - 1:].sum(-1) * x.kept[:, None]).sum(-1)  # both over the same number of images
+    """log(mean over mislabelled / mean over clean images of Σ |I| in orders ≥ ``high``), (S,); NaN
+    where one is 0."""
+    mean = (x.strength[..., high - 1 :].sum(-1) * x.kept[:, None]).sum(
+        -1
+    )  # both over the same number of images
     found, known = np.full(len(mean), np.nan), (mean > 0).all(1)
     found[known] = np.log(mean[known, 0] / mean[known, 1])
     return found
 
 
 def _coefficient(x: Samples, high: int) -> np.ndarray:
-    """Least squares of an image's share of orders ≥ ``high`` on (mislabelled, |v(N)|, |v(N) - v(∅)|, class), (S,).
+    """Least squares of an image's share of orders ≥ ``high`` on (mislabelled, |v(N)|, |v(N) -
+    v(∅)|, class), (S,).
 
-    The coefficient of mislabelled, after Frisch and Waugh: classes are taken out by subtracting their means, both outputs
-    by projection. NaN where the label is a combination of the others.
+    The coefficient of mislabelled, after Frisch and Waugh: classes are taken out by subtracting
+    their means, both outputs by projection. NaN where the label is a combination of the others.
     """
     total = x.strength.sum(-1)
     use = (x.kept[:, None] & (total > 0)).reshape(len(total), -1)
-    share = np.where(total > 0, x.strength[..., high - 1:].sum(-1) / np.where(total > 0, total, 1), 0).reshape(use.shape)
-    wrong = np.broadcast_to(np.array([1.0, 0.0])[:, None], total.shape[1:]).reshape(1, -1).repeat(len(total), 0)
+    share = np.where(
+        total > 0, x.strength[..., high - 1 :].sum(-1) / np.where(total > 0, total, 1), 0
+    ).reshape(use.shape)
+    wrong = (
+        np.broadcast_to(np.array([1.0, 0.0])[:, None], total.shape[1:])
+        .reshape(1, -1)
+        .repeat(len(total), 0)
+    )
     label = np.concatenate([x.label, x.label], axis=1)
     member = (label[..., None] == np.unique(label)) & use[..., None]
-    columns = np.stack([share, wrong, x.output.reshape(use.shape), x.effect.reshape(use.shape)], -1) * use[..., None]
-    means = np.swapaxes(member, 1, 2).astype(float) @ columns / np.maximum(member.sum(1), 1)[..., None]
+    columns = (
+        np.stack([share, wrong, x.output.reshape(use.shape), x.effect.reshape(use.shape)], -1)
+        * use[..., None]
+    )
+    means = (
+        np.swapaxes(member, 1, 2).astype(float) @ columns / np.maximum(member.sum(1), 1)[..., None]
+    )
     within = columns - member @ means
     y, treated, others = within[..., 0], within[..., 1:2], within[..., 2:]
-    others = others / np.maximum(np.sqrt((others ** 2).mean(1, keepdims=True)), 1e-300)
+    others = others / np.maximum(np.sqrt((others**2).mean(1, keepdims=True)), 1e-300)
     crossed = np.swapaxes(others, 1, 2)
-    rest = (treated - others @ (np.linalg.pinv(crossed @ others, hermitian=True) @ (crossed @ treated)))[..., 0]
-    left, found = (rest ** 2).sum(1), np.full(len(use), np.nan)
+    rest = (
+        treated - others @ (np.linalg.pinv(crossed @ others, hermitian=True) @ (crossed @ treated))
+    )[..., 0]
+    left, found = (rest**2).sum(1), np.full(len(use), np.nan)
     known = left > 1e-9 * use.sum(1)
     found[known] = (rest * y).sum(1)[known] / left[known]
     return found
 
 
 def overlapping(x: Samples) -> np.ndarray:
-    """Mislabelled images per network within the clean images' range of |v(N)| and of |v(N) - v(∅)|: (S,) int."""
+    """Mislabelled images per network within the clean images' range of |v(N)| and of |v(N) - v(∅)|:
+    (S,) int."""
     inside = x.kept.copy()
     for size in (x.output, x.effect):
         clean = np.where(x.kept, size[:, 1], np.nan)
         some = x.kept.any(1)
-        low, high = (np.array([f(row[k]) if ok else np.nan for row, k, ok in zip(clean, x.kept, some, strict=True)])
-                     for f in (np.min, np.max))
+        low, high = (
+            np.array(
+                [
+                    f(row[k]) if ok else np.nan
+                    for row, k, ok in zip(clean, x.kept, some, strict=True)
+                ]
+            )
+            for f in (np.min, np.max)
+        )
         inside &= (size[:, 0] >= low[:, None]) & (size[:, 0] <= high[:, None])
     return inside.sum(1)
 
 
 def variants(found: Noisy) -> dict[str, list[Part]]:
     """Analyses that must agree: the other end of the face, and certified games only."""
-    parts = {name: label_parts(samples(e, found.images)) for name, e in found.others.items() if name.startswith("order")}
-    return parts | {"uncertified games dropped": label_parts(samples(found.main, found.images, certified_only=True))}
+    parts = {
+        name: label_parts(samples(e, found.images))
+        for name, e in found.others.items()
+        if name.startswith("order")
+    }
+    return parts | {
+        "uncertified games dropped": label_parts(
+            samples(found.main, found.images, certified_only=True)
+        )
+    }
 
 
 def reported(p: NoisyLabels, found: Noisy) -> dict[str, list[Part]]:
-    """Analyses that are shown without deciding: true label, untrained network (N0), draw, and neighbouring orders."""
+    """Analyses that are shown without deciding: true label, untrained network (N0), draw, and
+    neighbouring orders."""
     main = samples(found.main, found.images)
     start = label_parts(samples(found.main, found.images, START, START_CLEAN))
-    parts = {"the true label as target": label_parts(samples(found.main, found.images, TRUE, CLEAN)),
-             "minus the untrained network (N0)": [Part(a.name, a.values - b.values)
-                                                  for a, b in zip(label_parts(main), start, strict=True)]}
-    parts |= {name: label_parts(samples(e, found.images)) for name, e in found.others.items() if name.startswith("second")}
-    return parts | {f"orders {k} and above": label_parts(main, k) for k in (HIGH - 1, HIGH + 1) if k <= p.n_players}
+    parts = {
+        "the true label as target": label_parts(samples(found.main, found.images, TRUE, CLEAN)),
+        "minus the untrained network (N0)": [
+            Part(a.name, a.values - b.values) for a, b in zip(label_parts(main), start, strict=True)
+        ],
+    }
+    parts |= {
+        name: label_parts(samples(e, found.images))
+        for name, e in found.others.items()
+        if name.startswith("second")
+    }
+    return parts | {
+        f"orders {k} and above": label_parts(main, k)
+        for k in (HIGH - 1, HIGH + 1)
+        if k <= p.n_players
+    }
 
 
 def uncertified(found: Noisy) -> float:
@@ -136,58 +215,105 @@ def uncertified(found: Noisy) -> float:
 
 
 def premises(known: Sequence[Memorised], found: Noisy, seeds: Sequence[int]) -> list[Premise]:
-    """The wrong labels were learnt by heart, both groups reach the same outputs, and games stand out of rounding.
+    """The wrong labels were learnt by heart, both groups reach the same outputs, and games stand
+    out of rounding.
 
-    That they reach the same outputs is a premise of the regression alone: the papers compare them whatever they are.
+    That they reach the same outputs is a premise of the regression alone: the papers compare them
+    whatever they are.
     """
     shares = [m.accuracy(m.flipped, m.given) for m in known]
-    forgot = {seed: round(x, 3) for seed, x in zip(seeds, shares, strict=True) if not x >= MEMORISED}
+    forgot = {
+        seed: round(x, 3) for seed, x in zip(seeds, shares, strict=True) if not x >= MEMORISED
+    }
     none = all(not bool(m.flipped.any()) for m in known)
-    text = "no label is wrong: set label_noise above 0" if none else \
-        (f"seed(s) {forgot} (share of the mislabelled training images answered by their given label) did not memorise; at "
-         f"least {MEMORISED} is needed: train for more steps or on fewer images")
+    text = (
+        "no label is wrong: set label_noise above 0"
+        if none
+        else (
+            f"seed(s) {forgot} (share of the mislabelled training images answered by their given "
+            "label) did not memorise; at "
+            f"least {MEMORISED} is needed: train for more steps or on fewer images"
+        )
+    )
     common = overlapping(samples(found.main, found.images))
     few = {seed: int(count) for seed, count in zip(seeds, common, strict=True) if count < FEWEST}
-    trained = dataclasses.replace(found.main, v=found.main.v[:, :START], steps=found.main.steps[:START],
-                                  noise_floor=found.main.noise_floor[:, :START])
-    return [Premise("wrong labels memorised", not forgot, text),
-            Premise("common outputs", not few,
-                    f"seed(s) {few} (mislabelled images within the clean images' range of |v(N)| and |v(N) - v(∅)|) have "
-                    f"fewer than the {FEWEST} needed: more images or label noise", "specific"), signal(trained)]
+    trained = dataclasses.replace(
+        found.main,
+        v=found.main.v[:, :START],
+        steps=found.main.steps[:START],
+        noise_floor=found.main.noise_floor[:, :START],
+    )
+    return [
+        Premise("wrong labels memorised", not forgot, text),
+        Premise(
+            "common outputs",
+            not few,
+            f"seed(s) {few} (mislabelled images within the clean images' range of |v(N)| and "
+            "|v(N) - v(∅)|) have "
+            f"fewer than the {FEWEST} needed: more images or label noise",
+            "specific",
+        ),
+        signal(trained),
+    ]
 
 
 def controls(known: Sequence[Memorised], found: Noisy) -> dict[str, object]:
-    """Per seed: memorisation, images, outputs; and the mean strength and share of high orders in each group of games."""
+    """Per seed: memorisation, images, outputs; and the mean strength and share of high orders in
+    each group of games."""
     main = samples(found.main, found.images)
     count = main.kept.sum(1)
-    mean = [np.where(count > 0, (x * main.kept[:, None]).sum(-1).T / np.maximum(count, 1), np.nan)
-            for x in (main.output, main.effect)]
-    share = _shares(found.main)[..., HIGH - 1:].sum(-1)
-    return {"training accuracy on mislabelled images, given label": [m.accuracy(m.flipped, m.given) for m in known],
-            "training accuracy on mislabelled images, true label": [m.accuracy(m.flipped, m.true) for m in known],
-            "training accuracy on clean images": [m.accuracy(~m.flipped, m.given) for m in known],
-            "mislabelled images": count.tolist(), "mislabelled images within the clean ones' outputs":
-            overlapping(main).tolist(),
-            **{f"mean {what}, {who}": x[k].tolist() for what, x in zip(("|v(N)|", "|v(N) - v(empty)|"), mean, strict=True)
-               for k, who in enumerate(GROUPS[:2])},
-            f"share of strength in orders {HIGH} and above": {name: share[:, g].tolist() for g, name in enumerate(GROUPS)}}
+    mean = [
+        np.where(count > 0, (x * main.kept[:, None]).sum(-1).T / np.maximum(count, 1), np.nan)
+        for x in (main.output, main.effect)
+    ]
+    share = _shares(found.main)[..., HIGH - 1 :].sum(-1)
+    return {
+        "training accuracy on mislabelled images, given label": [
+            m.accuracy(m.flipped, m.given) for m in known
+        ],
+        "training accuracy on mislabelled images, true label": [
+            m.accuracy(m.flipped, m.true) for m in known
+        ],
+        "training accuracy on clean images": [m.accuracy(~m.flipped, m.given) for m in known],
+        "mislabelled images": count.tolist(),
+        "mislabelled images within the clean ones' outputs": overlapping(main).tolist(),
+        **{
+            f"mean {what}, {who}": x[k].tolist()
+            for what, x in zip(("|v(N)|", "|v(N) - v(empty)|"), mean, strict=True)
+            for k, who in enumerate(GROUPS[:2])
+        },
+        f"share of strength in orders {HIGH} and above": {
+            name: share[:, g].tolist() for g, name in enumerate(GROUPS)
+        },
+    }
 
 
 def memorisation_table(known: Sequence[Memorised], seeds: Sequence[int]) -> pd.DataFrame:
-    """A row per seed: how many labels were wrong, and how the network answers wrong and right ones."""
-    return pd.DataFrame([{
-        "seed": seed, "training images": len(m.given), "mislabelled": int(m.flipped.sum()),
-        "mislabelled, answered as given": m.accuracy(m.flipped, m.given),
-        "mislabelled, answered truly": m.accuracy(m.flipped, m.true),
-        "clean, answered as given": m.accuracy(~m.flipped, m.given),
-        "mean |v(N)| mislabelled": float(m.output[m.flipped].abs().mean()),
-        "mean |v(N)| clean": float(m.output[~m.flipped].abs().mean())} for m, seed in zip(known, seeds, strict=True)])
+    """A row per seed: how many labels were wrong, and how the network answers wrong and right
+    ones."""
+    return pd.DataFrame(
+        [
+            {
+                "seed": seed,
+                "training images": len(m.given),
+                "mislabelled": int(m.flipped.sum()),
+                "mislabelled, answered as given": m.accuracy(m.flipped, m.given),
+                "mislabelled, answered truly": m.accuracy(m.flipped, m.true),
+                "clean, answered as given": m.accuracy(~m.flipped, m.given),
+                "mean |v(N)| mislabelled": float(m.output[m.flipped].abs().mean()),
+                "mean |v(N)| clean": float(m.output[~m.flipped].abs().mean()),
+            }
+            for m, seed in zip(known, seeds, strict=True)
+        ]
+    )
 
 
 def bar_table(e: Extracted, images: Sequence[Mislabelled], rule: salience.Rule) -> pd.DataFrame:
-    """Salient strength per order of clean and of mislabelled images (arXiv 2405.10262, Fig. 6), mean over images and seeds.
+    """Salient strength per order of clean and of mislabelled images (arXiv 2405.10262, Fig. 6),
+    mean over images and seeds.
 
-    One threshold for both groups of a network, which otherwise would not be counted alike. As many as every seed has.
+    One threshold for both groups of a network, which otherwise would not be counted alike. As many
+    as every seed has.
     """
     found = min(int(x.kept.sum()) for x in images)
     both, v = e.merged[:, [CLEAN, MISLABELLED], :found], e.v[:, [CLEAN, MISLABELLED], :found]
@@ -198,37 +324,70 @@ def bar_table(e: Extracted, images: Sequence[Mislabelled], rule: salience.Rule) 
         positive, negative = (x.mean((0, 2)) for x in orders.strength_by_order(both, tau))
     else:
         positive = negative = torch.zeros(2, e.found.n)
-    return pd.concat([pd.DataFrame({"images": title, "order": range(1, e.found.n + 1), "positive": positive[g].numpy(),
-                                    "negative": negative[g].numpy()}) for g, title in enumerate(("clean", "mislabelled"))],
-                     ignore_index=True)
+    return pd.concat(
+        [
+            pd.DataFrame(
+                {
+                    "images": title,
+                    "order": range(1, e.found.n + 1),
+                    "positive": positive[g].numpy(),
+                    "negative": negative[g].numpy(),
+                }
+            )
+            for g, title in enumerate(("clean", "mislabelled"))
+        ],
+        ignore_index=True,
+    )
 
 
 def _shares(e: Extracted) -> np.ndarray:
-    """Share of strength per order (R, G, n), a ratio of sums over images; NaN where there is none."""
+    """Share of strength per order (R, G, n), a ratio of sums over images; NaN where there is
+    none."""
     positive, negative = orders.strength_by_order(e.merged)
     total = (positive - negative).sum(2)
     return (total / total.sum(-1, keepdim=True)).numpy()
 
 
 def share_table(found: Noisy) -> pd.DataFrame:
-    """Share of strength per order in each group of games: mean over seeds with its 95 % t interval."""
+    """Share of strength per order in each group of games: mean over seeds with its 95 % t
+    interval."""
     share, rows = _shares(found.main), []
-    panels = {"after training": (MISLABELLED, CLEAN, TRUE), "untrained network (N0)": (START, START_CLEAN)}
+    panels = {
+        "after training": (MISLABELLED, CLEAN, TRUE),
+        "untrained network (N0)": (START, START_CLEAN),
+    }
     for panel, groups in panels.items():
         for g in groups:
             spans = [stats.t_interval(x) if np.isfinite(x).any() else None for x in share[:, g].T]
             facts = [(s.estimate, s.low, s.high) if s else (np.nan,) * 3 for s in spans]
             label = GROUPS[g].removeprefix("untrained: ")
-            rows.append(pd.DataFrame(facts, columns=["share", "low", "high"]).assign(
-                panel=panel, images=label, order=range(1, found.main.found.n + 1)))
+            rows.append(
+                pd.DataFrame(facts, columns=["share", "low", "high"]).assign(
+                    panel=panel, images=label, order=range(1, found.main.found.n + 1)
+                )
+            )
     return pd.concat(rows, ignore_index=True)
 
 
 def image_table(found: Noisy, seeds: Sequence[int]) -> pd.DataFrame:
     """What both statistics are computed from: a line per network, group and image."""
     x = samples(found.main, found.images)
-    total, high = x.strength.sum(-1), x.strength[..., HIGH - 1:].sum(-1)
-    return pd.concat([pd.DataFrame({
-        "seed": seed, "images": GROUPS[g], "class": x.label[r], "high-order strength": high[r, g], "strength": total[r, g],
-        "|v(N)|": x.output[r, g], "|v(N) - v(∅)|": x.effect[r, g]})[x.kept[r]]
-        for r, seed in enumerate(seeds) for g in (MISLABELLED, CLEAN)], ignore_index=True)
+    total, high = x.strength.sum(-1), x.strength[..., HIGH - 1 :].sum(-1)
+    return pd.concat(
+        [
+            pd.DataFrame(
+                {
+                    "seed": seed,
+                    "images": GROUPS[g],
+                    "class": x.label[r],
+                    "high-order strength": high[r, g],
+                    "strength": total[r, g],
+                    "|v(N)|": x.output[r, g],
+                    "|v(N) - v(∅)|": x.effect[r, g],
+                }
+            )[x.kept[r]]
+            for r, seed in enumerate(seeds)
+            for g in (MISLABELLED, CLEAN)
+        ],
+        ignore_index=True,
+    )

@@ -1,9 +1,11 @@
-"""The same ADMM as :mod:`admm_torch`, compiled for a CPU: sixteen games as the lanes of a block, a thread per block.
+"""The same ADMM as :mod:`admm_torch`, compiled for a CPU: sixteen games as the lanes of a block, a
+thread per block.
 
-A lane whose game is certified takes the next game of the queue at once, and a window later is certified for the first
-time; lanes never mix, so a game's bits depend on no neighbour, no thread and no order. Iterations are float32 (float64
-where the inverse is too ill-conditioned, at κ' = 0 and for a large μ, and for tolerances beyond float32), certificates
-float64. A game that leaves the finite numbers in float32 is solved again in float64 and counted.
+A lane whose game is certified takes the next game of the queue at once, and a window later is
+certified for the first time; lanes never mix, so a game's bits depend on no neighbour, no thread
+and no order. Iterations are float32 (float64 where the inverse is too ill-conditioned, at κ' = 0
+and for a large μ, and for tolerances beyond float32), certificates float64. A game that leaves the
+finite numbers in float32 is solved again in float64 and counted.
 """
 
 from __future__ import annotations
@@ -24,22 +26,36 @@ from .problem import Problem, Schedule, Solution
 __all__ = ["solve"]
 
 FLOAT32_TOL = 1e-5  # below it a gap is beyond what float32 iterations reach
-# Largest μ·2^{n/2} in float32, which loses (largest eigenvalue of G)·μ² ~ 4^n μ² rounding errors: on random networks and
-# null games nothing is lost at μ = 2 for n = 10, 1.5 for n = 12, .5 for n = 14, games stall or diverge at 4, 3 and 1.
+# Largest μ·2^{n/2} in float32, which loses (largest eigenvalue of G)·μ² ~ 4^n μ² rounding errors:
+# on random networks and null games nothing is lost at μ = 2 for n = 10, 1.5 for n = 12, .5 for n =
+# 14, games stall or diverge at 4, 3 and 1.
 FLOAT32_SCALE = 80.0
 
 
 @functools.lru_cache(maxsize=16)
 def _tables(n: int, dtype: type) -> tuple:
-    """Rotations of the low and high stages, and the multiplets: dimensions, counts and rows, flat."""
+    """Rotations of the low and high stages, and the multiplets: dimensions, counts and rows,
+    flat."""
     split = min(n, kernels.SPAN_BITS)
     lists = []
     for first, last in ((0, split), (split, n)):
         stage = schur.rotations(n, first, last)
-        lists.append((stage.p.astype(np.int32), stage.q.astype(np.int32), stage.c.astype(dtype), stage.s.astype(dtype)))
+        lists.append(
+            (
+                stage.p.astype(np.int32),
+                stage.q.astype(np.int32),
+                stage.c.astype(dtype),
+                stage.s.astype(dtype),
+            )
+        )
     where = schur.multiplets(n)
     places = np.concatenate([rows.ravel() for rows in where.values()]).astype(np.int32)
-    return (*lists, np.array(list(where), dtype=np.int64), np.array([len(r) for r in where.values()]), places)
+    return (
+        *lists,
+        np.array(list(where), dtype=np.int64),
+        np.array([len(r) for r in where.values()]),
+        places,
+    )
 
 
 @functools.lru_cache(maxsize=16)
@@ -47,7 +63,11 @@ def _spectrum(n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Dimensions, eigenvalues and eigenvectors of the blocks of G, flat."""
     pairs = [schur.eigen((d,), (n,)) for d in schur.multiplets(n)]
     dims = np.array(list(schur.multiplets(n)), dtype=np.int64)
-    return dims, np.concatenate([p[0] for p in pairs]), np.concatenate([p[1].ravel() for p in pairs])
+    return (
+        dims,
+        np.concatenate([p[0] for p in pairs]),
+        np.concatenate([p[1].ravel() for p in pairs]),
+    )
 
 
 @functools.lru_cache(maxsize=4)
@@ -61,7 +81,8 @@ def _gram_inverse(n: int) -> np.ndarray:
 
 
 class _Scales(NamedTuple):
-    """Per game, float64 (games,): the mean |interaction| of the least-norm solution, and the scale μ of the slack."""
+    """Per game, float64 (games,): the mean |interaction| of the least-norm solution, and the scale
+    μ of the slack."""
 
     typical: np.ndarray
     mu: np.ndarray
@@ -75,11 +96,14 @@ def _scales(problem: Problem) -> _Scales:
     tables, gram = _tables(n, np.float64), _gram_inverse(n)
     typical, inputs = np.zeros(games), problem.v.numpy()
     for start in range(0, games, LANES):
-        some = inputs[start:start + LANES]
-        v[:, :len(some)] = some.T
+        some = inputs[start : start + LANES]
+        v[:, : len(some)] = some.T
         kernels.least_norm_mean(out, v, x, y, tables, gram, work)
-        typical[start:start + LANES] = out[0, :len(some)]
-    mu = [Schedule.mu(bound, n, size) for bound, size in zip(problem.bound.tolist(), typical.tolist(), strict=True)]
+        typical[start : start + LANES] = out[0, : len(some)]
+    mu = [
+        Schedule.mu(bound, n, size)
+        for bound, size in zip(problem.bound.tolist(), typical.tolist(), strict=True)
+    ]
     return _Scales(typical, np.array(mu))
 
 
@@ -116,11 +140,16 @@ class _Block:
         self.state = [aligned(shape, dtype) for _ in range(4)]  # W_and, W_or, W_e, λ
         self.sums = [aligned(shape, dtype) for _ in range(3)]
         self.v, self.x, self.y = (aligned(shape, dtype) for _ in range(3))
-        self.v64, self.a, self.o, self.e, self.dual, self.x64, self.y64 = (aligned(shape, np.float64) for _ in range(7))
+        self.v64, self.a, self.o, self.e, self.dual, self.x64, self.y64 = (
+            aligned(shape, np.float64) for _ in range(7)
+        )
         self.tables, self.tables64 = _tables(n, dtype), _tables(n, np.float64)
         self.spectrum = _spectrum(n)
         size = int((self.spectrum[0] ** 2).sum())
-        self.inverse, self.inverse64 = aligned((size, LANES), dtype), aligned((size, LANES), np.float64)
+        self.inverse, self.inverse64 = (
+            aligned((size, LANES), dtype),
+            aligned((size, LANES), np.float64),
+        )
         self.gram = aligned((size, LANES), np.float64)
         self.gram[:] = _gram_inverse(n)
         self.work, self.work64 = aligned((n + 1, LANES), dtype), aligned((n + 1, LANES), np.float64)
@@ -128,7 +157,9 @@ class _Block:
         self.totals = [aligned(shape, dtype) for _ in range(3)]
         self.windows = np.zeros(LANES, dtype=np.int64)  # held in totals
         self.short_gap = np.full(LANES, np.inf)
-        self.best = [aligned(shape, np.float64) for _ in range(3)]  # and, or, λ: bounds found at different checks
+        self.best = [
+            aligned(shape, np.float64) for _ in range(3)
+        ]  # and, or, λ: bounds found at different checks
         self.bounds = aligned((2, LANES), np.float64)
         self.weights64 = problem.weights.numpy()
         self.weights = self.weights64.astype(dtype)
@@ -166,13 +197,42 @@ class _Block:
     def advance(self) -> None:
         """One window of iterations, then the certificate of every lane."""
         dtype, plan = self.v.dtype, self.plan
-        kernels.iterate(*self.state, *self.sums, self.v, self.x, self.y, self.lanes.astype(dtype), self.weights,
-                        self.tables, self.inverse, self.work, plan.window, plan.every, plan.alpha, self.exact)
+        kernels.iterate(
+            *self.state,
+            *self.sums,
+            self.v,
+            self.x,
+            self.y,
+            self.lanes.astype(dtype),
+            self.weights,
+            self.tables,
+            self.inverse,
+            self.work,
+            plan.window,
+            plan.every,
+            plan.alpha,
+            self.exact,
+        )
         self.age += plan.window
         long = self._average()
-        kernels.certify(*self.sums, self.v64, self.a, self.o, self.e, self.dual, self.x64,
-                        self.y64, self.lanes, self.out, self.weights64, self.tables64, self.inverse64, self.gram,
-                        self.work64, self.exact)
+        kernels.certify(
+            *self.sums,
+            self.v64,
+            self.a,
+            self.o,
+            self.e,
+            self.dual,
+            self.x64,
+            self.y64,
+            self.lanes,
+            self.out,
+            self.weights64,
+            self.tables64,
+            self.inverse64,
+            self.gram,
+            self.work64,
+            self.exact,
+        )
         kernels.keep_best(self.out, self.bounds, self.a, self.o, self.dual, *self.best)
         self._restart(long)
 
@@ -190,7 +250,8 @@ class _Block:
         return long
 
     def _restart(self, long: np.ndarray) -> None:
-        """Continue from a long average where it is much better than the last short one (an orbit's centre)."""
+        """Continue from a long average where it is much better than the last short one (an orbit's
+        centre)."""
         gap = self.out[0] - np.maximum(self.out[1], 0.0)
         for lane in np.flatnonzero(long & (gap < self.plan.restart * self.short_gap)):
             for state, mean in zip(self.state[:3], self.sums, strict=True):
@@ -209,7 +270,8 @@ class _Block:
                 yield lane, game, broken
 
     def save(self, lane: int, game: int, broken: bool, answer: Solution) -> None:
-        """Copy a finished lane out; the sparse iterate is what soft-thresholding leaves of the averaged state."""
+        """Copy a finished lane out; the sparse iterate is what soft-thresholding leaves of the
+        averaged state."""
         limit = self.lanes[0, lane] * self.weights64
         for sums, target in zip(self.sums[:2], (answer.sparse_and, answer.sparse_or), strict=True):
             mean = sums[:, lane].astype(np.float64)
@@ -220,8 +282,15 @@ class _Block:
         answer.broken[game] = broken
 
 
-def _work(problem: Problem, exact: bool, dtype: type, scales: _Scales, queue: _Queue, answer: Solution,
-          tick: Callable[[int], object]) -> None:
+def _work(
+    problem: Problem,
+    exact: bool,
+    dtype: type,
+    scales: _Scales,
+    queue: _Queue,
+    answer: Solution,
+    tick: Callable[[int], object],
+) -> None:
     block = _Block(problem, exact, dtype, scales)
     while not queue.stopped and block.fill(queue):
         block.advance()
@@ -240,10 +309,13 @@ def _work(problem: Problem, exact: bool, dtype: type, scales: _Scales, queue: _Q
 
 def _run(problem: Problem, exact: bool, answer: Solution, tick: Callable[[int], object]) -> None:
     games, scales = len(problem.v), _scales(problem)
-    float64 = scales.mu * problem.v.shape[-1]**0.5 > FLOAT32_SCALE
+    float64 = scales.mu * problem.v.shape[-1] ** 0.5 > FLOAT32_SCALE
     float64 |= exact or problem.tol < FLOAT32_TOL
-    queues = {dtype: _Queue(np.flatnonzero(mine).tolist())
-              for dtype, mine in ((np.float64, float64), (np.float32, ~float64)) if mine.any()}
+    queues = {
+        dtype: _Queue(np.flatnonzero(mine).tolist())
+        for dtype, mine in ((np.float64, float64), (np.float32, ~float64))
+        if mine.any()
+    }
 
     def work() -> None:
         for dtype, queue in queues.items():
@@ -264,7 +336,8 @@ def _run(problem: Problem, exact: bool, answer: Solution, tick: Callable[[int], 
 
 
 def solve(problem: Problem, exact: bool, tick: Callable[[int], object]) -> Solution:
-    """Solve every game of ``problem`` (CPU); ``exact``: κ' = 0 for all of them; ``tick(games)`` reports progress."""
+    """Solve every game of ``problem`` (CPU); ``exact``: κ' = 0 for all of them; ``tick(games)``
+    reports progress."""
     _prepare()
     answer = Solution.zeros(problem.v)
     _run(problem, exact, answer, tick)
@@ -272,13 +345,20 @@ def solve(problem: Problem, exact: bool, tick: Callable[[int], object]) -> Solut
     return answer
 
 
-_KERNELS = (kernels.iterate, kernels.average, kernels.certify, kernels.keep_best, kernels.least_norm_mean,
-            kernels.set_inverse)
+_KERNELS = (
+    kernels.iterate,
+    kernels.average,
+    kernels.certify,
+    kernels.keep_best,
+    kernels.least_norm_mean,
+    kernels.set_inverse,
+)
 
 
 @functools.cache
 def _prepare() -> None:
-    """Once per process, before the first kernel runs: drop cached machine code that is not what was written."""
+    """Once per process, before the first kernel runs: drop cached machine code that is not what was
+    written."""
     cache.mend(_KERNELS)
 
 

@@ -6,11 +6,12 @@ State W = (W_and, W_or, W_e) = z + u, slack e scaled by μ, and λ, per game:
     λ += (G + I/μ²)^{-1} [D(W_x - 2u - Dᵀλ) + (2e - W_e - λ/μ)/μ - v]
     W_x -= α(u + Dᵀλ);  W_e -= α(W_e - e + λ/μ);   z = W_x - u is the sparse iterate
 
-(λ by increments: the bracket is then small where it matters, which is what makes float32 good enough for 1e-4.) The
-average of every fifth state of a window is certified in float64: z is repaired to a feasible point above, λ scaled to a
-dual point below, and the best of either seen so far is kept. The games go through in fixed chunks, a short last one
-padded with zero games, so that a game's answer depends neither on its neighbours' number nor on the memory that is free,
-but for the rounding (1e-14) of matrix products, whose rows some BLAS kernels round by their place.
+(λ by increments: the bracket is then small where it matters, which is what makes float32 good
+enough for 1e-4.) The average of every fifth state of a window is certified in float64: z is
+repaired to a feasible point above, λ scaled to a dual point below, and the best of either seen so
+far is kept. The games go through in fixed chunks, a short last one padded with zero games, so that
+a game's answer depends neither on its neighbours' number nor on the memory that is free, but for
+the rounding (1e-14) of matrix products, whose rows some BLAS kernels round by their place.
 """
 
 from __future__ import annotations
@@ -35,8 +36,9 @@ _CHUNK = {"cpu": (64, 1 << 16), "other": (1024, 1 << 22)}
 class GramInverse:
     """(G + shift)^{-1} for a batch of games, as matrix products on the two halves of the cube.
 
-    Each half is rotated to its own Schur basis (2^{n/2} square); there G couples only pairs of multiplets of one
-    (d1, d2), all by the same d1·d2 block, whose eigenvectors serve every game's own shift.
+    Each half is rotated to its own Schur basis (2^{n/2} square); there G couples only pairs of
+    multiplets of one (d1, d2), all by the same d1·d2 block, whose eigenvectors serve every game's
+    own shift.
     """
 
     def __init__(self, n: int, like: torch.Tensor) -> None:
@@ -46,7 +48,14 @@ class GramInverse:
         for d1, rows in schur.multiplets(high).items():
             for d2, columns in schur.multiplets(low).items():
                 values, vectors = schur.eigen((d1, d2), self.halves)
-                self.blocks.append((len(rows) * len(columns), d1 * d2, _tensor(values, like), _tensor(vectors, like)))
+                self.blocks.append(
+                    (
+                        len(rows) * len(columns),
+                        d1 * d2,
+                        _tensor(values, like),
+                        _tensor(vectors, like),
+                    )
+                )
                 pairs = rows[:, None, :, None].astype(np.int64) << low | columns[None, :, None, :]
                 order.append(pairs.ravel())
         self.order = torch.as_tensor(np.concatenate(order), device=like.device)
@@ -59,9 +68,11 @@ class GramInverse:
         x = x.view(games, -1).index_select(1, self.order)
         start, parts = 0, []
         for count, size, values, vectors in self.blocks:
-            part = x[:, start:start + count * size].reshape(games, count, size)
+            part = x[:, start : start + count * size].reshape(games, count, size)
             start += count * size
-            parts.append(((part @ vectors) / (values + shift[:, None])[:, None] @ vectors.T).view(games, -1))
+            parts.append(
+                ((part @ vectors) / (values + shift[:, None])[:, None] @ vectors.T).view(games, -1)
+            )
         x = torch.cat(parts, dim=1).index_select(1, self.back)
         x = (high.T @ x.view(games, len(high), len(low)) @ low).reshape(games, -1)
         x[:, 0] = 0.0
@@ -101,7 +112,10 @@ class _Chunk:
         least = adjoint(inverse(v, self.zero))
         typical = (least[0].abs().sum(-1) + least[1].abs().sum(-1)) / (2 * (v.shape[-1] - 1))
         self.limit = plan.theta * typical[:, None] * problem.weights
-        scales = [plan.mu(*game) for game in zip(bound.tolist(), [problem.n] * len(v), typical.tolist(), strict=True)]
+        scales = [
+            plan.mu(*game)
+            for game in zip(bound.tolist(), [problem.n] * len(v), typical.tolist(), strict=True)
+        ]
         self.mu = torch.tensor(scales, dtype=v.dtype, device=v.device)[:, None]
         self.shift = self.zero if exact else self.mu[:, 0] ** -2
         self.box = self.mu * bound[:, None]
@@ -129,7 +143,8 @@ class _Chunk:
                 total.add_(w)
 
     def window(self) -> list[torch.Tensor]:
-        """One window of iterations; the average state of it, or of all windows since the last long average."""
+        """One window of iterations; the average state of it, or of all windows since the last long
+        average."""
         for total in self.sums:
             total.zero_()
         for step in range(1, self.plan.window + 1):
@@ -149,7 +164,8 @@ class _Chunk:
         return mean
 
     def restart(self, mean: list[torch.Tensor], gap: torch.Tensor) -> None:
-        """Continue from a long average where it is much better than the last short one (an orbit's centre)."""
+        """Continue from a long average where it is much better than the last short one (an orbit's
+        centre)."""
         if not self.is_long:
             self.short_gap = gap
             return
@@ -171,8 +187,9 @@ class _Chunk:
             x_and, x_or = self._project(x_and, x_or, inside, self.zero)
         return x_and, x_or, z_and, z_or, self.inverse(drive, self.shift)
 
-    def _project(self, i_and: torch.Tensor, i_or: torch.Tensor, slack: torch.Tensor,
-                 shift: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def _project(
+        self, i_and: torch.Tensor, i_or: torch.Tensor, slack: torch.Tensor, shift: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         """The smallest change of x (and, for shift > 0, of the slack) that fits v exactly."""
         missing = self.p.v - forward(i_and, i_or) - slack
         g_and, g_or = adjoint(self.inverse(missing, shift))
@@ -194,8 +211,13 @@ def _solve_chunk(problem: Problem, inverse: GramInverse, exact: bool) -> Solutio
         state.restart(mean, above - below)
         up, down = open_ & (above < upper), open_ & (below > lower)
         upper, lower = torch.where(up, above, upper), torch.where(down, below, lower)
-        for mask, new, old in ((up, x_and, best.i_and), (up, x_or, best.i_or), (down, dual, best.dual),
-                               (open_, z_and, best.sparse_and), (open_, z_or, best.sparse_or)):
+        for mask, new, old in (
+            (up, x_and, best.i_and),
+            (up, x_or, best.i_or),
+            (down, dual, best.dual),
+            (open_, z_and, best.sparse_and),
+            (open_, z_or, best.sparse_or),
+        ):
             old.copy_(torch.where(mask[:, None], new, old))
         best.iterations[open_] = age
         best.broken |= open_ & ~torch.isfinite(above)
@@ -211,7 +233,8 @@ def chunk_size(length: int, device_type: str) -> int:
 
 
 def solve(problem: Problem, exact: bool, tick: Callable[[int], object]) -> Solution:
-    """Solve every game of ``problem``; ``exact`` says κ' = 0 for all of them; ``tick(games)`` reports progress."""
+    """Solve every game of ``problem``; ``exact`` says κ' = 0 for all of them; ``tick(games)``
+    reports progress."""
     v = problem.v
     size = chunk_size(v.shape[-1], v.device.type)
     inverse, answer = GramInverse(problem.n, v), Solution.zeros(v)
@@ -224,8 +247,11 @@ def solve(problem: Problem, exact: bool, tick: Callable[[int], object]) -> Solut
 
 
 def _pad(problem: Problem, short: int) -> Problem:
-    """``short`` zero games more; they are certified at the first check and keep the matrix products' shapes fixed."""
+    """``short`` zero games more; they are certified at the first check and keep the matrix
+    products' shapes fixed."""
     if not short:
         return problem
     v = torch.cat([problem.v, problem.v.new_zeros(short, problem.v.shape[-1])])
-    return dataclasses.replace(problem, v=v, bound=torch.cat([problem.bound, problem.bound.new_zeros(short)]))
+    return dataclasses.replace(
+        problem, v=v, bound=torch.cat([problem.bound, problem.bound.new_zeros(short)])
+    )

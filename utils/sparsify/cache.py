@@ -1,7 +1,9 @@
-"""A compiled cache that can be trusted: numba loads whatever machine code it finds, so it is checksummed first.
+"""A compiled cache that can be trusted: numba loads whatever machine code it finds, so it is
+checksummed first.
 
-A cache that is missing, stale, cut short or damaged costs a recompilation, never a crash: unsealed files are deleted
-before numba sees them, and where there is no place to write a cache each process compiles for itself.
+A cache that is missing, stale, cut short or damaged costs a recompilation, never a crash: unsealed
+files are deleted before numba sees them, and where there is no place to write a cache each process
+compiles for itself.
 """
 
 from __future__ import annotations
@@ -17,12 +19,14 @@ from .. import io
 __all__ = ["compiled", "mend", "seal"]
 
 _SEAL = "kernels.sha256.json"
-# numba looks at the age of the outermost function's file only; these sources are compiled into the same machine code.
+# numba looks at the age of the outermost function's file only; these sources are compiled into the
+# same machine code.
 _SOURCES = tuple(Path(__file__).with_name(name) for name in ("kernels.py", "lanes.py"))
 
 
 def compiled(function: Callable[..., Any]) -> Any:
-    """``function`` compiled by numba without the interpreter's lock, cached on disk where that is possible."""
+    """``function`` compiled by numba without the interpreter's lock, cached on disk where that is
+    possible."""
     try:
         return numba.njit(nogil=True, cache=True)(function)
     except RuntimeError as error:
@@ -44,7 +48,8 @@ def _cached(folder: Path) -> list[Path]:
 
 
 def _trusted(folder: Path) -> dict[str, str]:
-    """The sealed checksums, or none when there is no seal, a damaged one, or one of other sources."""
+    """The sealed checksums, or none when there is no seal, a damaged one, or one of other
+    sources."""
     try:
         sealed = io.read_json(folder / _SEAL)
     except (OSError, ValueError):
@@ -54,7 +59,8 @@ def _trusted(folder: Path) -> dict[str, str]:
 
 
 def mend(kernels: Iterable[Any]) -> list[str]:
-    """Delete cached files that do not match the seal (names are returned); to be called before the first kernel is."""
+    """Delete cached files that do not match the seal (names are returned); to be called before the
+    first kernel is."""
     dropped = []
     for folder in _folders(kernels):
         sealed = _trusted(folder)

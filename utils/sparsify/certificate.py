@@ -1,9 +1,12 @@
-"""The linear programme of the split, its two operators and its two bounds, in float64 and independent of any solver.
+"""The linear programme of the split, its two operators and its two bounds, in float64 and
+independent of any solver.
 
-    minimise Σ_{S≠∅} w(S) (|I_and(S)| + |I_or(S)|)   subject to   |v(T) - (D x)(T)| ≤ κ'   for every T ≠ ∅
+    minimise Σ_{S≠∅} w(S) (|I_and(S)| + |I_or(S)|)   subject to   |v(T) - (D x)(T)| ≤ κ'   for every
+    T ≠ ∅
 
-with x = (I_and, I_or), v measured from v(∅), and (D x)(T) = Σ_{S ⊆ T} I_and(S) + Σ_{S ∩ T ≠ ∅} I_or(S). For any λ,
-dividing by max_S |Dᵀλ|(S) / w(S) makes it dual feasible, and vᵀλ - κ'‖λ‖₁ is then a lower bound of the optimum.
+with x = (I_and, I_or), v measured from v(∅), and (D x)(T) = Σ_{S ⊆ T} I_and(S) + Σ_{S ∩ T ≠ ∅}
+I_or(S). For any λ, dividing by max_S |Dᵀλ|(S) / w(S) makes it dual feasible, and vᵀλ - κ'‖λ‖₁ is
+then a lower bound of the optimum.
 
 Everything here takes (..., 2^n) float tensors whose entry 0 (the empty set) is zero and stays zero.
 """
@@ -14,7 +17,16 @@ import torch
 
 from .. import lattice
 
-__all__ = ["adjoint", "forward", "lower_bound", "mobius", "subset_weights", "total", "weighted_l1", "zeta"]
+__all__ = [
+    "adjoint",
+    "forward",
+    "lower_bound",
+    "mobius",
+    "subset_weights",
+    "total",
+    "weighted_l1",
+    "zeta",
+]
 
 
 def subset_weights(n: int, order_weight: float, device: torch.device | str = "cpu") -> torch.Tensor:
@@ -25,7 +37,8 @@ def subset_weights(n: int, order_weight: float, device: torch.device | str = "cp
 
 
 def zeta(x: torch.Tensor, *, up: bool = False) -> torch.Tensor:
-    """Σ over subsets (supersets when ``up``) on the last axis, by additions only: the same bits in any batch.
+    """Σ over subsets (supersets when ``up``) on the last axis, by additions only: the same bits in
+    any batch.
 
     :mod:`utils.lattice` is faster, but its matrix products round by the shape of the batch.
     """
@@ -50,7 +63,8 @@ def mobius(x: torch.Tensor) -> torch.Tensor:
 
 
 def total(x: torch.Tensor) -> torch.Tensor:
-    """Sum over the last axis (2^n long) by halving: the same bits in any batch and with any number of threads."""
+    """Sum over the last axis (2^n long) by halving: the same bits in any batch and with any number
+    of threads."""
     while x.shape[-1] > 1:
         half = x.shape[-1] // 2
         x = x[..., :half] + x[..., half:]
@@ -79,8 +93,11 @@ def weighted_l1(i_and: torch.Tensor, i_or: torch.Tensor, weights: torch.Tensor) 
     return total((i_and.abs() + i_or.abs()) * weights)
 
 
-def lower_bound(v: torch.Tensor, dual: torch.Tensor, bound: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-    """The dual bound of ``dual`` for the games ``v`` (both (..., 2^n)) and bounds κ' (...): never above the optimum.
+def lower_bound(
+    v: torch.Tensor, dual: torch.Tensor, bound: torch.Tensor, weights: torch.Tensor
+) -> torch.Tensor:
+    """The dual bound of ``dual`` for the games ``v`` (both (..., 2^n)) and bounds κ' (...): never
+    above the optimum.
 
     0 when the scaled bound is negative, because λ = 0 is dual feasible too.
     """
@@ -88,4 +105,6 @@ def lower_bound(v: torch.Tensor, dual: torch.Tensor, bound: torch.Tensor, weight
     size = torch.maximum(g_and.abs(), g_or.abs())[..., 1:] / weights[1:]
     scale = size.amax(-1)
     value = total(v * dual) - bound * total(dual.abs())
-    return torch.where(scale > 0, value / scale.clamp_min(torch.finfo(value.dtype).tiny), 0.0).clamp_min(0.0)
+    return torch.where(
+        scale > 0, value / scale.clamp_min(torch.finfo(value.dtype).tiny), 0.0
+    ).clamp_min(0.0)

@@ -1,7 +1,7 @@
 """The compiled inner loops of the split on a CPU: every array is (rows, LANES), one game per lane.
 
-All of numba's cached functions live in this one file, because numba decides by the file of the outermost function
-whether its cache is stale.
+All of numba's cached functions live in this one file, because numba decides by the file of the
+outermost function whether its cache is stale.
 """
 
 from __future__ import annotations
@@ -13,12 +13,15 @@ from .lanes import add, choose, clip, div, fma, load, maxabs, mul, splat, store,
 
 __all__ = ["average", "certify", "iterate", "keep_best", "least_norm_mean", "set_inverse"]
 
-SPAN_BITS = 8  # transforms run through spans of 2^8 rows (16 KiB of float32) while these are in the first-level cache
+# transforms run through spans of 2^8 rows (16 KiB of float32) while these are in the first-level
+# cache
+SPAN_BITS = 8
 
 
 @numba.njit(inline="always")
 def _zeta_range(x, start, stop, h, top, up):
-    """Butterflies of strides h, 2h, ... < top on rows start:stop, two at a time; ``up`` sums over supersets."""
+    """Butterflies of strides h, 2h, ... < top on rows start:stop, two at a time; ``up`` sums over
+    supersets."""
     while h < top:
         if 4 * h <= top:
             for base in range(start, stop, 4 * h):
@@ -116,7 +119,11 @@ def set_inverse(inverse, lane, shift, dims, values, vectors):
             for j in range(d):
                 total = 0.0
                 for a in range(d):
-                    total += vectors[first + i * d + a] * vectors[first + j * d + a] / (values[at + a] + shift)
+                    total += (
+                        vectors[first + i * d + a]
+                        * vectors[first + j * d + a]
+                        / (values[at + a] + shift)
+                    )
                 inverse[first + i * d + j, lane] = total
         first += d * d
         at += d
@@ -135,7 +142,8 @@ def _forward(x, y):
 
 @numba.njit
 def _adjoint(x, y):
-    """x = λ, λ_∅ = 0; afterwards (Dᵀλ)_and(S) = x[S], (Dᵀλ)_or(S) = y[rows-1] - y[rows-1-S] for S ≠ ∅."""
+    """x = λ, λ_∅ = 0; afterwards (Dᵀλ)_and(S) = x[S], (Dᵀλ)_or(S) = y[rows-1] - y[rows-1-S] for S ≠
+    ∅."""
     for t in range(x.shape[0]):
         store(y, t, load(x, t))
     _superset_zeta(x)
@@ -143,9 +151,29 @@ def _adjoint(x, y):
 
 
 @compiled
-def iterate(w_and, w_or, w_e, dual, s_and, s_or, s_e, v, x, y, lanes, weights, tables, inverse, work, steps, every,
-            alpha, exact):
-    """``steps`` iterations; every ``every``-th state is added to the sums ``s_*``, which are cleared first.
+def iterate(
+    w_and,
+    w_or,
+    w_e,
+    dual,
+    s_and,
+    s_or,
+    s_e,
+    v,
+    x,
+    y,
+    lanes,
+    weights,
+    tables,
+    inverse,
+    work,
+    steps,
+    every,
+    alpha,
+    exact,
+):
+    """``steps`` iterations; every ``every``-th state is added to the sums ``s_*``, which are
+    cleared first.
 
     lanes (3, LANES): θ, μκ̂, 1/μ.
     """
@@ -194,15 +222,33 @@ def iterate(w_and, w_or, w_e, dual, s_and, s_or, s_e, v, x, y, lanes, weights, t
                     store(s_e, t, add(load(s_e, t), slack))
         _superset_zeta(x)
         _zeta(y)
-        total = load(y, rows - 1)  # not x[0], the same sum in another order: OR row 0 must get exactly nothing
+        total = load(
+            y, rows - 1
+        )  # not x[0], the same sum in another order: OR row 0 must get exactly nothing
         store(x, 0, zero(v))
         for s in range(rows // 2):
-            _move(w_and, w_or, s_and, s_or, x, y, s, rows - 1 - s, total, theta, weights, pull, two, keep)
+            _move(
+                w_and,
+                w_or,
+                s_and,
+                s_or,
+                x,
+                y,
+                s,
+                rows - 1 - s,
+                total,
+                theta,
+                weights,
+                pull,
+                two,
+                keep,
+            )
 
 
 @numba.njit(inline="always")
 def _move(w_and, w_or, s_and, s_or, x, y, s, r, total, theta, weights, pull, two, keep):
-    """W_x -= α(u + Dᵀλ) on rows s and r = its complement, and x, y = W_x - 2u - Dᵀλ for the next iteration."""
+    """W_x -= α(u + Dᵀλ) on rows s and r = its complement, and x, y = W_x - 2u - Dᵀλ for the next
+    iteration."""
     g_s, g_r = sub(total, load(y, r)), sub(total, load(y, s))
     limit_s, limit_r = mul(theta, splat(x, weights[s])), mul(theta, splat(x, weights[r]))
     _move_row(w_and, s_and, x, s, load(x, s), limit_s, pull, two, keep)
@@ -228,7 +274,8 @@ def _move_row(w, sums, out, row, gradient, limit, pull, two, keep):
 
 @compiled
 def least_norm_mean(out, v, x, y, tables, inverse, work):
-    """Row 0 of ``out`` ← the mean of |Dᵀ G^{-1} v| over the 2(2^n - 1) interactions: the size of a typical one."""
+    """Row 0 of ``out`` ← the mean of |Dᵀ G^{-1} v| over the 2(2^n - 1) interactions: the size of a
+    typical one."""
     rows = v.shape[0]
     for t in range(rows):
         store(x, t, load(v, t))
@@ -236,7 +283,10 @@ def least_norm_mean(out, v, x, y, tables, inverse, work):
     _adjoint(x, y)
     total, size = load(y, rows - 1), zero(v)
     for s in range(1, rows):
-        size = add(size, add(maxabs(zero(v), load(x, s)), maxabs(zero(v), sub(total, load(y, rows - 1 - s)))))
+        size = add(
+            size,
+            add(maxabs(zero(v), load(x, s)), maxabs(zero(v), sub(total, load(y, rows - 1 - s)))),
+        )
     store(out, 0, mul(size, splat(v, 0.5 / (rows - 1))))
 
 
@@ -263,9 +313,11 @@ def _residual(a, o, x, y, v):
 
 @compiled
 def average(sums, totals, want, share, count):
-    """sums ← their mean of ``count`` states; in lanes where ``want`` > 0 the mean of all since ``totals`` was cleared.
+    """sums ← their mean of ``count`` states; in lanes where ``want`` > 0 the mean of all since
+    ``totals`` was cleared.
 
-    ``totals`` collects the sums, ``share`` is one over the states it holds; ``want`` ≠ 0 clears it. Both (1, LANES).
+    ``totals`` collects the sums, ``share`` is one over the states it holds; ``want`` ≠ 0 clears it.
+    Both (1, LANES).
     """
     nothing, one = zero(sums), splat(sums, 1.0 / count)
     wanted, part = load(want, 0), load(share, 0)
@@ -278,11 +330,30 @@ def average(sums, totals, want, share, count):
 
 
 @compiled
-def certify(m_and, m_or, m_e, v, a, o, e, dual, x, y, lanes, out, weights, tables, inverse, gram, work, exact):
+def certify(
+    m_and,
+    m_or,
+    m_e,
+    v,
+    a,
+    o,
+    e,
+    dual,
+    x,
+    y,
+    lanes,
+    out,
+    weights,
+    tables,
+    inverse,
+    gram,
+    work,
+    exact,
+):
     """From averaged states W, in float64: feasible (a, o), ``dual``, and their bounds in ``out``.
 
-    lanes (4, LANES): θ, μκ̂, 1/μ, κ̂. out (2, LANES): weighted L1 of (a, o), lower bound. ``inverse`` is
-    (G + 1/μ²)^{-1} by lane, ``gram`` G^{-1}.
+    lanes (4, LANES): θ, μκ̂, 1/μ, κ̂. out (2, LANES): weighted L1 of (a, o), lower bound.
+    ``inverse`` is (G + 1/μ²)^{-1} by lane, ``gram`` G^{-1}.
     """
     rows = v.shape[0]
     theta, box, per_mu, bound = load(lanes, 0), load(lanes, 1), load(lanes, 2), load(lanes, 3)
@@ -340,7 +411,8 @@ def _bounds(v, a, o, dual, x, y, bound, out, weights):
 
 @compiled
 def keep_best(out, best, a, o, dual, best_a, best_o, best_dual):
-    """In every lane: the (a, o) of the smaller upper bound and the dual of the larger lower bound seen so far."""
+    """In every lane: the (a, o) of the smaller upper bound and the dual of the larger lower bound
+    seen so far."""
     upper, lower, least, most = load(out, 0), load(out, 1), load(best, 0), load(best, 1)
     for t in range(a.shape[0]):
         store(best_a, t, choose(upper, least, load(a, t), load(best_a, t)))

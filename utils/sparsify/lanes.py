@@ -1,9 +1,11 @@
-"""Sixteen games as the lanes of one vector: a numba type for them, and the few operations the solver needs.
+"""Sixteen games as the lanes of one vector: a numba type for them, and the few operations the
+solver needs.
 
-numba vectorises a loop only when it can prove that its arrays do not overlap, which it cannot for rows of one array.
-So a row of lanes is a value of its own here: ``load`` and ``store`` move it, ``add`` ... ``clip`` work on it, and LLVM
-turns it into whatever registers the processor has (one AVX-512, two AVX, four SSE or NEON). Every operation works lane
-by lane, so a game's bits do not depend on the lane it sits in, nor on the games beside it.
+numba vectorises a loop only when it can prove that its arrays do not overlap, which it cannot for
+rows of one array. So a row of lanes is a value of its own here: ``load`` and ``store`` move it,
+``add`` ... ``clip`` work on it, and LLVM turns it into whatever registers the processor has (one
+AVX-512, two AVX, four SSE or NEON). Every operation works lane by lane, so a game's bits do not
+depend on the lane it sits in, nor on the games beside it.
 """
 
 from __future__ import annotations
@@ -15,8 +17,23 @@ from numba.core import cgutils
 from numba.core.datamodel import models, register_default
 from numba.extending import intrinsic
 
-__all__ = ["LANES", "add", "aligned", "choose", "clip", "div", "fma", "load", "maxabs", "mul", "splat", "store", "sub",
-           "wide", "zero"]
+__all__ = [
+    "LANES",
+    "add",
+    "aligned",
+    "choose",
+    "clip",
+    "div",
+    "fma",
+    "load",
+    "maxabs",
+    "mul",
+    "splat",
+    "store",
+    "sub",
+    "wide",
+    "zero",
+]
 
 LANES = 16
 
@@ -37,15 +54,17 @@ class _LanesModel(models.PrimitiveModel):
 
 
 def aligned(shape: tuple[int, ...], dtype: type) -> np.ndarray:
-    """Zeros on a 64-byte boundary (a cache line, an AVX-512 register); the last axis holds the lanes."""
+    """Zeros on a 64-byte boundary (a cache line, an AVX-512 register); the last axis holds the
+    lanes."""
     size = int(np.prod(shape)) * np.dtype(dtype).itemsize
     raw = np.zeros(size + 64, dtype=np.uint8)
     start = -raw.ctypes.data % 64
-    return raw[start:start + size].view(dtype).reshape(shape)
+    return raw[start : start + size].view(dtype).reshape(shape)
 
 
 def _pointer(context, builder, array_type, array, row):
-    """Where row ``row`` of a C-contiguous (rows, LANES) array starts, as a pointer to one vector."""
+    """Where row ``row`` of a C-contiguous (rows, LANES) array starts, as a pointer to one
+    vector."""
     struct = context.make_array(array_type)(context, builder, array)
     vector = context.get_value_type(Lanes(array_type.dtype))
     element = builder.mul(row, ir.Constant(row.type, LANES))
@@ -55,29 +74,41 @@ def _pointer(context, builder, array_type, array, row):
 @intrinsic
 def load(typingctx, array, row):
     """Row ``row`` of an (rows, LANES) array as lanes."""
+
     def codegen(context, builder, signature, args):
-        return builder.load(_pointer(context, builder, signature.args[0], args[0], args[1]),
-                            align=array.dtype.bitwidth // 8)
+        return builder.load(
+            _pointer(context, builder, signature.args[0], args[0], args[1]),
+            align=array.dtype.bitwidth // 8,
+        )
+
     return Lanes(array.dtype)(array, types.intp), codegen
 
 
 @intrinsic
 def store(typingctx, array, row, value):
     """Write lanes to row ``row``."""
+
     def codegen(context, builder, signature, args):
-        builder.store(args[2], _pointer(context, builder, signature.args[0], args[0], args[1]),
-                      align=array.dtype.bitwidth // 8)
+        builder.store(
+            args[2],
+            _pointer(context, builder, signature.args[0], args[0], args[1]),
+            align=array.dtype.bitwidth // 8,
+        )
         return context.get_dummy_value()
+
     return types.void(array, types.intp, value), codegen
 
 
 def _binary(name: str):
     """A lane-wise operation of LLVM by name."""
+
     @intrinsic
     def operation(typingctx, a, b):
         def codegen(context, builder, signature, args):
             return getattr(builder, name)(*args)
+
         return a(a, b), codegen
+
     return operation
 
 
@@ -87,56 +118,72 @@ add, sub, mul, div = _binary("fadd"), _binary("fsub"), _binary("fmul"), _binary(
 @intrinsic
 def fma(typingctx, a, b, c):
     """a·b + c, fused where the processor can (the same in every lane and on every run)."""
+
     def codegen(context, builder, signature, args):
         vector = args[0].type
         width = 32 if isinstance(vector.element, ir.FloatType) else 64
         function = cgutils.get_or_insert_function(
-            builder.module, ir.FunctionType(vector, [vector] * 3), f"llvm.fmuladd.v{LANES}f{width}")
+            builder.module, ir.FunctionType(vector, [vector] * 3), f"llvm.fmuladd.v{LANES}f{width}"
+        )
         return builder.call(function, args)
+
     return a(a, b, c), codegen
 
 
 @intrinsic
 def clip(typingctx, x, limit):
     """x kept inside ±limit."""
+
     def codegen(context, builder, signature, args):
         value, top = args
         bottom = builder.fneg(top)
         value = builder.select(builder.fcmp_ordered("<", value, top), value, top)
         return builder.select(builder.fcmp_ordered(">", value, bottom), value, bottom)
+
     return x(x, limit), codegen
 
 
 @intrinsic
 def maxabs(typingctx, a, b):
     """max(a, |b|)."""
+
     def codegen(context, builder, signature, args):
         a, b = args
-        size = builder.select(builder.fcmp_ordered("<", b, ir.Constant(b.type, None)), builder.fneg(b), b)
+        size = builder.select(
+            builder.fcmp_ordered("<", b, ir.Constant(b.type, None)), builder.fneg(b), b
+        )
         return builder.select(builder.fcmp_ordered(">", size, a), size, a)
+
     return a(a, b), codegen
 
 
 @intrinsic
 def choose(typingctx, a, b, x, y):
     """x in the lanes where a < b, y elsewhere (also where a or b is NaN)."""
+
     def codegen(context, builder, signature, args):
         return builder.select(builder.fcmp_ordered("<", args[0], args[1]), args[2], args[3])
+
     return x(a, b, x, y), codegen
 
 
 @intrinsic
 def splat(typingctx, like, value):
     """The number ``value`` in every lane, in the type of ``like``'s elements (an array)."""
+
     def codegen(context, builder, signature, args):
         vector = context.get_value_type(signature.return_type)
         number = args[1]
         if number.type != vector.element:
-            number = (builder.fptrunc if isinstance(vector.element, ir.FloatType) else builder.fpext)(
-                number, vector.element)
-        one = builder.insert_element(ir.Constant(vector, ir.Undefined), number, ir.Constant(ir.IntType(32), 0))
+            number = (
+                builder.fptrunc if isinstance(vector.element, ir.FloatType) else builder.fpext
+            )(number, vector.element)
+        one = builder.insert_element(
+            ir.Constant(vector, ir.Undefined), number, ir.Constant(ir.IntType(32), 0)
+        )
         mask = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
         return builder.shuffle_vector(one, ir.Constant(vector, ir.Undefined), mask)
+
     return Lanes(like.dtype)(like, value), codegen
 
 
@@ -148,12 +195,15 @@ def wide(typingctx, x):
     def codegen(context, builder, signature, args):
         vector = context.get_value_type(double)
         return args[0] if args[0].type == vector else builder.fpext(args[0], vector)
+
     return double(x), codegen
 
 
 @intrinsic
 def zero(typingctx, like):
     """Zero in every lane, in the type of ``like``'s elements (an array)."""
+
     def codegen(context, builder, signature, args):
         return ir.Constant(context.get_value_type(signature.return_type), None)
+
     return Lanes(like.dtype)(like), codegen

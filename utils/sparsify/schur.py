@@ -1,14 +1,17 @@
-"""The exact inverse behind the split: G = D Dᵀ is block-diagonal in the Schur basis of the subset lattice.
+"""The exact inverse behind the split: G = D Dᵀ is block-diagonal in the Schur basis of the subset
+lattice.
 
-G(T, T') depends only on |T|, |T'| and |T ∩ T'|, hence commutes with every permutation of the players, and by Schur-Weyl
-duality it splits (R²)^{⊗n} into multiplets of dimension d = n+1, n-1, ...: one and the same d x d block for every
-multiplet of that dimension. The basis is a cascade of Givens rotations (one stage per player, as spins are coupled one
-at a time), so (G + I/μ²)^{-1} costs O(n 2^n) and a different μ for every game costs nothing.
+G(T, T') depends only on |T|, |T'| and |T ∩ T'|, hence commutes with every permutation of the
+players, and by Schur-Weyl duality it splits (R²)^{⊗n} into multiplets of dimension d = n+1, n-1,
+...: one and the same d x d block for every multiplet of that dimension. The basis is a cascade of
+Givens rotations (one stage per player, as spins are coupled one at a time), so (G + I/μ²)^{-1}
+costs O(n 2^n) and a different μ for every game costs nothing.
 
     D = [Z, U],   Z = [[1,0],[1,1]]^{⊗n},   U = 1 1ᵀ - R Z   (R complements the mask)
 
-On a multiplet of dimension d, Z and R Z act as symmetric powers of degree d-1, in closed form; the constant and the
-empty set live on the one multiplet of dimension n+1. Row ∅ is dropped (δ_∅ = 0), and so is order 0.
+On a multiplet of dimension d, Z and R Z act as symmetric powers of degree d-1, in closed form; the
+constant and the empty set live on the one multiplet of dimension n+1. Row ∅ is dropped (δ_∅ = 0),
+and so is order 0.
 """
 
 from __future__ import annotations
@@ -18,11 +21,21 @@ from typing import NamedTuple
 
 import numpy as np
 
-__all__ = ["Stage", "block", "cascade", "eigen", "factor", "multiplets", "rotations", "schur_matrix"]
+__all__ = [
+    "Stage",
+    "block",
+    "cascade",
+    "eigen",
+    "factor",
+    "multiplets",
+    "rotations",
+    "schur_matrix",
+]
 
 
 class Stage(NamedTuple):
-    """Rotations that couple one more player: rows ``p`` and ``q`` become c·p + s·q and c·q - s·p."""
+    """Rotations that couple one more player: rows ``p`` and ``q`` become c·p + s·q and c·q -
+    s·p."""
 
     p: np.ndarray
     q: np.ndarray
@@ -32,7 +45,8 @@ class Stage(NamedTuple):
 
 @functools.lru_cache(maxsize=32)
 def _couple(n: int) -> tuple[tuple[Stage, ...], dict[int, np.ndarray]]:
-    """The cascade over n players, lowest bit first, and where each multiplet's vectors end: {d: (count, d) rows}."""
+    """The cascade over n players, lowest bit first, and where each multiplet's vectors end: {d:
+    (count, d) rows}."""
     stages: list[Stage] = []
     where: dict[int, np.ndarray] = {1: np.zeros((1, 1), dtype=np.int32)}
     for player in range(n):
@@ -56,18 +70,21 @@ def _couple(n: int) -> tuple[tuple[Stage, ...], dict[int, np.ndarray]]:
 
 
 def cascade(n: int) -> tuple[Stage, ...]:
-    """The n stages of rotations; stage m works inside every run of 2^{m+1} subset indices, lowest player first."""
+    """The n stages of rotations; stage m works inside every run of 2^{m+1} subset indices, lowest
+    player first."""
     return _couple(n)[0]
 
 
 def multiplets(n: int) -> dict[int, np.ndarray]:
-    """{dimension d: int rows (count, d)}: where the vectors of each multiplet lie after the cascade."""
+    """{dimension d: int rows (count, d)}: where the vectors of each multiplet lie after the
+    cascade."""
     return _couple(n)[1]
 
 
 @functools.lru_cache(maxsize=16)
 def schur_matrix(n: int) -> np.ndarray:
-    """The orthogonal basis itself, (2^n, 2^n), rows = basis vectors: for half-cubes (n ≤ 12) and tests."""
+    """The orthogonal basis itself, (2^n, 2^n), rows = basis vectors: for half-cubes (n ≤ 12) and
+    tests."""
     x = np.eye(1 << n)
     for m, stage in enumerate(cascade(n)):
         rows = x.reshape(-1, 1 << (m + 1), 1 << n)
@@ -78,7 +95,8 @@ def schur_matrix(n: int) -> np.ndarray:
 
 
 def _symmetric_power(a: tuple[tuple[int, int], tuple[int, int]], degree: int) -> np.ndarray:
-    """The action of the 2 x 2 matrix ``a`` on symmetric tensors of ``degree``, in the orthonormal basis by weight."""
+    """The action of the 2 x 2 matrix ``a`` on symmetric tensors of ``degree``, in the orthonormal
+    basis by weight."""
     binomial = _binomials(degree)
     columns = []
     for j in range(degree + 1):
@@ -98,11 +116,14 @@ def _binomials(n: int) -> np.ndarray:
 
 
 def factor(dims: tuple[int, ...], halves: tuple[int, ...]) -> np.ndarray:
-    """B with G = B Bᵀ on a product of multiplets of dimensions ``dims`` of parts of the cube with ``halves`` players.
+    """B with G = B Bᵀ on a product of multiplets of dimensions ``dims`` of parts of the cube with
+    ``halves`` players.
 
-    ``dims=(d,), halves=(n,)`` is the block of the whole cube; two parts serve the matrix-product form of the inverse.
-    B is D itself, [Z, U] with U = 1 1ᵀ - R Z (R complements the mask), up to a sign that G does not see.
+    ``dims=(d,), halves=(n,)`` is the block of the whole cube; two parts serve the matrix-product
+    form of the inverse. B is D itself, [Z, U] with U = 1 1ᵀ - R Z (R complements the mask), up to a
+    sign that G does not see.
     """
+
     def product(factors: list[np.ndarray]) -> np.ndarray:
         return functools.reduce(np.kron, factors)
 
@@ -128,10 +149,11 @@ def block(dims: tuple[int, ...], halves: tuple[int, ...]) -> np.ndarray:
 
 @functools.lru_cache(maxsize=512)
 def eigen(dims: tuple[int, ...], halves: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """(Λ, V) of that block with row ∅ removed: V has a zero row and a zero column there, Λ a harmless 1.
+    """(Λ, V) of that block with row ∅ removed: V has a zero row and a zero column there, Λ a
+    harmless 1.
 
-    From the singular values of the factor: those of G span 10^15 at n = 16, and eigenvalues of G itself would lose the
-    smallest to rounding.
+    From the singular values of the factor: those of G span 10^15 at n = 16, and eigenvalues of G
+    itself would lose the smallest to rounding.
     """
     b = factor(dims, halves)
     if not _holds_empty(dims, halves):
@@ -144,12 +166,19 @@ def eigen(dims: tuple[int, ...], halves: tuple[int, ...]) -> tuple[np.ndarray, n
 
 
 def rotations(n: int, first: int, last: int) -> Stage:
-    """Stages ``first`` ... ``last`` - 1 one after the other, repeated over all 2^last indices: one flat list."""
+    """Stages ``first`` ... ``last`` - 1 one after the other, repeated over all 2^last indices: one
+    flat list."""
     parts = []
     for m in range(first, last):
         stage, span = cascade(n)[m], 2 << m
         starts = np.arange(0, 1 << last, span)[:, None]
-        parts.append(Stage((starts + stage.p).ravel(), (starts + stage.q).ravel(),
-                           np.tile(stage.c, len(starts)), np.tile(stage.s, len(starts))))
+        parts.append(
+            Stage(
+                (starts + stage.p).ravel(),
+                (starts + stage.q).ravel(),
+                np.tile(stage.c, len(starts)),
+                np.tile(stage.s, len(starts)),
+            )
+        )
     empty = Stage(*(np.zeros(0, dtype=t) for t in (np.int64, np.int64, float, float)))
     return Stage(*(np.concatenate([x, *y]) for x, *y in zip(empty, *parts, strict=True)))

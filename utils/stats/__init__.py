@@ -1,4 +1,5 @@
-"""Statistics of verdicts: intervals, tests, selections; pure functions of arrays, NaN handled explicitly."""
+"""Statistics of verdicts: intervals, tests, selections; pure functions of arrays, NaN handled
+explicitly."""
 
 from __future__ import annotations
 

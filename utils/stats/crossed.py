@@ -1,9 +1,11 @@
-"""Intervals when *networks* and *units* (images, pairs of images, classes) are both a sample: 6.4 of the protocol.
+"""Intervals when *networks* and *units* (images, pairs of images, classes) are both a sample: 6.4
+of the protocol.
 
-Every network sees the same units, so a statistic of S networks and X units varies for two reasons: other networks, and
-other units. The variance of the average over networks is A + B: A from the spread of the networks' values, B from the
-jackknife over units, and the degrees of freedom follow Satterthwaite. Selections (a turning point, a threshold) are
-held fixed while units are left out; see :mod:`utils.stats.selection`.
+Every network sees the same units, so a statistic of S networks and X units varies for two reasons:
+other networks, and other units. The variance of the average over networks is A + B: A from the
+spread of the networks' values, B from the jackknife over units, and the degrees of freedom follow
+Satterthwaite. Selections (a turning point, a threshold) are held fixed while units are left out;
+see :mod:`utils.stats.selection`.
 """
 
 from __future__ import annotations
@@ -22,10 +24,12 @@ __all__ = ["Crossed", "crossed", "leave_one_out", "pseudo_values", "unit_means"]
 
 @dataclass(frozen=True)
 class Crossed:
-    """An estimate over networks and units: its variance is ``networks`` + ``units`` on ``df`` degrees of freedom.
+    """An estimate over networks and units: its variance is ``networks`` + ``units`` on ``df``
+    degrees of freedom.
 
-    n networks entered, ``dropped`` had no value; ``n_units`` units (0: the networks alone are the sample). A variance
-    that cannot be had (one network, an undefined leave-one-out) is infinite: nothing is concluded from it.
+    n networks entered, ``dropped`` had no value; ``n_units`` units (0: the networks alone are the
+    sample). A variance that cannot be had (one network, an undefined leave-one-out) is infinite:
+    nothing is concluded from it.
     """
 
     estimate: float
@@ -42,7 +46,8 @@ class Crossed:
         return math.sqrt(self.networks + self.units)
 
     def interval(self, level: float = 0.95) -> Interval:
-        """The two-sided t interval; the point itself where nothing varies, the whole line where nothing is known."""
+        """The two-sided t interval; the point itself where nothing varies, the whole line where
+        nothing is known."""
         what = "t over networks" + (" and units" if self.n_units else "")
         if self.error == 0:
             half = 0.0
@@ -50,10 +55,19 @@ class Crossed:
             half = math.inf
         else:
             half = float(special.stdtrit(self.df, 0.5 + level / 2)) * self.error
-        return Interval(self.estimate, self.estimate - half, self.estimate + half, level, self.n, what, self.dropped)
+        return Interval(
+            self.estimate,
+            self.estimate - half,
+            self.estimate + half,
+            level,
+            self.n,
+            what,
+            self.dropped,
+        )
 
     def p_above(self, bound: float, inclusive: bool = False) -> float:
-        """One-sided p of the hypothesis 'at or below ``bound``': small where the estimate lies well above it."""
+        """One-sided p of the hypothesis 'at or below ``bound``': small where the estimate lies well
+        above it."""
         if self.error == 0:
             return float(not (self.estimate > bound or (inclusive and self.estimate == bound)))
         if not math.isfinite(self.error):
@@ -61,8 +75,11 @@ class Crossed:
         return float(special.stdtr(self.df, (bound - self.estimate) / self.error))
 
     def p_below(self, bound: float, inclusive: bool = False) -> float:
-        """One-sided p of the hypothesis 'at or above ``bound``': small where the estimate lies well below it."""
-        mirrored = Crossed(-self.estimate, self.networks, self.units, self.df, self.n, self.n_units, self.dropped)
+        """One-sided p of the hypothesis 'at or above ``bound``': small where the estimate lies well
+        below it."""
+        mirrored = Crossed(
+            -self.estimate, self.networks, self.units, self.df, self.n, self.n_units, self.dropped
+        )
         return mirrored.p_above(-bound, inclusive)
 
 
@@ -76,10 +93,11 @@ def crossed(
 ) -> Crossed:
     """The average of ``values`` (S,), one per network, with its variance over networks and units.
 
-    without (S, X): the same statistic of each network with unit x left out; B = (X-1)/X Σ_x (θ_(-x) - mean)² of their
-    averages over networks. unit_variance, n_units: B and X had otherwise (a bootstrap over units, for medians). Neither:
-    the networks are the only sample. A network whose value is NaN is dropped and counted. given: a network that others
-    trained is no sample of networks; A is left out and the answer speaks for this network alone.
+    without (S, X): the same statistic of each network with unit x left out; B = (X-1)/X Σ_x (θ_(-x)
+    - mean)² of their averages over networks. unit_variance, n_units: B and X had otherwise (a
+    bootstrap over units, for medians). Neither: the networks are the only sample. A network whose
+    value is NaN is dropped and counted. given: a network that others trained is no sample of
+    networks; A is left out and the answer speaks for this network alone.
 
     Raises ValueError for other shapes, infinite values, or no value at all.
     """
@@ -93,12 +111,21 @@ def crossed(
         raise ValueError(f"no value is left of {len(every)} (all are NaN)")
     same = np.ptp(x) == 0
     estimate = float(x[0]) if same else float(x.mean())
-    a = 0.0 if given or (same and count > 1) else math.inf if count == 1 else float(x.var(ddof=1) / count)
+    a = (
+        0.0
+        if given or (same and count > 1)
+        else math.inf
+        if count == 1
+        else float(x.var(ddof=1) / count)
+    )
     b, units = 0.0, 0
     if without is not None:
         replicates = np.asarray(without, dtype=np.float64)
         if replicates.ndim != 2 or len(replicates) != len(every):
-            raise ValueError(f"without= must be (networks, units), {len(every)} networks, got shape {replicates.shape}")
+            raise ValueError(
+                f"without= must be (networks, units), {len(every)} networks, got shape "
+                f"{replicates.shape}"
+            )
         mean = replicates[kept].mean(axis=0)
         units = len(mean)
         b = _jackknife_variance(mean)
@@ -126,7 +153,8 @@ def _satterthwaite(a: float, networks: int, b: float, units: int) -> float:
 
 
 def unit_means(units: ArrayLike) -> Floats:
-    """Mean over units of each network: ``(S, X)`` -> ``(S,)``; NaN units are left out, a network without any is NaN."""
+    """Mean over units of each network: ``(S, X)`` -> ``(S,)``; NaN units are left out, a network
+    without any is NaN."""
     y = _units(units)
     kept = ~np.isnan(y)
     count = kept.sum(axis=1)
@@ -135,7 +163,8 @@ def unit_means(units: ArrayLike) -> Floats:
 
 
 def leave_one_out(units: ArrayLike) -> Floats:
-    """The mean over units of each network without unit x: ``(S, X)`` -> ``(S, X)``; NaN units are left out."""
+    """The mean over units of each network without unit x: ``(S, X)`` -> ``(S, X)``; NaN units are
+    left out."""
     y = _units(units)
     kept = ~np.isnan(y)
     filled = np.where(kept, y, 0.0)
@@ -147,7 +176,8 @@ def leave_one_out(units: ArrayLike) -> Floats:
 def pseudo_values(values: ArrayLike, without: ArrayLike) -> Floats:
     """X θ - (X-1) θ_(-x) for each network and unit, ``(S,)`` and ``(S, X)`` -> ``(S, X)``.
 
-    For a mean over units they are the units' own values; ``without`` is rebuilt from them, so they are what a twin keeps.
+    For a mean over units they are the units' own values; ``without`` is rebuilt from them, so they
+    are what a twin keeps.
     """
     replicates = np.asarray(without, dtype=np.float64)
     units = replicates.shape[1]

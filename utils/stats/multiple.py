@@ -1,4 +1,5 @@
-"""Many tests at once: Benjamini and Hochberg's false discovery rate decides, Holm's family-wise error is shown beside it."""
+"""Many tests at once: Benjamini and Hochberg's false discovery rate decides, Holm's family-wise
+error is shown beside it."""
 
 from __future__ import annotations
 
@@ -17,7 +18,8 @@ def _checked(pvalues: Mapping[Any, float]) -> list[Any]:
 
 
 def holm(pvalues: Mapping[Any, float]) -> dict[Any, float]:
-    """Holm's step-down adjusted p values, same keys in the same order (Holm 1979); reject where they are <= alpha."""
+    """Holm's step-down adjusted p values, same keys in the same order (Holm 1979); reject where
+    they are <= alpha."""
     ranked = _checked(pvalues)
     adjusted: dict[Any, float] = {}
     running = 0.0
@@ -28,9 +30,11 @@ def holm(pvalues: Mapping[Any, float]) -> dict[Any, float]:
 
 
 def benjamini_hochberg(pvalues: Mapping[Any, float]) -> dict[Any, float]:
-    """Step-up adjusted p values (Benjamini and Hochberg 1995), same keys in the same order; reject where <= alpha.
+    """Step-up adjusted p values (Benjamini and Hochberg 1995), same keys in the same order; reject
+    where <= alpha.
 
-    Of the rejected hypotheses an expected share of at most alpha is true, for independent and positively dependent tests.
+    Of the rejected hypotheses an expected share of at most alpha is true, for independent and
+    positively dependent tests.
     """
     ranked = _checked(pvalues)
     adjusted: dict[Any, float] = {}

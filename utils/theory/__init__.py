@@ -1,8 +1,9 @@
 """The closed form of the learning dynamics, what it predicts, and the rivals it has to beat.
 
-Training is read as regressing a game y(x_S) = Σ_{T ⊆ S} w*_T on the triggers 1(T ⊆ S) seen through noise of variance
-2^|T| σ², where σ² falls over time (Ren Q. et al. 2024, Theorem 3). Everything here follows from one fact: the normal
-equations are a Kronecker power of a 2 x 2 matrix, so their solution costs two cascades over the players.
+Training is read as regressing a game y(x_S) = Σ_{T ⊆ S} w*_T on the triggers 1(T ⊆ S) seen through
+noise of variance 2^|T| σ², where σ² falls over time (Ren Q. et al. 2024, Theorem 3). Everything
+here follows from one fact: the normal equations are a Kronecker power of a 2 x 2 matrix, so their
+solution costs two cascades over the players.
 """
 
 from .norms import norm_ratios, norm_ratios_mp, row_norms

@@ -1,14 +1,15 @@
 """How strongly the noise holds down each order: norms of the rows of M̂, without building M̂.
 
-The matrix M̂ = (JᵀJ + 2^n σ² D)^-1 JᵀJ maps ground-truth to learnt interactions. By symmetry its entry (T, S) depends on
-k = |T|, a = |S ∩ T| and b = |S \\ T| only. Per player the eigenprojections of A (see :mod:`.regression`) are polynomials
-in x, which marks the eigenvalue λ₊,
+The matrix M̂ = (JᵀJ + 2^n σ² D)^-1 JᵀJ maps ground-truth to learnt interactions. By symmetry its
+entry (T, S) depends on k = |T|, a = |S ∩ T| and b = |S \\ T| only. Per player the eigenprojections
+of A (see :mod:`.regression`) are polynomials in x, which marks the eigenvalue λ₊,
 
     g₀₀ = (1-p) + p x,   g₁₁ = p + (1-p) x,   g₀₁ = √2 (x - 1)/√17,   p = (3 + √17)/(2 √17),
 
-so M̂(T, S) = 2^((a+b-k)/2) Σ_j f_j [x^j] g₀₀^(n-k-b) g₁₁^a g₀₁^(k-a+b). The powers of √2 meet to 2^b. Hence rows of one
-order have one norm (Ren Q. et al. 2024, Theorem 4), ‖m_k‖² = Σ_{a,b} C(k,a) C(n-k,b) 4^b E(n-k-b, a)², where E(α, δ) is
-the sum over j for g₀₀^α g₁₁^δ ((x - 1)/√17)^(n-α-δ): O(n³) numbers for any n.
+so M̂(T, S) = 2^((a+b-k)/2) Σ_j f_j [x^j] g₀₀^(n-k-b) g₁₁^a g₀₁^(k-a+b). The powers of √2 meet to
+2^b. Hence rows of one order have one norm (Ren Q. et al. 2024, Theorem 4), ‖m_k‖² = Σ_{a,b} C(k,a)
+C(n-k,b) 4^b E(n-k-b, a)², where E(α, δ) is the sum over j for g₀₀^α g₁₁^δ ((x - 1)/√17)^(n-α-δ):
+O(n³) numbers for any n.
 """
 
 from __future__ import annotations
@@ -61,18 +62,22 @@ def _polynomials(n: int, digits: int) -> dict[tuple[int, int], list[mpmath.mpf]]
 
 @functools.lru_cache(maxsize=32)
 def _tables(n: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Float64 tables over (α, δ): polynomial coefficients (n+1, n+1, n+1) and subset counts (n+1 orders, n+1, n+1)."""
+    """Float64 tables over (α, δ): polynomial coefficients (n+1, n+1, n+1) and subset counts (n+1
+    orders, n+1, n+1)."""
     coefficients = torch.zeros(n + 1, n + 1, n + 1, dtype=torch.float64)
     counts = torch.zeros(n + 1, n + 1, n + 1, dtype=torch.float64)
     for (alpha, delta), polynomial in _polynomials(n, 30).items():
-        coefficients[alpha, delta] = torch.tensor([float(c) for c in polynomial], dtype=torch.float64)
+        coefficients[alpha, delta] = torch.tensor(
+            [float(c) for c in polynomial], dtype=torch.float64
+        )
         for k in range(delta, n - alpha + 1):
             counts[k, alpha, delta] = float(_count(n, k, alpha, delta))  # may exceed 64 bits
     return coefficients, counts
 
 
 def _count(n: int, k: int, alpha: int, delta: int) -> int:
-    """Subsets S with |S ∩ T| = δ and n - k - |S \\ T| = α for a T of order k, times the 4^b of their entries."""
+    """Subsets S with |S ∩ T| = δ and n - k - |S \\ T| = α for a T of order k, times the 4^b of
+    their entries."""
     b = n - k - alpha
     return math.comb(k, delta) * math.comb(n - k, b) * 4**b
 
@@ -83,11 +88,13 @@ def _require_players(n: int, least: int) -> None:
 
 
 def row_norms(n: int, sigma2: Array | Sequence[float]) -> Array:
-    """‖m_k‖, the norm of the rows of M̂ of order k = 0..n: ``sigma2`` (k,) → (k, n+1) float64 (1 everywhere at σ² = 0).
+    """‖m_k‖, the norm of the rows of M̂ of order k = 0..n: ``sigma2`` (k,) → (k, n+1) float64 (1
+    everywhere at σ² = 0).
 
-    Accurate to about 1e-14 relative; differences between orders below that need :func:`norm_ratios_mp`. An array for an
-    array, else a tensor. Source: Ren Q. et al. 2024, Theorem 4 (equal within an order). Raises ValueError for n outside
-    0..30 or a noise level that is negative or not finite.
+    Accurate to about 1e-14 relative; differences between orders below that need
+    :func:`norm_ratios_mp`. An array for an array, else a tensor. Source: Ren Q. et al. 2024,
+    Theorem 4 (equal within an order). Raises ValueError for n outside 0..30 or a noise level that
+    is negative or not finite.
     """
     _require_players(n, 0)
     levels = noise_levels(sigma2)
@@ -101,21 +108,26 @@ def row_norms(n: int, sigma2: Array | Sequence[float]) -> Array:
 
 
 def norm_ratios(n: int, sigma2: Array | Sequence[float]) -> Array:
-    """r^(k) = ‖m_k‖ / ‖m_(k+1)‖ for k = 0..n-1: ``sigma2`` (k,) → (k, n). Errors as :func:`row_norms`, and for n = 0.
+    """r^(k) = ‖m_k‖ / ‖m_(k+1)‖ for k = 0..n-1: ``sigma2`` (k,) → (k, n). Errors as
+    :func:`row_norms`, and for n = 0.
 
-    Proposition 1 of Ren Q. et al. 2024 says that r > 1 and falls as σ² falls. It tends to √10 at strong noise; at very
-    weak noise and n ≥ 10 it is below 1 for low orders (a finding of this project; :func:`norm_ratios_mp` confirms it).
+    Proposition 1 of Ren Q. et al. 2024 says that r > 1 and falls as σ² falls. It tends to √10 at
+    strong noise; at very weak noise and n ≥ 10 it is below 1 for low orders (a finding of this
+    project; :func:`norm_ratios_mp` confirms it).
     """
     _require_players(n, 1)
     norms = row_norms(n, sigma2)
     return norms[:, :-1] / norms[:, 1:]
 
 
-def norm_ratios_mp(n: int, sigma2: Sequence[float | str | mpmath.mpf], digits: int = 60) -> list[list[mpmath.mpf]]:
+def norm_ratios_mp(
+    n: int, sigma2: Sequence[float | str | mpmath.mpf], digits: int = 60
+) -> list[list[mpmath.mpf]]:
     """:func:`norm_ratios` in ``digits`` decimal digits: k lists of n mpmath numbers.
 
-    Decides where Proposition 1 fails without any doubt from rounding. ``sigma2`` may hold decimal strings, which are read
-    exactly ("5.6e-8"; the float is another number in its 17th digit). Errors as :func:`norm_ratios`; ``digits`` ≥ 15.
+    Decides where Proposition 1 fails without any doubt from rounding. ``sigma2`` may hold decimal
+    strings, which are read exactly ("5.6e-8"; the float is another number in its 17th digit).
+    Errors as :func:`norm_ratios`; ``digits`` ≥ 15.
     """
     _require_players(n, 1)
     if digits < 15:
@@ -123,9 +135,13 @@ def norm_ratios_mp(n: int, sigma2: Sequence[float | str | mpmath.mpf], digits: i
     noise_levels([float(level) for level in sigma2])
     with mpmath.workdps(digits + _GUARD):
         rows = [_squares_mp(n, mpmath.mpf(level), digits) for level in sigma2]
-        ratios = [[mpmath.sqrt(low / high) for low, high in itertools.pairwise(row)] for row in rows]
+        ratios = [
+            [mpmath.sqrt(low / high) for low, high in itertools.pairwise(row)] for row in rows
+        ]
     with mpmath.workdps(digits):
-        return [[+ratio for ratio in row] for row in ratios]  # unary plus rounds to the digits asked for
+        return [
+            [+ratio for ratio in row] for row in ratios
+        ]  # unary plus rounds to the digits asked for
 
 
 def _squares_mp(n: int, level: mpmath.mpf, digits: int) -> list[mpmath.mpf]:

@@ -1,8 +1,10 @@
-"""From final interactions to a predicted distribution over orders, and the noise level that fits a real one.
+"""From final interactions to a predicted distribution over orders, and the noise level that fits a
+real one.
 
-The AND and the OR interactions of the last checkpoint (first order merged; v(∅) in entry 0 of AND, 0 in that of OR) go
-through the same M̂ with one σ². Ren Q. et al. 2024 analyse AND interactions; an OR interaction is an AND one on swapped
-masks (their Appendix E). A rival replaces M̂ by a simpler map and is fitted and scored by the same code.
+The AND and the OR interactions of the last checkpoint (first order merged; v(∅) in entry 0 of AND,
+0 in that of OR) go through the same M̂ with one σ². Ren Q. et al. 2024 analyse AND interactions; an
+OR interaction is an AND one on swapped masks (their Appendix E). A rival replaces M̂ by a simpler
+map and is fitted and scored by the same code.
 """
 
 from __future__ import annotations
@@ -37,15 +39,18 @@ MODELS: tuple[str, ...] = get_args(Model)
 Pair = tuple[torch.Tensor, torch.Tensor]
 Predict = Callable[[torch.Tensor], torch.Tensor]  # parameters (k,) → shares (k, ..., n)
 
-_PRECISION = 1e-4  # of a cell of the grid, whose cells are small: the nearest prediction lies beside the best point
+# of a cell of the grid, whose cells are small: the nearest prediction lies beside the best point
+_PRECISION = 1e-4
 
 
 @dataclasses.dataclass(frozen=True)
 class Fit:
-    """A model's parameter fitted to real distributions ``(..., n)``: ``value`` and ``distance`` are (...) on the CPU.
+    """A model's parameter fitted to real distributions ``(..., n)``: ``value`` and ``distance`` are
+    (...) on the CPU.
 
-    ``value``: σ² (noise), λ (exponential), K (cut) or a (mix); ``distance``: total variation at that value on the data it
-    was fitted to (choose on some samples, judge on others); ``shares`` (..., n): the prediction there.
+    ``value``: σ² (noise), λ (exponential), K (cut) or a (mix); ``distance``: total variation at
+    that value on the data it was fitted to (choose on some samples, judge on others); ``shares``
+    (..., n): the prediction there.
     """
 
     model: str
@@ -55,10 +60,12 @@ class Fit:
 
 
 def order_distribution(w_and: torch.Tensor, w_or: torch.Tensor, tau: float = 0.0) -> torch.Tensor:
-    """Shares of Σ_x |I| in orders 1..n of interactions (..., X, 2^n) over samples X: (..., n), rows sum to 1.
+    """Shares of Σ_x |I| in orders 1..n of interactions (..., X, 2^n) over samples X: (..., n), rows
+    sum to 1.
 
-    ``tau``: only |I| ≥ tau E_x |Σ_{T ≠ ∅} w_T| counts, AND and OR together; Σ_{T ≠ ∅} w_T = v(N) - v(∅). 0 counts all, the
-    papers take .03. NaN where nothing is counted. Source: the I_real^(k), I_theo^(k) of Ren Q. et al. 2024, Fig. 4.
+    ``tau``: only |I| ≥ tau E_x |Σ_{T ≠ ∅} w_T| counts, AND and OR together; Σ_{T ≠ ∅} w_T = v(N) -
+    v(∅). 0 counts all, the papers take .03. NaN where nothing is counted. Source: the I_real^(k),
+    I_theo^(k) of Ren Q. et al. 2024, Fig. 4.
     """
     return _distribution(*_checked(w_and, w_or), tau)
 
@@ -67,9 +74,15 @@ def _distribution(w_and: torch.Tensor, w_or: torch.Tensor, tau: float) -> torch.
     if not tau >= 0:
         raise ValueError(f"tau is a fraction of E|v(N) - v(∅)| and at least 0, got {tau}")
     order = lattice.order(lattice.players_of(w_and.shape[-1]), w_and.device)
-    least = tau * (w_and[..., 1:] + w_or[..., 1:]).sum(-1).abs().mean(-1)[..., None, None] if tau else None
+    least = (
+        tau * (w_and[..., 1:] + w_or[..., 1:]).sum(-1).abs().mean(-1)[..., None, None]
+        if tau
+        else None
+    )
     strength = sum(_counted(w, least) for w in (w_and, w_or))
-    by_order = strength.new_zeros(*strength.shape[:-1], int(order[-1]) + 1).index_add_(-1, order, strength)[..., 1:]
+    by_order = strength.new_zeros(*strength.shape[:-1], int(order[-1]) + 1).index_add_(
+        -1, order, strength
+    )[..., 1:]
     return by_order / by_order.sum(-1, keepdim=True)
 
 
@@ -82,14 +95,19 @@ def _counted(w: torch.Tensor, least: torch.Tensor | None) -> torch.Tensor:
 def _checked(w_and: torch.Tensor, w_or: torch.Tensor, what: str = "w") -> Pair:
     conj, disj = lattice.as_game(w_and), lattice.as_game(w_or)
     if conj.shape != disj.shape or conj.ndim < 2 or conj.shape[-2] == 0:
-        raise ValueError(f"{what}_and and {what}_or must have one shape (..., samples, 2^n) with at least one sample, "
-                         f"got {tuple(conj.shape)} and {tuple(disj.shape)}")
+        raise ValueError(
+            f"{what}_and and {what}_or must have one shape (..., samples, 2^n) with at least one "
+            "sample, "
+            f"got {tuple(conj.shape)} and {tuple(disj.shape)}"
+        )
     lattice.require_finite(conj, f"{what}_and")
     lattice.require_finite(disj, f"{what}_or")
     return conj, disj
 
 
-def _weights(model: Model, final: Pair, values: torch.Tensor, initial: Pair | None) -> Iterator[Pair]:
+def _weights(
+    model: Model, final: Pair, values: torch.Tensor, initial: Pair | None
+) -> Iterator[Pair]:
     """(AND, OR) weights of the model for one parameter after another."""
     if model == "noise":
         levels = regression.noise_levels(values)
@@ -102,22 +120,31 @@ def _weights(model: Model, final: Pair, values: torch.Tensor, initial: Pair | No
             conj, disj = (rivals.hard_cut(w, value) for w in final)
         else:
             assert initial is not None
-            conj, disj = (rivals.convex_mix(w, w0, value) for w, w0 in zip(final, initial, strict=True))
+            conj, disj = (
+                rivals.convex_mix(w, w0, value) for w, w0 in zip(final, initial, strict=True)
+            )
         yield conj[0], disj[0]
 
 
-def _predictor(w_and: torch.Tensor, w_or: torch.Tensor, model: Model, tau: float, initial: Pair | None) -> Predict:
+def _predictor(
+    w_and: torch.Tensor, w_or: torch.Tensor, model: Model, tau: float, initial: Pair | None
+) -> Predict:
     """Checks the arguments once, for any number of predictions."""
     if model not in MODELS:
         raise ValueError(f"model must be one of {MODELS}, got {model!r}")
     if (model == "mix") != (initial is not None):
-        raise ValueError("model 'mix' needs initial=(w_and, w_or) of the first checkpoint" if model == "mix"
-                         else f"initial belongs to model 'mix' only, not to {model!r}")
+        raise ValueError(
+            "model 'mix' needs initial=(w_and, w_or) of the first checkpoint"
+            if model == "mix"
+            else f"initial belongs to model 'mix' only, not to {model!r}"
+        )
     final = _checked(w_and, w_or)
     start = None if initial is None else _checked(*initial, what="initial")
 
     def predict(values: torch.Tensor) -> torch.Tensor:
-        return torch.stack([_distribution(*pair, tau) for pair in _weights(model, final, values, start)])
+        return torch.stack(
+            [_distribution(*pair, tau) for pair in _weights(model, final, values, start)]
+        )
 
     return predict
 
@@ -131,28 +158,40 @@ def predicted_shares(
     tau: float = 0.0,
     initial: Pair | None = None,
 ) -> torch.Tensor:
-    """Distribution over orders 1..n that ``model`` predicts from final interactions: (k, ..., n), rows sum to 1.
+    """Distribution over orders 1..n that ``model`` predicts from final interactions: (k, ..., n),
+    rows sum to 1.
 
-    ``w_and``, ``w_or`` (..., X, 2^n): final interactions of X samples, first order merged. ``values`` (k,): σ² of the
-    theory (``noise``), λ, K or a of a rival (``exponential``, ``cut``, ``mix``; ``mix`` needs ``initial``, the pair of the
-    first checkpoint). ``tau``: salience as a fraction of E_x |v(N) - v(∅)| *of the prediction*, .03 in the paper, 0 counts
-    every interaction; NaN where none is salient. Source: I_theo^(k) of Ren Q. et al. 2024, Fig. 4.
+    ``w_and``, ``w_or`` (..., X, 2^n): final interactions of X samples, first order merged.
+    ``values`` (k,): σ² of the theory (``noise``), λ, K or a of a rival (``exponential``, ``cut``,
+    ``mix``; ``mix`` needs ``initial``, the pair of the first checkpoint). ``tau``: salience as a
+    fraction of E_x |v(N) - v(∅)| *of the prediction*, .03 in the paper, 0 counts every interaction;
+    NaN where none is salient. Source: I_theo^(k) of Ren Q. et al. 2024, Fig. 4.
     """
     given = regression.on_cpu(values)
     if given.ndim != 1 or len(given) == 0:
-        raise ValueError(f"values is a list of at least one parameter, shape (k,), got shape {tuple(given.shape)}")
+        raise ValueError(
+            "values is a list of at least one parameter, shape (k,), got shape "
+            f"{tuple(given.shape)}"
+        )
     return _predictor(w_and, w_or, model, tau, initial)(given)
 
 
 def parameter_grid(model: Model, n: int, fine: int = 12) -> torch.Tensor:
-    """The values of a model's parameter that are compared where a fit is a search on a grid, float64 (k,).
+    """The values of a model's parameter that are compared where a fit is a search on a grid,
+    float64 (k,).
 
-    fine: points per decade of σ² (with 0), the others in proportion: λ and a in steps of 1/(10 fine) of their range.
+    fine: points per decade of σ² (with 0), the others in proportion: λ and a in steps of 1/(10
+    fine) of their range.
     """
     if model == "noise":
         return sigma2_grid(n, fine)
-    return _grid(model, n) if model == "cut" else torch.linspace(0, 8 if model == "exponential" else 1, 10 * fine + 1,
-                                                                 dtype=torch.float64)
+    return (
+        _grid(model, n)
+        if model == "cut"
+        else torch.linspace(
+            0, 8 if model == "exponential" else 1, 10 * fine + 1, dtype=torch.float64
+        )
+    )
 
 
 def strengths_by_order(
@@ -164,26 +203,39 @@ def strengths_by_order(
     tau: float = 0.0,
     initial: Pair | None = None,
 ) -> torch.Tensor:
-    """Strength per order of each sample that ``model`` predicts: interactions (X, 2^n), values (k,) → (k, X, n).
+    """Strength per order of each sample that ``model`` predicts: interactions (X, 2^n), values (k,)
+    → (k, X, n).
 
-    Their sums over samples, made shares, are :func:`predicted_shares`; kept apart, one sample can be left out of a fit or
-    of a judgement. ``tau``: the salience threshold is that of all samples together.
+    Their sums over samples, made shares, are :func:`predicted_shares`; kept apart, one sample can
+    be left out of a fit or of a judgement. ``tau``: the salience threshold is that of all samples
+    together.
     """
-    final, start = _checked(w_and, w_or), None if initial is None else _checked(*initial, what="initial")
+    final, start = (
+        _checked(w_and, w_or),
+        None if initial is None else _checked(*initial, what="initial"),
+    )
     order = lattice.order(lattice.players_of(w_and.shape[-1]), w_and.device)[1:] - 1
     found = []
     for conj, disj in _weights(model, final, regression.on_cpu(values), start):
-        least = tau * (conj[..., 1:] + disj[..., 1:]).sum(-1).abs().mean(-1)[..., None, None] if tau else None
-        size = sum(w.abs() if least is None else w.abs() * (w.abs() >= least) for w in (conj, disj))[..., 1:]
-        found.append(size.new_zeros(*size.shape[:-1], int(order[-1]) + 1).index_add_(-1, order, size))
+        least = (
+            tau * (conj[..., 1:] + disj[..., 1:]).sum(-1).abs().mean(-1)[..., None, None]
+            if tau
+            else None
+        )
+        size = sum(
+            w.abs() if least is None else w.abs() * (w.abs() >= least) for w in (conj, disj)
+        )[..., 1:]
+        found.append(
+            size.new_zeros(*size.shape[:-1], int(order[-1]) + 1).index_add_(-1, order, size)
+        )
     return torch.stack(found)
 
 
 def sigma2_grid(n: int, per_decade: int = 8) -> torch.Tensor:
     """0 and a logarithmic grid of σ² over all noise levels that matter at n players, float64 (k,).
 
-    Outside (λ₋/2)^n … (λ₊/2)^n every factor μ/(μ + 2^n σ²) is near 1 or has its final proportions; the grid goes a decade
-    below and two above.
+    Outside (λ₋/2)^n … (λ₊/2)^n every factor μ/(μ + 2^n σ²) is near 1 or has its final proportions;
+    the grid goes a decade below and two above.
     """
     low, high = (n * math.log10(eigenvalue / 2) for eigenvalue in regression.EIGENVALUES)
     count = round((high - low + 3) * per_decade) + 1
@@ -208,12 +260,14 @@ def fit_model(
     tau: float = 0.0,
     initial: Pair | None = None,
 ) -> Fit:
-    """The parameter of ``model`` whose prediction is nearest in total variation to real distributions over orders.
+    """The parameter of ``model`` whose prediction is nearest in total variation to real
+    distributions over orders.
 
-    ``w_and``, ``w_or`` (X, 2^n): final interactions of the samples used for fitting; ``real`` (..., n): distributions at any
-    number of times, each fitted by itself, with the same ``tau``. A grid over the parameter's whole range (σ²: see
-    :func:`sigma2_grid`; λ: 0..8; K: 1..n; a: 0..1), then Brent's search beside its best point (not for K). The
-    smaller value wins a tie. Raises ValueError when ``real`` is not a distribution over the same n orders.
+    ``w_and``, ``w_or`` (X, 2^n): final interactions of the samples used for fitting; ``real`` (...,
+    n): distributions at any number of times, each fitted by itself, with the same ``tau``. A grid
+    over the parameter's whole range (σ²: see :func:`sigma2_grid`; λ: 0..8; K: 1..n; a: 0..1), then
+    Brent's search beside its best point (not for K). The smaller value wins a tie. Raises
+    ValueError when ``real`` is not a distribution over the same n orders.
     """
     predict = _predictor(w_and, w_or, model, tau, initial)
     n = lattice.players_of(w_and.shape[-1])
@@ -221,31 +275,46 @@ def fit_model(
     grid = _grid(model, n)
     shares = predict(grid)
     if shares.ndim != 2:
-        raise ValueError(f"a fit takes the interactions of one set of samples (X, 2^n), got {tuple(w_and.shape)}")
+        raise ValueError(
+            f"a fit takes the interactions of one set of samples (X, 2^n), got {tuple(w_and.shape)}"
+        )
     best = [_nearest(predict, row, grid, shares, model) for row in target.reshape(-1, n)]
-    value, distance = (torch.tensor([b[i] for b in best], dtype=torch.float64).view(target.shape[:-1]) for i in (0, 1))
+    value, distance = (
+        torch.tensor([b[i] for b in best], dtype=torch.float64).view(target.shape[:-1])
+        for i in (0, 1)
+    )
     return Fit(model, value, distance, torch.stack([b[2] for b in best]).view(target.shape))
 
 
-def fit_sigma2(w_and: torch.Tensor, w_or: torch.Tensor, real: torch.Tensor, *, tau: float = 0.0) -> Fit:
-    """σ² of the theory fitted to real distributions over orders: :func:`fit_model` with ``model="noise"``."""
+def fit_sigma2(
+    w_and: torch.Tensor, w_or: torch.Tensor, real: torch.Tensor, *, tau: float = 0.0
+) -> Fit:
+    """σ² of the theory fitted to real distributions over orders: :func:`fit_model` with
+    ``model="noise"``."""
     return fit_model(w_and, w_or, real, model="noise", tau=tau)
 
 
 def _distributions(real: torch.Tensor, n: int) -> torch.Tensor:
     target = regression.on_cpu(real)
     if target.numel() == 0 or target.shape[-1:] != (n,):
-        raise ValueError(f"real has shape {tuple(target.shape)}: it needs the shares of orders 1..{n} on its last axis")
+        raise ValueError(
+            f"real has shape {tuple(target.shape)}: it needs the shares of orders 1..{n} on its "
+            "last axis"
+        )
     wrong = (~((target >= 0).all(-1) & ((target.sum(-1) - 1).abs() < 1e-6))).nonzero()
     if wrong.shape[0]:
-        raise ValueError(f"real{wrong[0].tolist() or ''} is no distribution: shares must be at least 0 and sum to 1")
+        raise ValueError(
+            f"real{wrong[0].tolist() or ''} is no distribution: shares must be at least 0 and "
+            "sum to 1"
+        )
     return target
 
 
 def _nearest(
     predict: Predict, target: torch.Tensor, grid: torch.Tensor, shares: torch.Tensor, model: Model
 ) -> tuple[float, float, torch.Tensor]:
-    """(value, total variation, shares) of the nearest prediction, searched between the neighbours of the grid's best."""
+    """(value, total variation, shares) of the nearest prediction, searched between the neighbours
+    of the grid's best."""
     distance = _distance(shares, target)
     at = int(distance.argmin())
     found = [(float(grid[at]), float(distance[at]), shares[at])]
@@ -256,7 +325,8 @@ def _nearest(
 
 
 def _distance(shares: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-    # A prediction without any salient interaction is no distribution (NaN): as far away as can be, which is 1.
+    # A prediction without any salient interaction is no distribution (NaN): as far away as can be,
+    # which is 1.
     return ((shares - target).abs().sum(-1) / 2).nan_to_num(nan=1.0)
 
 
@@ -273,4 +343,8 @@ def _between(
         return value, float(_distance(shares, target)), shares[0]
 
     options = {"xatol": _PRECISION * (ends[1] - ends[0])}
-    return at(minimize_scalar(lambda point: at(point)[1], bounds=ends, method="bounded", options=options).x)
+    return at(
+        minimize_scalar(
+            lambda point: at(point)[1], bounds=ends, method="bounded", options=options
+        ).x
+    )
