@@ -16,9 +16,9 @@ from utils.claims.weighing import decide, p_values, weigh
 from utils.interactions import Interactions
 from utils.jobs.agreement import Noisy
 from utils.jobs.class_means import ClassMeans
+from utils.jobs.games import CertifiedGames
 from utils.jobs.noisy_inputs import noisy_players
 from utils.jobs.runs import choose_images
-from utils.jobs.study import Extracted
 from utils.metrics import agreement as metrics
 from utils.params.shared import Agreement
 from utils.players import PatchDraw, patch_players
@@ -29,12 +29,12 @@ ORDER = lattice.order(N)
 PAIR, SYSTEM = "mlp7_w256+lenet/mnist_part", "lenet/mnist_part"
 
 
-def extracted(conj: torch.Tensor, disj: torch.Tensor | None = None) -> Extracted:
+def extracted(conj: torch.Tensor, disj: torch.Tensor | None = None) -> CertifiedGames:
     """Games (R, C, X, 2^n) whose split is what was planted."""
     found = Interactions(conj, torch.zeros_like(conj) if disj is None else disj)
     shape = conj.shape[:-1]
     nothing = torch.zeros(shape, dtype=torch.float64)
-    return Extracted(
+    return CertifiedGames(
         v=found.reconstruct(),
         found=found,
         kappa=0.0,
@@ -54,7 +54,7 @@ def uniform(*shape: int, seed: int) -> torch.Tensor:
 
 def planted_pair(
     shared: torch.Tensor, seed: int = 0, kind: str = "AND"
-) -> tuple[Extracted, Extracted]:
+) -> tuple[CertifiedGames, CertifiedGames]:
     """Two networks' salient sets: of order k the same in both with probability shared[k],
     independent otherwise."""
     shape = (len(SEEDS), 1, IMAGES, 1 << N)
@@ -90,7 +90,9 @@ BOTH = dict.fromkeys(("as_stated", "specific"), "REPRODUCED")
 LOW = torch.tensor([0, 0.95, 0.9, 0.6, 0.3, 0.1, 0.0], dtype=torch.float64)
 
 
-def sizes(pair: tuple[Extracted, Extracted], kind: agreement.Kind, **rest: object) -> np.ndarray:
+def sizes(
+    pair: tuple[CertifiedGames, CertifiedGames], kind: agreement.Kind, **rest: object
+) -> np.ndarray:
     return agreement.overlap(pair, kind, "max_per_sample", **rest).sizes
 
 
@@ -211,7 +213,7 @@ def noisy(growth: float, seed: int, images: int = 5, draws: int = 8) -> Noisy:
     v = Interactions(every, torch.zeros_like(every)).reconstruct()
     got = sparsify.split(v, kappa=0.0, order_weight=0.2, tol=1e-3)
     nothing = torch.zeros(v.shape[:-1], dtype=torch.float64)
-    split = Extracted(
+    split = CertifiedGames(
         v=v,
         found=Interactions(got.sparse_and, got.sparse_or),
         kappa=0.0,

@@ -16,8 +16,8 @@ from utils.claims.weighing import decide, p_values, weigh
 from utils.interactions import Interactions
 from utils.jobs import attributions, components, study
 from utils.jobs.components import Accuracies, ComponentGamesJob, FeaturesJob, PCAJob
+from utils.jobs.games import CertifiedGames
 from utils.jobs.runs import GamesJob, TrainJob
-from utils.jobs.study import Extracted
 from utils.metrics import faithfulness
 from utils.models.tail import features, tail
 from utils.players.components import Components, FeatureComponents, principal_components
@@ -374,11 +374,11 @@ def test_the_model_of_the_strongest_interactions_by_hand() -> None:
 SEEDS, N = 5, 10
 
 
-def extracted(and_: torch.Tensor) -> Extracted:
+def extracted(and_: torch.Tensor) -> CertifiedGames:
     found = Interactions(and_, torch.zeros_like(and_))
     shape = and_.shape[:-1]
     nothing = torch.zeros(shape, dtype=torch.float64)
-    return Extracted(
+    return CertifiedGames(
         v=found.reconstruct(),
         found=found,
         kappa=0.0,
@@ -392,7 +392,7 @@ def extracted(and_: torch.Tensor) -> Extracted:
     )
 
 
-def with_terms(count: int, images: int = 3) -> Extracted:
+def with_terms(count: int, images: int = 3) -> CertifiedGames:
     """Games (5 seeds, 2 checkpoints) of ``count`` random AND interactions with v(N) well away from
     0."""
     generator = torch.Generator().manual_seed(count)
@@ -403,7 +403,7 @@ def with_terms(count: int, images: int = 3) -> Extracted:
     return extracted(and_)
 
 
-def analysis(main: Extracted, raw: Extracted) -> types.SimpleNamespace:
+def analysis(main: CertifiedGames, raw: CertifiedGames) -> types.SimpleNamespace:
     config = types.SimpleNamespace(steps=10, lr=0.1, batch=16, n_train=100, model="lenet")
     system = types.SimpleNamespace(
         id="lenet/mnist_part", name="LeNet", jobs=[types.SimpleNamespace(config=config)]
@@ -465,7 +465,7 @@ def outcomes(row: str, parts: list[claims.Part]) -> dict[str, str]:
     }
 
 
-def then(first: Extracted, last: Extracted) -> Extracted:
+def then(first: CertifiedGames, last: CertifiedGames) -> CertifiedGames:
     """The untrained network's games of one, the trained network's of the other."""
     return extracted(torch.cat([first.found.and_[:, :1], last.found.and_[:, 1:]], 1))
 

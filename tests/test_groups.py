@@ -14,7 +14,7 @@ from utils import claims, params
 from utils.claims.weighing import decide, p_values, weigh
 from utils.interactions import Interactions
 from utils.jobs import toy
-from utils.jobs.study import Extracted
+from utils.jobs.games import CertifiedGames
 from utils.metrics import groups
 from utils.rows import (
     courses,
@@ -256,12 +256,12 @@ def test_noise_constants_and_walks_pass_no_reading_of_the_groups(kind: str) -> N
         )
 
 
-def extracted(and_: torch.Tensor, steps: int = C) -> Extracted:
+def extracted(and_: torch.Tensor, steps: int = C) -> CertifiedGames:
     """Interactions (R, C, X, 2^n) without OR terms."""
     found = Interactions(and_, torch.zeros_like(and_))
     shape = and_.shape[:-1]
     nothing = torch.zeros(shape, dtype=torch.float64)
-    return Extracted(
+    return CertifiedGames(
         v=found.reconstruct(),
         found=found,
         kappa=0.0,
@@ -275,7 +275,7 @@ def extracted(and_: torch.Tensor, steps: int = C) -> Extracted:
     )
 
 
-def analysis(e: Extracted) -> types.SimpleNamespace:
+def analysis(e: CertifiedGames) -> types.SimpleNamespace:
     config = types.SimpleNamespace(steps=100, lr=0.1, batch=16, n_train=100, model="lenet")
     system = types.SimpleNamespace(
         id=SYSTEM, name="LeNet", jobs=[types.SimpleNamespace(config=config)]
@@ -286,7 +286,7 @@ def analysis(e: Extracted) -> types.SimpleNamespace:
     )
 
 
-def with_courses(of_order: Any, noise: float = 0.0, seed: int = 0) -> Extracted:
+def with_courses(of_order: Any, noise: float = 0.0, seed: int = 0) -> CertifiedGames:
     """Interactions whose curve is of_order(order, generator) (C,), each of a strength of its
     own."""
     rng = np.random.default_rng(seed)
@@ -301,7 +301,7 @@ def with_courses(of_order: Any, noise: float = 0.0, seed: int = 0) -> Extracted:
 
 
 def grouped(
-    e: Extracted, **given: Any
+    e: CertifiedGames, **given: Any
 ) -> tuple[params.FiveGroups, types.SimpleNamespace, courses.Selections]:
     p, a = study(**given), analysis(e)
     return p, a, courses.selections(p, a)
@@ -505,7 +505,7 @@ def test_order_shares_are_those_of_the_interactions() -> None:
 # The planted toy set ------------------------------------------------------------------------------
 
 
-def planted_curves(curve: np.ndarray, loyal: np.ndarray = T) -> dict[str, Extracted]:
+def planted_curves(curve: np.ndarray, loyal: np.ndarray = T) -> dict[str, CertifiedGames]:
     rng = np.random.default_rng(0)
     and_ = torch.zeros(len(SEEDS), C, 4, 1 << len(toy.INPUTS), dtype=torch.float64)
     for player, values in ((toy.BETRAYED, curve), (toy.LOYAL, loyal)):

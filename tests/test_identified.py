@@ -14,8 +14,8 @@ from utils import claims, figures, lattice, params, sparsify
 from utils.interactions import Interactions
 from utils.jobs import identified as identified_jobs
 from utils.jobs import study
+from utils.jobs.games import CertifiedGames
 from utils.jobs.identified import Compared
-from utils.jobs.study import Extracted
 from utils.metrics import identification, orders
 from utils.rows import identified
 
@@ -229,10 +229,10 @@ def test_settings_are_labelled_by_where_they_stop() -> None:
 # O3, O4 -------------------------------------------------------------------------------------------
 
 
-def extracted(found: Interactions) -> Extracted:
+def extracted(found: Interactions) -> CertifiedGames:
     shape = found.and_.shape[:-1]
     nothing = torch.zeros(shape, dtype=torch.float64)
-    return Extracted(
+    return CertifiedGames(
         v=found.reconstruct(),
         found=found,
         kappa=0.04,
@@ -246,7 +246,9 @@ def extracted(found: Interactions) -> Extracted:
     )
 
 
-def judged(row: str, both: tuple[Extracted, Extracted], certified_only: bool = False) -> str:
+def judged(
+    row: str, both: tuple[CertifiedGames, CertifiedGames], certified_only: bool = False
+) -> str:
     parts = (
         identified.face_parts(both, certified_only)
         if row == "O3"

@@ -13,8 +13,8 @@ import torch
 
 from utils import claims, figures, lattice
 from utils.interactions import Interactions
+from utils.jobs.games import CertifiedGames
 from utils.jobs.layered import Layered, Trio
-from utils.jobs.study import Extracted
 from utils.metrics import layers
 from utils.rows import layerwise
 from utils.rows import layerwise_statistics as statistics
@@ -125,10 +125,10 @@ def test_similarity_by_hand() -> None:
     assert float(layers.similarity(one, -one, same, same)) == 0
 
 
-def extracted(found: Interactions) -> Extracted:
+def extracted(found: Interactions) -> CertifiedGames:
     shape = found.and_.shape[:-1]
     nothing = torch.zeros(shape, dtype=torch.float64)
-    return Extracted(
+    return CertifiedGames(
         v=found.reconstruct(),
         found=found,
         kappa=0.04,

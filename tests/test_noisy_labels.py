@@ -17,8 +17,8 @@ from utils import claims, datasets, extract, figures, jobs, lattice, params, tra
 from utils.claims.weighing import decide, p_values, weigh
 from utils.interactions import Interactions
 from utils.jobs import mislabelled, study
+from utils.jobs.games import CertifiedGames
 from utils.jobs.mislabelled import GROUPS, Memorised, Noisy, beside
-from utils.jobs.study import Extracted
 from utils.models.tail import features, tail
 from utils.rows import noisy_labels
 from utils.rows.noisy_labels import Samples
@@ -168,7 +168,7 @@ def test_common_outputs_are_counted() -> None:
     assert noisy_labels.overlapping(x)[0] == 0
 
 
-def games(*high: float, noise: float = 0.02, seed: int = 0, pairs: int = PAIRS) -> Extracted:
+def games(*high: float, noise: float = 0.02, seed: int = 0, pairs: int = PAIRS) -> CertifiedGames:
     """A group of games per entry of ``high``: their share of strength in order 5, the rest in order
     2."""
     generator = torch.Generator().manual_seed(seed)
@@ -182,7 +182,7 @@ def games(*high: float, noise: float = 0.02, seed: int = 0, pairs: int = PAIRS) 
     conj[..., int((order == 5).nonzero()[0])] = -share
     found = Interactions(conj, torch.zeros_like(conj))
     nothing = torch.zeros(share.shape, dtype=torch.float64)
-    return Extracted(
+    return CertifiedGames(
         v=found.reconstruct(),
         found=found,
         kappa=0.0,
@@ -218,7 +218,7 @@ def memorised(right: int = 10, wrong: int = 10) -> Memorised:
 EFFECT = (0.5, 0.3, 0.4, 0.2, 0.2)
 
 
-def found(main: Extracted, other: Extracted | None = None, kept: int = PAIRS) -> Noisy:
+def found(main: CertifiedGames, other: CertifiedGames | None = None, kept: int = PAIRS) -> Noisy:
     return Noisy(main, [chosen(kept)] * len(SEEDS), {"order weight -0.2": other or main})
 
 

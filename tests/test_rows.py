@@ -12,8 +12,8 @@ from utils import claims, params
 from utils.claims import weighing
 from utils.interactions import Interactions
 from utils.jobs import study
+from utils.jobs.games import CertifiedGames
 from utils.jobs.layered import Layered
-from utils.jobs.study import Extracted
 from utils.rows import sparsity
 
 N = 5
@@ -24,10 +24,10 @@ SEEDS = (0, 1, 2, 3, 4)
 SYSTEM = "lenet/mnist_part"
 
 
-def extracted(found: Interactions, steps: np.ndarray = STEPS, kappa: float = 0.0) -> Extracted:
+def extracted(found: Interactions, steps: np.ndarray = STEPS, kappa: float = 0.0) -> CertifiedGames:
     shape = found.and_.shape[:-1]
     nothing = torch.zeros(shape, dtype=torch.float64)
-    return Extracted(
+    return CertifiedGames(
         v=found.reconstruct(),
         found=found,
         kappa=kappa,
@@ -55,7 +55,7 @@ def decided(row: str, found: list[claims.Part]) -> dict[str, str]:
     }
 
 
-def sparse_study(strengths: list[float], images: int = 6, noise: float = 0.0) -> Extracted:
+def sparse_study(strengths: list[float], images: int = 6, noise: float = 0.0) -> CertifiedGames:
     """Checkpoint 0: every interaction of one size; checkpoint 1: a few, with the given strengths
     (and noise per image)."""
     conj = torch.ones(len(SEEDS), 2, images, 1 << N, dtype=torch.float64)
@@ -163,7 +163,7 @@ def test_the_count_rests_on_its_own_number_of_images_whatever_else_is_explained(
     ), "the reason for a number of its own"
 
 
-def layer_of(e: Extracted) -> Layered:
+def layer_of(e: CertifiedGames) -> Layered:
     """One checkpoint's games as four layers and the output."""
     five = [0] * 4 + [1]
     games = extracted(e.found[:, five], np.arange(5), e.kappa)

@@ -15,8 +15,8 @@ from utils import claims, figures, lattice, params, stats, theory
 from utils.claims import weighing
 from utils.interactions import Interactions
 from utils.jobs import perturbed, study
+from utils.jobs.games import CertifiedGames
 from utils.jobs.perturbed import Perturbed
-from utils.jobs.study import Extracted
 from utils.rows import closed_form, two_phase, variance_law
 from utils.rows import theoretical_fit as fit
 
@@ -35,11 +35,11 @@ def draws(*shape: int, seed: int = 0) -> torch.Tensor:
     )
 
 
-def extracted(conj: torch.Tensor, disj: torch.Tensor, steps: np.ndarray = STEPS) -> Extracted:
+def extracted(conj: torch.Tensor, disj: torch.Tensor, steps: np.ndarray = STEPS) -> CertifiedGames:
     disj[..., 0] = 0
     found = Interactions(conj, disj)
     nothing = torch.zeros(conj.shape[:-1], dtype=torch.float64)
-    return Extracted(
+    return CertifiedGames(
         v=found.reconstruct(),
         found=found,
         kappa=0.0,
@@ -73,7 +73,7 @@ def noise(seed: int) -> list[torch.Tensor]:
 LEVELS = [0.3 * 0.2**c for c in range(CHECKPOINTS - TURN - 1)]
 
 
-def learnt(how: str, seed: int = 0, with_or: bool = False) -> Extracted:
+def learnt(how: str, seed: int = 0, with_or: bool = False) -> CertifiedGames:
     """Noise up to TURN; from there the final interactions through the theory or through a rival,
     ever less reduced."""
     shrink = {
@@ -90,21 +90,21 @@ def learnt(how: str, seed: int = 0, with_or: bool = False) -> Extracted:
     return extracted(conj, disj * with_or)
 
 
-def mean_order(e: Extracted) -> np.ndarray:
+def mean_order(e: CertifiedGames) -> np.ndarray:
     return two_phase.mean_orders(e)
 
 
 SPLIT = fit.halves(IMAGES, IMAGES)
 
 
-def parts(e: Extracted, **how: float) -> dict[str, claims.Part]:
+def parts(e: CertifiedGames, **how: float) -> dict[str, claims.Part]:
     chosen = fit.times(mean_order(e), STEPS.tolist(), e.steps.tolist())
     return {
         part.name: part for part in fit.fit_parts(fit.judged(fit.courses(e, **how), SPLIT), chosen)
     }
 
 
-def decided(e: Extracted) -> dict[str, str]:
+def decided(e: CertifiedGames) -> dict[str, str]:
     """Each inequality of D10 alone, by the registered bounds."""
     registry = claims.load()
     thresholds = registry.row("D10").thresholds_for(SYSTEM)

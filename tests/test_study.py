@@ -93,11 +93,11 @@ def test_arrays_are_stacked_over_seeds_and_second_draws_have_other_players() -> 
     )
     (system,) = study.systems(p)
     assert system.id == "mlp7_w16/mnist_part"
-    e = study.extracted(p, system)
+    e = study.certified_games(p, system)
     assert e.v.shape == (2, 3, 2, 16)
     assert not torch.equal(e.v[0], e.v[1])
     assert e.certificates()["games"].tolist() == [4, 4, 4]
-    ends = study.extracted(p, system, checkpoints=(0, 2))
+    ends = study.certified_games(p, system, checkpoints=(0, 2))
     assert torch.equal(ends.v, e.v[:, [0, 2]])
     assert ends.steps.tolist() == [e.steps[0], e.steps[2]]
     others = study.other_analyses(p, system)

@@ -14,7 +14,7 @@ from scipy.optimize import linprog
 from utils import claims, lattice, params, stats
 from utils.claims import weighing
 from utils.interactions import Interactions
-from utils.jobs.study import Extracted
+from utils.jobs.games import CertifiedGames
 from utils.metrics import dynamics, nulls, orders
 from utils.metrics.unimodal import unimodal_distance
 from utils.power import two_phase as planted
@@ -30,10 +30,10 @@ SYSTEM = "lenet/mnist_part"
 V_SHAPE = [4.0, 3.9, 3.5, 3.0, 2.2, 1.5, 1.8, 2.0, 2.4, 2.6, 2.8, 3.0]
 
 
-def extracted(found: Interactions, steps: np.ndarray = STEPS) -> Extracted:
+def extracted(found: Interactions, steps: np.ndarray = STEPS) -> CertifiedGames:
     shape = found.and_.shape[:-1]
     nothing = torch.zeros(shape, dtype=torch.float64)
-    return Extracted(
+    return CertifiedGames(
         v=found.reconstruct(),
         found=found,
         kappa=0.0,
@@ -49,7 +49,7 @@ def extracted(found: Interactions, steps: np.ndarray = STEPS) -> Extracted:
 
 def with_mean_orders(
     mu: list[float], noise: float = 0.1, seed: int = 0, images: int = 8
-) -> Extracted:
+) -> CertifiedGames:
     """Games whose strength sits in orders floor(mu) and ceil(mu), so that the mean order of
     checkpoint c is mu[c]."""
     generator = torch.Generator().manual_seed(seed)

@@ -11,11 +11,12 @@ from .. import runtime
 from ..params import Agreement
 from .base import Job
 from .class_means import ClassGamesJob, ClassMeans, ClassMeansJob
+from .games import CertifiedGames
 from .noisy_inputs import Kind, NoisyInputsJob, OutputNoiseJob
 from .probed import OUTPUT, LayerGamesJob, ProbesJob, layers_of
 from .runs import GamesJob, TrainJob
 from .side_by_side import ensure_all
-from .study import Extracted, System, split_games
+from .study import System, split_games
 
 __all__ = [
     "Noisy",
@@ -53,7 +54,7 @@ def _probes(p: Agreement, system: System, job: TrainJob) -> ProbesJob | None:
 
 def at_layers(
     p: Agreement, system: System, *, order_weight: float | None = None, draw: int = 0
-) -> Extracted:
+) -> CertifiedGames:
     """The interactions of p.pair_images images of p.image_split at :func:`layer_names`, after
     training: (R, L, X, 2^n)."""
     device = str(runtime.device(p.device))
@@ -77,7 +78,7 @@ class Noisy:
     tol: of the split.
     """
 
-    split: Extracted
+    split: CertifiedGames
     tol: float
 
 

@@ -14,9 +14,10 @@ from torch.nn import functional as F
 from .. import bayesian, datasets, extract, io, runtime, train
 from ..params import MultiOrder
 from .base import MANY_STEPS, Job, ensure
+from .games import CertifiedGames
 from .runs import GamesJob, TrainJob
 from .side_by_side import ensure_all
-from .study import Extracted, System, games_jobs, split_games, systems
+from .study import System, games_jobs, split_games, systems
 
 __all__ = [
     "GROUPS",
@@ -222,7 +223,9 @@ def bayesian_systems(p: MultiOrder) -> list[System]:
     return systems(p.model_copy(update={"networks": p.bayesian})) if p.bayesian else []
 
 
-def compared(p: MultiOrder, system: System) -> tuple[list[BayesianGames], dict[str, Extracted]]:
+def compared(
+    p: MultiOrder, system: System
+) -> tuple[list[BayesianGames], dict[str, CertifiedGames]]:
     """Per seed the games, and their interactions by analysis: "main" and the other order
     weights."""
     bayes = [BayesianTrainJob(standard=job) for job in system.jobs]

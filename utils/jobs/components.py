@@ -18,9 +18,10 @@ from ..players import PatchDraw
 from ..players.components import Components, FeatureComponents, principal_components
 from ..train import Run
 from .base import Job, ensure
+from .games import CertifiedGames
 from .runs import Games, GamesJob, TrainJob
 from .side_by_side import ensure_all
-from .study import Extracted, System, extracted, split_games
+from .study import System, certified_games, split_games
 
 __all__ = [
     "Accuracies",
@@ -343,14 +344,14 @@ class Analysis:
     system: System
     layer: str
     runs: list[Run]
-    main: Extracted
-    others: dict[str, Extracted]
-    ends: Extracted
-    exact: Extracted
-    noise: Extracted
-    raw: Extracted
-    draws: dict[str, Extracted]
-    paper: Extracted
+    main: CertifiedGames
+    others: dict[str, CertifiedGames]
+    ends: CertifiedGames
+    exact: CertifiedGames
+    noise: CertifiedGames
+    raw: CertifiedGames
+    draws: dict[str, CertifiedGames]
+    paper: CertifiedGames
     pca: list[Components]
     start: list[Components]
     games: list[ComponentGames]
@@ -358,7 +359,7 @@ class Analysis:
     features: list[Features]
 
 
-def at(e: Extracted, checkpoints: tuple[int, ...]) -> Extracted:
+def at(e: CertifiedGames, checkpoints: tuple[int, ...]) -> CertifiedGames:
     """The same interactions at some of the checkpoints."""
     keep = list(checkpoints)
     return dataclasses.replace(
@@ -410,8 +411,8 @@ def analyse(p: FiveGroups, system: System) -> Analysis:
         at(main, ends),
         split_games(p, name, jobs, kappa=0.0, checkpoints=ends),
         split_games(p, name, jobs, null="iid", checkpoints=ends[1:]),
-        extracted(p, system, checkpoints=ends),
-        {"second draw of patches": extracted(p, system, draw=1, checkpoints=ends)}
+        certified_games(p, system, checkpoints=ends),
+        {"second draw of patches": certified_games(p, system, draw=1, checkpoints=ends)}
         if p.second_draw
         else {},
         split_games(

@@ -16,8 +16,9 @@ from ..interactions import Interactions
 from ..metrics import identification
 from ..params import Identified, Loop
 from .base import MANY_STEPS, Job, ensure
+from .games import CertifiedGames
 from .side_by_side import ensure_all
-from .study import Extracted, System, extracted, games_jobs
+from .study import System, certified_games, games_jobs
 
 __all__ = ["Compared", "ComparedJob", "compared", "ends", "loop_cells", "optimum_name"]
 
@@ -44,7 +45,7 @@ class Compared:
     loop: bool
 
     @classmethod
-    def of(cls, e: Extracted) -> Compared:
+    def of(cls, e: CertifiedGames) -> Compared:
         """The same view of a study's certified split."""
         return cls(
             v=e.v,
@@ -154,10 +155,10 @@ def optimum_name(p: Identified, kappa: float) -> str:
     return "certified, order weight 0" + ("" if kappa == p.kappa else f", kappa {kappa:g}")
 
 
-def ends(p: Identified, system: System, draw: int = 0) -> tuple[Extracted, Extracted]:
+def ends(p: Identified, system: System, draw: int = 0) -> tuple[CertifiedGames, CertifiedGames]:
     """All games of a system at the low-order and at the high-order end of the face of optima."""
     high, low = sorted(p.order_weights[:2])
     return (
-        extracted(p, system, order_weight=low, draw=draw),
-        extracted(p, system, order_weight=high, draw=draw),
+        certified_games(p, system, order_weight=low, draw=draw),
+        certified_games(p, system, order_weight=high, draw=draw),
     )

@@ -10,9 +10,10 @@ import pandas as pd
 from .. import datasets, runtime
 from ..params.layerwise import Layerwise
 from ..probes import ProbeConfig
+from .games import CertifiedGames
 from .probed import OUTPUT, LayerGamesJob, ProbesJob
 from .side_by_side import ensure_all
-from .study import Extracted, System, accuracies, split_games
+from .study import System, accuracies, split_games
 
 __all__ = ["Analyses", "Layered", "Trio", "analyses", "layered", "tabular"]
 
@@ -26,7 +27,7 @@ class Layered:
     steps).
     """
 
-    e: Extracted
+    e: CertifiedGames
     layers: tuple[str, ...]
     reports: pd.DataFrame
 

@@ -19,9 +19,10 @@ from ..players import PatchDraw, Players, patch_players
 from ..players.components import Components, FeatureComponents
 from .base import Job, ensure
 from .components import PCAJob
+from .games import CertifiedGames
 from .runs import GamesJob, TrainJob
 from .side_by_side import ensure_all
-from .study import Extracted, System, scope, split_games, systems
+from .study import System, scope, split_games, systems
 
 __all__ = [
     "GROUPS",
@@ -302,12 +303,12 @@ class Noisy:
     others: another order weight or draw of players, of the first two groups alone.
     """
 
-    main: Extracted
+    main: CertifiedGames
     images: list[Mislabelled]
-    others: dict[str, Extracted]
+    others: dict[str, CertifiedGames]
 
     @property
-    def splits(self) -> list[Extracted]:
+    def splits(self) -> list[CertifiedGames]:
         return [self.main, *self.others.values()]
 
 

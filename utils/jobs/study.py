@@ -6,24 +6,22 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
-import numpy as np
-import pandas as pd
 import torch
 
 from .. import models, runtime, train
 from ..interactions import Interactions
-from ..metrics import orders, salience
 from ..params import Study
 from .base import Job, ensure
 from .fitting import all_fitting
+from .games import CertifiedGames
 from .runs import GamesJob, Null, SplitGames, SplitJob, TrainJob
 from .side_by_side import ensure_all
 
 __all__ = [
-    "Extracted",
+    "CertifiedGames",
     "System",
     "accuracies",
-    "extracted",
+    "certified_games",
     "games_jobs",
     "other_analyses",
     "scope",
@@ -112,71 +110,6 @@ def scope(p: Study, system: System) -> str:
     )
 
 
-@dataclasses.dataclass(frozen=True)
-class Extracted:
-    """Interactions of one system: R seeds, C checkpoints, X images, n players.
-
-    v (R, C, X, 2^n); found: :class:`Interactions` of that shape, before the first-order merge;
-    kappa: bound of the noise terms that the split was given; gap, converged, l1, error (R, C, X):
-    certificate of the feasible split, see :class:`utils.jobs.runs.SplitGames`; steps (C,);
-    saturated, noise_floor (R, C).
-    """
-
-    v: torch.Tensor
-    found: Interactions
-    kappa: float
-    gap: torch.Tensor
-    converged: torch.Tensor
-    l1: torch.Tensor
-    error: torch.Tensor
-    steps: np.ndarray
-    saturated: torch.Tensor
-    noise_floor: torch.Tensor
-
-    @property
-    def merged(self) -> Interactions:
-        """The interactions after the first-order merge."""
-        return self.found.merge_first_order()
-
-    @property
-    def uncertified(self) -> float:
-        """Share of games whose certified gap is above the tolerance asked for."""
-        return float((~self.converged).double().mean())
-
-    def moments(
-        self, rule: salience.Rule | None = None, certified_only: bool = False
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Order moments (R, C, X) of the merged interactions (see
-        :func:`utils.metrics.orders.order_moments`).
-
-        rule: count only salient interactions. certified_only: an image counts only if all its
-        checkpoints are certified in that seed, so that every checkpoint is averaged over the same
-        images.
-        """
-        tau = salience.threshold(self.merged, self.v, rule) if rule else None
-        weighted, strength = orders.order_moments(self.merged, tau)
-        if certified_only:
-            whole = self.converged.all(1, keepdim=True)
-            weighted, strength = weighted * whole, strength * whole
-        return weighted, strength
-
-    def certificates(self) -> pd.DataFrame:
-        """One row per checkpoint: games, how many are uncertified, median and largest gap,
-        saturation, noise floor."""
-        gap, done = self.gap.transpose(0, 1).flatten(1), self.converged.transpose(0, 1).flatten(1)
-        return pd.DataFrame(
-            {
-                "step": self.steps,
-                "games": gap.shape[1],
-                "uncertified": (~done).sum(1).tolist(),
-                "median gap": gap.median(1).values.tolist(),
-                "largest gap": gap.amax(1).tolist(),
-                "saturated share": self.saturated.mean(0).tolist(),
-                "noise floor": self.noise_floor.amax(0).tolist(),
-            }
-        )
-
-
 def games_jobs(
     p: Study,
     system: System,
@@ -206,7 +139,7 @@ def games_jobs(
     ]
 
 
-def extracted(
+def certified_games(
     p: Study,
     system: System,
     *,
@@ -221,7 +154,7 @@ def extracted(
     n: int | None = None,
     steps: tuple[int, ...] | None = None,
     split: str | None = None,
-) -> Extracted:
+) -> CertifiedGames:
     """Train, score and split what ``p`` asks for (or load it), stacked over seeds.
 
     kappa, order_weight, tol: default p.kappa, the first of p.order_weights, p.tol. draw: which draw
@@ -253,9 +186,9 @@ def split_games(
     checkpoints: tuple[int, ...] | None = None,
     solver: str = "certified",
     tol: float | None = None,
-) -> Extracted:
+) -> CertifiedGames:
     """Score and split the games of ``jobs``, one per seed, and stack them; the other parameters as
-    :func:`extracted`.
+    :func:`certified_games`.
 
     A job's output needs ``v`` (C, X, 2^n), ``steps``, ``saturated`` and ``noise_floor`` (C,), as
     :class:`Games` has. C is the axis of checkpoints; a job may use it for layers, ``steps`` then
@@ -283,7 +216,7 @@ def split_games(
     def stack(parts: list[torch.Tensor]) -> torch.Tensor:
         return torch.stack(parts)
 
-    return Extracted(
+    return CertifiedGames(
         v=stack([s.v for s in splits]),
         found=Interactions(
             stack([s.found.and_ for s in splits]), stack([s.found.or_ for s in splits])
@@ -301,7 +234,7 @@ def split_games(
 
 def other_analyses(
     p: Study, system: System, checkpoints: tuple[int, ...] | None = None, null: Null | None = None
-) -> dict[str, tuple[Extracted, Extracted | None]]:
+) -> dict[str, tuple[CertifiedGames, CertifiedGames | None]]:
     """The same extraction at the other order weights and with a second draw of players, each with
     its null games."""
     cases: dict[str, dict[str, float | int]] = {
@@ -311,8 +244,10 @@ def other_analyses(
         cases["second draw of players"] = {"draw": 1}
     return {
         name: (
-            extracted(p, system, checkpoints=checkpoints, **case),
-            extracted(p, system, checkpoints=checkpoints, null=null, **case) if null else None,
+            certified_games(p, system, checkpoints=checkpoints, **case),
+            certified_games(p, system, checkpoints=checkpoints, null=null, **case)
+            if null
+            else None,
         )
         for name, case in cases.items()
     }

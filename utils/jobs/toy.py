@@ -31,7 +31,8 @@ from ..params import FiveGroups
 from ..players import ImagePatches
 from ..train import log_spaced
 from .base import Job
-from .study import Extracted, split_games
+from .games import CertifiedGames
+from .study import split_games
 
 __all__ = ["BETRAYED", "INPUTS", "LOYAL", "TOY_SYSTEM", "ToyGames", "ToyJob", "planted", "toy_data"]
 
@@ -134,7 +135,7 @@ def _players(row: torch.Tensor) -> ImagePatches:
     )
 
 
-def planted(p: FiveGroups) -> dict[str, Extracted]:
+def planted(p: FiveGroups) -> dict[str, CertifiedGames]:
     """Interactions of the toy networks, one per seed, at every order weight: the first is
     primary."""
     jobs = [

@@ -16,7 +16,8 @@ from .. import stats
 from ..claims import Part, Premise
 from ..interactions import Interactions
 from ..jobs.agreement import layer_names
-from ..jobs.study import _SPLIT, Extracted, System, accuracies
+from ..jobs.games import CertifiedGames
+from ..jobs.study import _SPLIT, System, accuracies
 from ..metrics import agreement, salience
 from ..params import Agreement
 from ..train import Run
@@ -42,7 +43,7 @@ __all__ = [
 ]
 
 Kind = Literal["AND", "OR"]
-Pair = tuple[Extracted, Extracted]
+Pair = tuple[CertifiedGames, CertifiedGames]
 LEAST_IMAGES = 10
 """Images with a value below which a pair of networks says too little (registered with the rows)."""
 
@@ -72,7 +73,7 @@ class Overlap:
         return self._per_order(agreement.expected_iou)
 
 
-def _supports(e: Extracted, kind: Kind, at: int, rule: salience.Rule) -> torch.Tensor:
+def _supports(e: CertifiedGames, kind: Kind, at: int, rule: salience.Rule) -> torch.Tensor:
     found: Interactions = e.found[:, at].merge_first_order()
     return found.salient(salience.threshold(found, e.v[:, at], rule))[("AND", "OR").index(kind)]
 

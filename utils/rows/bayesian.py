@@ -11,7 +11,7 @@ import pandas as pd
 from .. import stats
 from ..claims import Part, Premise
 from ..jobs.bayesian import GROUPS, BayesianGames
-from ..jobs.study import Extracted
+from ..jobs.games import CertifiedGames
 from ..metrics import orders
 
 __all__ = [
@@ -28,14 +28,14 @@ MATCHED = 0.02
 """Difference of test accuracy at which two networks count as equally good."""
 
 
-def _image_shares(e: Extracted) -> np.ndarray:
+def _image_shares(e: CertifiedGames) -> np.ndarray:
     """Share of each image's strength in each order, (R, G, X, n)."""
     positive, negative = orders.strength_by_order(e.merged)
     strength = positive - negative
     return (strength / strength.sum(-1, keepdim=True)).numpy()
 
 
-def high_shares(e: Extracted, certified_only: bool = False) -> np.ndarray:
+def high_shares(e: CertifiedGames, certified_only: bool = False) -> np.ndarray:
     """Share of an image's strength in orders above n/2, (R, G, X). certified_only: NaN unless all
     its games are."""
     share = _image_shares(e)[..., e.found.n // 2 :].sum(-1)
@@ -54,7 +54,7 @@ def bayesian_parts(share: np.ndarray) -> list[Part]:
     return [Part.of("high_order_share", share[:, BAYES] - share[:, STANDARD], scale=scale)]
 
 
-def bayesian_variants(found: Mapping[str, Extracted]) -> dict[str, list[Part]]:
+def bayesian_variants(found: Mapping[str, CertifiedGames]) -> dict[str, list[Part]]:
     """Analyses that must agree: the other end of the face, and images whose games are all
     certified."""
     parts = {name: bayesian_parts(high_shares(e)) for name, e in found.items() if name != "main"}
@@ -89,7 +89,7 @@ def bayesian_controls(games: Sequence[BayesianGames], share: np.ndarray) -> dict
     }
 
 
-def bayesian_table(e: Extracted) -> pd.DataFrame:
+def bayesian_table(e: CertifiedGames) -> pd.DataFrame:
     """Share of strength per order of each group of games, mean over networks and images with its 95
     % interval."""
     pieces = []

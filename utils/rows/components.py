@@ -21,7 +21,7 @@ from .. import stats
 from ..claims import Part, Premise
 from ..interactions import Interactions
 from ..jobs.components import Analysis, at
-from ..jobs.study import Extracted
+from ..jobs.games import CertifiedGames
 from ..metrics import faithfulness, sparsity
 from ..params import FiveGroups
 from ..players.components import Components
@@ -83,7 +83,7 @@ def scope_of(p: FiveGroups, a: Analysis) -> str:
     )
 
 
-def basis(p: FiveGroups, a: Analysis, *used: Extracted) -> dict[str, Any]:
+def basis(p: FiveGroups, a: Analysis, *used: CertifiedGames) -> dict[str, Any]:
     """Seeds, scope, test accuracies, and the largest share of uncertified games in what the row
     uses (default: main)."""
     games = {str(k): (e, None) for k, e in enumerate(used)}
@@ -101,7 +101,7 @@ def certified(parts: Callable[[bool], list[Part]]) -> dict[str, Any]:
     return {"parts": parts(False), "variants": {"uncertified games dropped": parts(True)}}
 
 
-def _kept(e: Extracted, values: torch.Tensor, certified_only: bool = False) -> np.ndarray:
+def _kept(e: CertifiedGames, values: torch.Tensor, certified_only: bool = False) -> np.ndarray:
     """``values`` (R, C, X) of games, NaN for uncertified ones if asked."""
     return (
         torch.where(e.converged, values.double(), torch.nan).numpy()
@@ -321,10 +321,10 @@ def sparsity_case(p: FiveGroups, a: Analysis) -> dict[str, Any]:
     """M4: fraction of interactions with 90 % of the strength, components minus raw patches."""
     patches12 = dataclasses.replace(a.paper, converged=a.paper.gap <= PAPER_GAP)
 
-    def fraction(e: Extracted, only: bool = False) -> np.ndarray:
+    def fraction(e: CertifiedGames, only: bool = False) -> np.ndarray:
         return _kept(e, sparsity.mass_fraction(e.merged), only)
 
-    def parts(only: bool, raw: Extracted = a.raw) -> list[Part]:
+    def parts(only: bool, raw: CertifiedGames = a.raw) -> list[Part]:
         return sparsity_parts(
             fraction(a.ends, only), fraction(raw, only), fraction(patches12, only)[:, LAST]
         )
@@ -404,7 +404,7 @@ def crossing_parts(first: np.ndarray, last: np.ndarray) -> list[Part]:
     return found
 
 
-def _both_crossings(e: Extracted, only: bool = False) -> list[np.ndarray]:
+def _both_crossings(e: CertifiedGames, only: bool = False) -> list[np.ndarray]:
     return [_kept(e, x, only) for x in _crossings(e.merged, e.v)]
 
 
@@ -492,7 +492,7 @@ def fit_parts(error: np.ndarray) -> list[Part]:
     ]
 
 
-def _errors(e: Extracted, only: bool = False, alpha: int = JUDGED_ALPHA) -> np.ndarray:
+def _errors(e: CertifiedGames, only: bool = False, alpha: int = JUDGED_ALPHA) -> np.ndarray:
     return _kept(e, faithfulness.top_model_error(e.merged, e.v, alpha), only)
 
 

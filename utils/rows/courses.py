@@ -11,7 +11,7 @@ import torch
 
 from ..claims import Premise
 from ..jobs.components import Analysis
-from ..jobs.study import Extracted
+from ..jobs.games import CertifiedGames
 from ..metrics import groups
 from ..params import FiveGroups
 
@@ -215,7 +215,7 @@ def _random(
     }
 
 
-def select(p: FiveGroups, e: Extracted, every: int = 1, brief: bool = False) -> Courses:
+def select(p: FiveGroups, e: CertifiedGames, every: int = 1, brief: bool = False) -> Courses:
     """The courses of one analysis, after the first-order merge; every: only each such checkpoint,
     counted from the last.
 

@@ -12,8 +12,9 @@ import torch
 from .. import claims, sparsify, stats
 from ..claims import Part, Premise
 from ..interactions import Interactions
+from ..jobs.games import CertifiedGames
 from ..jobs.identified import Compared, loop_cells, optimum_name
-from ..jobs.study import Extracted, System, scope
+from ..jobs.study import System, scope
 from ..metrics import identification, orders, salience, sparsity
 from ..params import Identified
 
@@ -45,7 +46,7 @@ CONVERGED = 0.01
 """Excess over the certified optimum below which an answer of the published optimiser is called
 converged, as in O2."""
 
-Both = tuple[Extracted, Extracted]
+Both = tuple[CertifiedGames, CertifiedGames]
 
 
 # O1 -----------------------------------------------------------------------------------------------
@@ -125,7 +126,7 @@ def published(p: Identified) -> Premise:
     )
 
 
-def uncertified(*splits: Compared | Extracted) -> float:
+def uncertified(*splits: Compared | CertifiedGames) -> float:
     """Largest share of games above the tolerance among certified splits."""
     return max(float((~split.converged).double().mean()) for split in splits)
 
@@ -266,7 +267,7 @@ def _kept(both: Both, certified_only: bool) -> torch.Tensor:
     return later & low.converged & high.converged if certified_only else later
 
 
-def _mean_orders(e: Extracted, keep: torch.Tensor | None = None) -> torch.Tensor:
+def _mean_orders(e: CertifiedGames, keep: torch.Tensor | None = None) -> torch.Tensor:
     """Mean order (R, C), a ratio of sums over (the kept) images; NaN where there is none."""
     weighted, strength = e.moments()
     if keep is not None:

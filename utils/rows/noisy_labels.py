@@ -18,8 +18,8 @@ import torch
 from .. import stats
 from ..claims import Part, Premise
 from ..interactions import Interactions
+from ..jobs.games import CertifiedGames
 from ..jobs.mislabelled import GROUPS, Memorised, Mislabelled, Noisy
-from ..jobs.study import Extracted
 from ..metrics import orders, salience
 from ..params import NoisyLabels
 from .two_phase import signal
@@ -72,7 +72,7 @@ class Samples:
 
 
 def samples(
-    e: Extracted,
+    e: CertifiedGames,
     images: Sequence[Mislabelled],
     one: int = MISLABELLED,
     other: int = CLEAN,
@@ -308,7 +308,9 @@ def memorisation_table(known: Sequence[Memorised], seeds: Sequence[int]) -> pd.D
     )
 
 
-def bar_table(e: Extracted, images: Sequence[Mislabelled], rule: salience.Rule) -> pd.DataFrame:
+def bar_table(
+    e: CertifiedGames, images: Sequence[Mislabelled], rule: salience.Rule
+) -> pd.DataFrame:
     """Salient strength per order of clean and of mislabelled images (arXiv 2405.10262, Fig. 6),
     mean over images and seeds.
 
@@ -340,7 +342,7 @@ def bar_table(e: Extracted, images: Sequence[Mislabelled], rule: salience.Rule) 
     )
 
 
-def _shares(e: Extracted) -> np.ndarray:
+def _shares(e: CertifiedGames) -> np.ndarray:
     """Share of strength per order (R, G, n), a ratio of sums over images; NaN where there is
     none."""
     positive, negative = orders.strength_by_order(e.merged)

@@ -13,7 +13,7 @@ import torch
 
 from ..claims import Part
 from ..jobs.components import Analysis
-from ..jobs.study import Extracted
+from ..jobs.games import CertifiedGames
 from ..metrics import orders
 from ..params import FiveGroups
 from .components import FIRST, LAST, basis
@@ -23,7 +23,7 @@ __all__ = ["network_pairs", "order_shares", "share_table", "similarity_case", "s
 Pair = tuple[Analysis, Analysis]
 
 
-def order_shares(e: Extracted, certified_only: bool = False) -> np.ndarray:
+def order_shares(e: CertifiedGames, certified_only: bool = False) -> np.ndarray:
     """Share of each order in an image's Σ |I|, untrained and trained: (R, 2, X, n); NaN for a game
     without interactions."""
     found, keep = e.merged[:, [FIRST, LAST]], e.converged[:, [FIRST, LAST]]
@@ -52,7 +52,7 @@ def network_pairs(p: FiveGroups, found: Sequence[Analysis]) -> Iterator[tuple[st
         yield f"{one}+{other}/{p.dataset}", pair
 
 
-def _parts(pair: Sequence[Extracted], only: bool = False) -> list[Part]:
+def _parts(pair: Sequence[CertifiedGames], only: bool = False) -> list[Part]:
     return similarity_parts(*(order_shares(e, only) for e in pair))
 
 

@@ -10,14 +10,14 @@ import pandas as pd
 import torch
 
 from ..jobs import toy
-from ..jobs.study import Extracted
+from ..jobs.games import CertifiedGames
 from ..metrics import groups
 from ..params import FiveGroups
 
 __all__ = ["toy_case", "toy_table"]
 
 
-def _planted(e: Extracted, player: int) -> np.ndarray:
+def _planted(e: CertifiedGames, player: int) -> np.ndarray:
     """Curves (R, X, C) of the interaction that consists of one input."""
     return e.merged.and_[..., 1 << player].transpose(1, 2).numpy()
 
@@ -29,7 +29,7 @@ def _betraying(curves: np.ndarray, margin: float) -> np.ndarray:
     )
 
 
-def toy_case(p: FiveGroups, found: dict[str, Extracted]) -> dict[str, Any]:
+def toy_case(p: FiveGroups, found: dict[str, CertifiedGames]) -> dict[str, Any]:
     """The demonstrator's keyword arguments: in how many networks most samples' curve of the planted
     input is betraying, at both ends of the face, beside the loyal input and random walks."""
     shown, betrayed = {}, {}
@@ -80,7 +80,7 @@ def toy_case(p: FiveGroups, found: dict[str, Extracted]) -> dict[str, Any]:
     return {"statement": statement, "n": count, "scope": scope, "control": shown}
 
 
-def toy_table(found: dict[str, Extracted]) -> pd.DataFrame:
+def toy_table(found: dict[str, CertifiedGames]) -> pd.DataFrame:
     """Utility of each input over training: mean over samples; mean and range over seeds."""
     main = next(iter(found.values()))
     pieces = []

@@ -11,9 +11,10 @@ import torch
 from .. import extract, lattice, sparsify, stats
 from ..claims import Part
 from ..interactions import Interactions
+from ..jobs.games import CertifiedGames
 from ..jobs.layered import Layered, layered
 from ..jobs.runs import GamesJob
-from ..jobs.study import Extracted, System, extracted
+from ..jobs.study import System, certified_games
 from ..metrics import attribution, identification, salience, sparsity
 from ..params import Layerwise, Sparsity
 from ..train import Run
@@ -71,7 +72,7 @@ LEAST_PLAYERS = 10
 interactions."""
 
 
-def identity_errors(exact: Extracted, bounded: Extracted) -> dict[str, torch.Tensor]:
+def identity_errors(exact: CertifiedGames, bounded: CertifiedGames) -> dict[str, torch.Tensor]:
     """Errors of every game: ``matching`` of the split without noise terms, ``within_kappa`` with
     them, ``duality``.
 
@@ -92,7 +93,7 @@ def identity_errors(exact: Extracted, bounded: Extracted) -> dict[str, torch.Ten
     }
 
 
-def _kept(values: torch.Tensor, e: Extracted, at: int, certified_only: bool) -> np.ndarray:
+def _kept(values: torch.Tensor, e: CertifiedGames, at: int, certified_only: bool) -> np.ndarray:
     """Values (R, C, X) at one checkpoint; NaN where a game is uncertified and only certified ones
     count."""
     found = values[:, at].numpy().astype(float)
@@ -120,7 +121,7 @@ def spread(units: np.ndarray) -> float:
 
 
 def sparsity_parts(
-    p: Sparsity, e: Extracted, smooth: Extracted, certified_only: bool = False
+    p: Sparsity, e: CertifiedGames, smooth: CertifiedGames, certified_only: bool = False
 ) -> list[Part]:
     """D2. e: checkpoints (first, last); smooth: null games matched to e's, of which the last
     checkpoint counts."""
@@ -136,9 +137,9 @@ def sparsity_parts(
 
 def sparsity_case(
     p: Sparsity,
-    e: Extracted,
-    smooth: Extracted,
-    others: Mapping[str, tuple[Extracted, Extracted | None]],
+    e: CertifiedGames,
+    smooth: CertifiedGames,
+    others: Mapping[str, tuple[CertifiedGames, CertifiedGames | None]],
 ) -> dict[str, object]:
     """D2's arguments of the judge."""
     return {
@@ -161,14 +162,14 @@ def changed_mass(p: Sparsity) -> str | None:
     return "; ".join(found) or None
 
 
-def count_sample(p: Sparsity, system: System) -> Extracted:
+def count_sample(p: Sparsity, system: System) -> CertifiedGames:
     """L2's own games: its number of images, before and after training; the images of the other rows
     do not enter."""
     ends = (0, system.jobs[0].config.steps)
-    return extracted(p, system, images=p.count_images, steps=ends)
+    return certified_games(p, system, images=p.count_images, steps=ends)
 
 
-def _counts(e: Extracted, rule: salience.Rule) -> torch.Tensor:
+def _counts(e: CertifiedGames, rule: salience.Rule) -> torch.Tensor:
     return salience.salient_counts(e.merged, salience.threshold(e.merged, e.v, rule)).double()
 
 
@@ -182,7 +183,7 @@ def number_parts(count: np.ndarray, untrained: np.ndarray, suffix: str = "") -> 
 
 
 def count_parts(
-    p: Sparsity, e: Extracted, certified_only: bool = False, rule: salience.Rule | None = None
+    p: Sparsity, e: CertifiedGames, certified_only: bool = False, rule: salience.Rule | None = None
 ) -> list[Part]:
     """L2, from :func:`count_sample`; thresholds are those of all its images, whatever is left
     out."""
@@ -194,7 +195,7 @@ def count_parts(
     )
 
 
-def count_case(p: Sparsity, e: Extracted) -> dict[str, object]:
+def count_case(p: Sparsity, e: CertifiedGames) -> dict[str, object]:
     """L2's arguments of the judge; the other rules of the papers are shown beside it."""
     others = [rule for rule in salience.RULES if rule != p.salience]
     return {
@@ -215,7 +216,7 @@ def changed_count(p: Sparsity) -> str | None:
 
 
 def controls(
-    p: Sparsity, e: Extracted, smooth: Extracted, noise: Extracted
+    p: Sparsity, e: CertifiedGames, smooth: CertifiedGames, noise: CertifiedGames
 ) -> dict[str, dict[str, float]]:
     """Means over seeds and images for the trained network and each null, under every salience
     rule."""
@@ -259,7 +260,7 @@ def _two_inner(names: Sequence[str]) -> list[int]:
     return sorted({round((probed - 1) / 3), round(2 * (probed - 1) / 3)})
 
 
-def _likeness(a: Extracted, b: Extracted, at: int) -> tuple[np.ndarray, np.ndarray]:
+def _likeness(a: CertifiedGames, b: CertifiedGames, at: int) -> tuple[np.ndarray, np.ndarray]:
     """Cosine of all interactions and Jaccard similarity of the salient sets, (R, X) each, at one
     checkpoint or layer."""
     one, two = (e.merged[:, at] for e in (a, b))
@@ -282,8 +283,8 @@ def _least(x: np.ndarray) -> np.ndarray:
 
 
 def kappa_parts(
-    main: Extracted,
-    others: Mapping[float, Extracted],
+    main: CertifiedGames,
+    others: Mapping[float, CertifiedGames],
     inner: Mapping[float, Layered],
     certified_only: bool = False,
 ) -> list[Part]:
@@ -304,7 +305,10 @@ def kappa_parts(
 
 
 def kappa_case(
-    p: Sparsity, main: Extracted, others: Mapping[float, Extracted], inner: Mapping[float, Layered]
+    p: Sparsity,
+    main: CertifiedGames,
+    others: Mapping[float, CertifiedGames],
+    inner: Mapping[float, Layered],
 ) -> dict[str, object]:
     """L12's arguments of the judge."""
     done = [main, *others.values(), *(x.e for x in inner.values())]
@@ -329,10 +333,10 @@ def changed_kappas(p: Sparsity) -> str | None:
 
 
 def agreement_controls(
-    main: Extracted,
-    others: Mapping[float, Extracted],
+    main: CertifiedGames,
+    others: Mapping[float, CertifiedGames],
     inner: Mapping[float, Layered],
-    again: Mapping[str, Extracted],
+    again: Mapping[str, CertifiedGames],
 ) -> dict[str, object]:
     """Mean cosine and overlap by kappa and place, and of ``again``: the same games at equal kappa,
     solved another way."""
@@ -356,7 +360,7 @@ def growth(p: Sparsity, system: System) -> pd.DataFrame:
     p.size_players players."""
     rows = []
     for n in p.size_players:
-        e = extracted(p, system, n=n, steps=(system.jobs[0].config.steps,))
+        e = certified_games(p, system, n=n, steps=(system.jobs[0].config.steps,))
         counts = _counts(e, "mean_output")[:, 0].mean(-1)
         rows += [
             {"players": n, "seed": seed, "count": float(x)}
@@ -397,7 +401,7 @@ def growth_table(table: pd.DataFrame, name: str) -> pd.DataFrame:
 # Tables -------------------------------------------------------------------------------------------
 
 
-def profiles(cases: Mapping[str, Extracted], points: int = 120) -> pd.DataFrame:
+def profiles(cases: Mapping[str, CertifiedGames], points: int = 120) -> pd.DataFrame:
     """Mean strength (of a game's largest) at each rank, averaged over images; lowest and highest
     seed as a band.
 
@@ -423,7 +427,7 @@ def profiles(cases: Mapping[str, Extracted], points: int = 120) -> pd.DataFrame:
     return pd.concat(pieces, ignore_index=True)
 
 
-def match_table(p: Sparsity, e: Extracted, masks: int = 256) -> pd.DataFrame:
+def match_table(p: Sparsity, e: CertifiedGames, masks: int = 256) -> pd.DataFrame:
     """Score against model on ``masks`` masks of the first image of the first seed, after training,
     as certified."""
     v = e.v[0, LAST, 0]
@@ -445,7 +449,9 @@ def match_table(p: Sparsity, e: Extracted, masks: int = 256) -> pd.DataFrame:
     return pd.concat(pieces, ignore_index=True)
 
 
-def kappa_table(main: Extracted, others: Mapping[float, Extracted], top: int = 60) -> pd.DataFrame:
+def kappa_table(
+    main: CertifiedGames, others: Mapping[float, CertifiedGames], top: int = 60
+) -> pd.DataFrame:
     """The ``top`` strongest interactions at the main kappa and the same ones at the others: first
     image, first seed."""
     found = {main.kappa: main, **others}
@@ -471,7 +477,7 @@ def kappa_table(main: Extracted, others: Mapping[float, Extracted], top: int = 6
     )
 
 
-def shapley_errors(p: Sparsity, e: Extracted) -> dict[str, torch.Tensor]:
+def shapley_errors(p: Sparsity, e: CertifiedGames) -> dict[str, torch.Tensor]:
     """L7, F4: max over players of |Shapley value - rebuilt from interactions| / max |Shapley
     value|, for every game.
 
@@ -490,7 +496,7 @@ def shapley_errors(p: Sparsity, e: Extracted) -> dict[str, torch.Tensor]:
     return {"shapley": torch.stack([(direct - one).abs().amax(-1) / scale for one in rebuilt])}
 
 
-def attribution_table(p: Sparsity, e: Extracted, job: GamesJob, run: Run) -> pd.DataFrame:
+def attribution_table(p: Sparsity, e: CertifiedGames, job: GamesJob, run: Run) -> pd.DataFrame:
     """Attributions of the first image's players by the first seed's trained network: Shapley values
     computed in two ways, and integrated gradients, which know nothing of interactions."""
     v = e.v[0, LAST, 0]

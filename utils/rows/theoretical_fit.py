@@ -13,7 +13,7 @@ import torch
 from .. import lattice, stats, theory
 from ..claims import Part, Premise
 from ..interactions import Interactions
-from ..jobs.study import Extracted
+from ..jobs.games import CertifiedGames
 from ..metrics import dynamics, orders
 from ..params import TheoreticalFit
 from .two_phase import mean_orders, signal
@@ -124,7 +124,7 @@ class Courses:
 
 
 def courses(
-    e: Extracted, models: Sequence[str] = theory.MODELS, *, tau: float = 0.0, fine: int = 12
+    e: CertifiedGames, models: Sequence[str] = theory.MODELS, *, tau: float = 0.0, fine: int = 12
 ) -> Courses:
     """From interactions to strengths per order; every model is given the same w*, the merged ones
     of the last checkpoint.
@@ -275,7 +275,7 @@ def has_times(times_: np.ndarray) -> Premise:
     )
 
 
-def harsanyi(e: Extracted) -> Extracted:
+def harsanyi(e: CertifiedGames) -> CertifiedGames:
     """The ablation of the split: the pure AND (Harsanyi) interactions of v, which are exact and
     leave nothing to choose."""
     return dataclasses.replace(
@@ -283,7 +283,7 @@ def harsanyi(e: Extracted) -> Extracted:
     )
 
 
-def _certified(e: Extracted) -> Extracted:
+def _certified(e: CertifiedGames) -> CertifiedGames:
     """Only images all of whose checkpoints are certified in every network; all where that would
     leave too few."""
     whole = e.converged.all(1).all(0)
@@ -301,10 +301,10 @@ def _certified(e: Extracted) -> Extracted:
 
 def fit_case(
     p: TheoreticalFit,
-    e: Extracted,
-    ends: Mapping[str, Extracted],
-    shared: Extracted,
-    others: Mapping[str, Extracted],
+    e: CertifiedGames,
+    ends: Mapping[str, CertifiedGames],
+    shared: CertifiedGames,
+    others: Mapping[str, CertifiedGames],
 ) -> tuple[dict[str, object], pd.DataFrame, pd.DataFrame]:
     """D10's arguments of the judge, and its figure's bars and curves.
 
@@ -314,8 +314,8 @@ def fit_case(
     steps, split = shared.steps.tolist(), halves(p.fit_images, shared.v.shape[2])
 
     def parts(
-        one: Extracted,
-        order: Extracted,
+        one: CertifiedGames,
+        order: CertifiedGames,
         halves_: tuple[np.ndarray, np.ndarray] = split,
         **how: float,
     ) -> list[Part]:
@@ -389,7 +389,7 @@ def fit_controls(found: Judged, times_: np.ndarray, targets: Sequence[int]) -> d
 
 
 def fit_tables(
-    e: Extracted,
+    e: CertifiedGames,
     cases: Mapping[str, tuple[Courses, Judged]],
     times_: np.ndarray,
     shared: int,
@@ -460,7 +460,7 @@ _NAMES = {
 }
 
 
-def _course(e: Extracted, model: str, values: np.ndarray, panel: str) -> pd.DataFrame:
+def _course(e: CertifiedGames, model: str, values: np.ndarray, panel: str) -> pd.DataFrame:
     """Median and quartiles over seeds and halves (S, 2, T) at the targets, but for the first and
     the last one."""
     inner = values[:, :, 1:-1].reshape(-1, values.shape[2] - 2)
@@ -499,7 +499,7 @@ def _standardised(path: np.ndarray) -> np.ndarray:
     )
 
 
-def fitted_paths(e: Extracted) -> tuple[dict[str, np.ndarray], np.ndarray]:
+def fitted_paths(e: CertifiedGames) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """σ² of the theory and λ of exponential shrinking at every checkpoint up to half of the
     training, (S, T) each, and the steps (T,). All images of a network together; w* are its
     interactions at the last checkpoint."""
@@ -513,7 +513,7 @@ def fitted_paths(e: Extracted) -> tuple[dict[str, np.ndarray], np.ndarray]:
     return {m: found.grids[m][at] for m, at in best.items()}, e.steps[inner]
 
 
-def noise_slopes(e: Extracted) -> dict[str, np.ndarray]:
+def noise_slopes(e: CertifiedGames) -> dict[str, np.ndarray]:
     """D15 per network: slope of log σ² (floored) over log t, and that of the standardised path
     minus the rival's."""
     paths, steps = fitted_paths(e)
@@ -527,7 +527,7 @@ def noise_slopes(e: Extracted) -> dict[str, np.ndarray]:
     }
 
 
-def noise_statement(e: Extracted) -> str:
+def noise_statement(e: CertifiedGames) -> str:
     """D15 in a sentence, with the reason why it is no verdict."""
     slope = noise_slopes(e)["slope of log sigma^2 over log t"]
     return (
@@ -539,7 +539,7 @@ def noise_statement(e: Extracted) -> str:
     )
 
 
-def noise_table(e: Extracted, name: str) -> pd.DataFrame:
+def noise_table(e: CertifiedGames, name: str) -> pd.DataFrame:
     """Fitted σ² and λ of the networks over the steps, each divided by its largest value: mean,
     lowest, highest network."""
     paths, steps = fitted_paths(e)

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .. import claims, lattice, stats
 from ..claims import Part, Premise, Verdict
-from ..jobs.study import Extracted
+from ..jobs.games import CertifiedGames
 from ..metrics import dynamics, nulls, orders, salience, sparsity
 from ..metrics.unimodal import unimodal_distance
 from ..params import TwoPhase
@@ -65,10 +65,10 @@ of the same window."""
 _SHIFTS = 1000
 
 Floats = NDArray[np.float64]
-Others = Mapping[str, tuple[Extracted, Extracted | None]]
+Others = Mapping[str, tuple[CertifiedGames, CertifiedGames | None]]
 
 
-def require_duality(e: Extracted) -> None:
+def require_duality(e: CertifiedGames) -> None:
     """ArithmeticError unless OR is AND on inverted masks and the model rebuilds v up to its noise
     terms: a bug, then."""
     duality = float(sparsity.duality_error(e.v).max())
@@ -85,7 +85,7 @@ def require_duality(e: Extracted) -> None:
         )
 
 
-def uncertified(main: Extracted, others: Others, checkpoint: int | None = None) -> float:
+def uncertified(main: CertifiedGames, others: Others, checkpoint: int | None = None) -> float:
     """Largest share of games above the split's tolerance among all analyses, at one checkpoint or
     over all."""
     every = [main, *(e for pair in others.values() for e in pair if e is not None)]
@@ -93,7 +93,7 @@ def uncertified(main: Extracted, others: Others, checkpoint: int | None = None) 
     return max(float((~c).double().mean()) for c in done)
 
 
-def signal(e: Extracted, factor: float = 10.0) -> Premise:
+def signal(e: CertifiedGames, factor: float = 10.0) -> Premise:
     """The games must stand out of the network's rounding: at every checkpoint, E_x |v(N) - v(∅)| ≥
     factor x its error."""
     strength = (e.v[..., -1] - e.v[..., 0]).abs().mean(-1)
@@ -115,7 +115,7 @@ def signal(e: Extracted, factor: float = 10.0) -> Premise:
 
 
 def mean_orders(
-    e: Extracted, rule: salience.Rule | None = None, certified_only: bool = False
+    e: CertifiedGames, rule: salience.Rule | None = None, certified_only: bool = False
 ) -> Floats:
     """Mean order of each image's interactions: (S networks, C checkpoints, X images); NaN where an
     image has no strength.
@@ -155,7 +155,7 @@ def rise_parts(mu: Floats) -> list[Part]:
     return [Part.of("rise", mu[:, -1] - stats.chosen(mu, turning_points(mu)))]
 
 
-def pooled_parts(e: Extracted, name: str) -> list[Part]:
+def pooled_parts(e: CertifiedGames, name: str) -> list[Part]:
     """``fall`` or ``rise`` as a ratio of sums over images, the same t*: images of larger scores
     count for more."""
     weighted, strength = (x.numpy() for x in e.moments())
@@ -191,9 +191,9 @@ def phase_verdict(
     row: str,
     p: TwoPhase,
     system: str,
-    main: Extracted,
+    main: CertifiedGames,
     others: Others,
-    noise: Extracted,
+    noise: CertifiedGames,
     **common: Any,
 ) -> Verdict:
     """D3a or D3b of one system: both ends of the face and certified games only must agree; other
@@ -219,7 +219,7 @@ def phase_verdict(
 
 
 def gap_verdict(
-    row: str, system: str, main: Extracted, others: Others, runs: Sequence[Run], **common: Any
+    row: str, system: str, main: CertifiedGames, others: Others, runs: Sequence[Run], **common: Any
 ) -> Verdict:
     """D4 of one system, gates and other analyses as in :func:`phase_verdict`."""
     gates, shown = _sorted({key: gap_parts(e, runs) for key, (e, _) in others.items()})
@@ -243,7 +243,7 @@ def _sorted(analyses: dict[str, list[Part]]) -> tuple[dict[str, list[Part]], dic
     )
 
 
-def phase_controls(p: TwoPhase, e: Extracted, noise: Extracted) -> dict[str, object]:
+def phase_controls(p: TwoPhase, e: CertifiedGames, noise: CertifiedGames) -> dict[str, object]:
     """Mean order over time, that of independent noise (N2) through the same split, and where t* was
     chosen."""
     mu = mean_orders(e)
@@ -342,7 +342,7 @@ def alignment_parts(x: Floats, mu: Floats, grid: Floats, gaps: Floats) -> list[P
 
 
 def alignment(
-    e: Extracted, runs: Sequence[Run], certified_only: bool = False
+    e: CertifiedGames, runs: Sequence[Run], certified_only: bool = False
 ) -> tuple[Floats, Floats, Floats, Floats]:
     """What :func:`alignment_parts` takes: log steps, mean orders, log grid, normalised gaps. Step 0
     is left out."""
@@ -354,12 +354,12 @@ def alignment(
     return np.log(e.steps[later].astype(float)), curves, *loss_gaps(e.steps, runs)
 
 
-def gap_parts(e: Extracted, runs: Sequence[Run], certified_only: bool = False) -> list[Part]:
+def gap_parts(e: CertifiedGames, runs: Sequence[Run], certified_only: bool = False) -> list[Part]:
     """D4 of a system, see :func:`alignment_parts`."""
     return alignment_parts(*alignment(e, runs, certified_only))
 
 
-def gap_controls(e: Extracted, runs: Sequence[Run]) -> dict[str, object]:
+def gap_controls(e: CertifiedGames, runs: Sequence[Run]) -> dict[str, object]:
     """Both moments, of the averaged curves and of each network's own, and the factor that is one
     extraction cell."""
     x, mu, grid, gaps = alignment(e, runs)
@@ -372,7 +372,7 @@ def gap_controls(e: Extracted, runs: Sequence[Run]) -> dict[str, object]:
     }
 
 
-def turning_steps(e: Extracted, runs: Sequence[Run]) -> dict[str, float]:
+def turning_steps(e: CertifiedGames, runs: Sequence[Run]) -> dict[str, float]:
     """The two moments in steps, to be marked in a figure; one that is not there is left out."""
     x, mu, grid, gaps = alignment(e, runs)
     found = {
@@ -385,7 +385,7 @@ def turning_steps(e: Extracted, runs: Sequence[Run]) -> dict[str, float]:
 # --- D11a, D11b: before training
 
 
-def split_shares(e: Extracted, certified_only: bool = False) -> Floats:
+def split_shares(e: CertifiedGames, certified_only: bool = False) -> Floats:
     """Share of each image's strength in each order before training, after the split: (S, X, n);
     NaN: no strength."""
     positive, negative = orders.strength_by_order(e.found[:, 0].merge_first_order())
@@ -459,15 +459,20 @@ def law_parts(pure: Floats, split: Floats, noise: Floats) -> list[Part]:
 
 
 def start_verdict(
-    row: str, system: str, main: Extracted, noise: Extracted, others: Others, **common: Any
+    row: str,
+    system: str,
+    main: CertifiedGames,
+    noise: CertifiedGames,
+    others: Others,
+    **common: Any,
 ) -> Verdict:
     """D11a or D11b of one system; others: further analyses by name with their noise games, gates as
     for the phases."""
 
-    def law(e: Extracted, null: Extracted, only: bool = False) -> list[Part]:
+    def law(e: CertifiedGames, null: CertifiedGames, only: bool = False) -> list[Part]:
         return law_parts(pure_shares(e.v[:, 0]), split_shares(e, only), split_shares(null, only))
 
-    def shape(e: Extracted, null: Extracted, only: bool = False) -> list[Part]:
+    def shape(e: CertifiedGames, null: CertifiedGames, only: bool = False) -> list[Part]:
         return shape_parts(split_shares(e, only))
 
     parts: Callable[..., list[Part]] = {"D11a": shape, "D11b": law}[row]
@@ -484,7 +489,7 @@ def start_verdict(
     )
 
 
-def spindle_controls(e: Extracted, seed: int = 0) -> dict[str, float]:
+def spindle_controls(e: CertifiedGames, seed: int = 0) -> dict[str, float]:
     """Mean distance from the spindle of games that are not noise, and of the network from a flat
     distribution."""
     n, start = e.found.n, e.v[:, 0]
@@ -504,7 +509,7 @@ def spindle_controls(e: Extracted, seed: int = 0) -> dict[str, float]:
     return {name: float(gaps.sum(-1).mean() / 2) for name, gaps in found.items()}
 
 
-def spindle_table(e: Extracted, noise: Extracted, seed: int = 0) -> pd.DataFrame:
+def spindle_table(e: CertifiedGames, noise: CertifiedGames, seed: int = 0) -> pd.DataFrame:
     """Order shares before training: the formula, the network and controls (pure AND), and both
     after the split."""
     n, start = e.found.n, e.v[:, 0]
@@ -521,7 +526,7 @@ def spindle_table(e: Extracted, noise: Extracted, seed: int = 0) -> pd.DataFrame
     return _share_table(cases)
 
 
-def shape_table(p: TwoPhase, main: Extracted, others: Others) -> pd.DataFrame:
+def shape_table(p: TwoPhase, main: CertifiedGames, others: Others) -> pd.DataFrame:
     """Order shares before training after the split, at both ends of the face, and half of the peak,
     which D11a asks for."""
     cases = {}
@@ -560,7 +565,7 @@ def _share_table(cases: Mapping[tuple[str, str], Floats]) -> pd.DataFrame:
 # --- figures of the two phases
 
 
-def bar_table(e: Extracted, name: str, count: int, rule: salience.Rule | None) -> pd.DataFrame:
+def bar_table(e: CertifiedGames, name: str, count: int, rule: salience.Rule | None) -> pd.DataFrame:
     """Strength per order at ``count`` checkpoints, the first, the last and the turning point among
     them.
 
@@ -590,7 +595,9 @@ def bar_table(e: Extracted, name: str, count: int, rule: salience.Rule | None) -
     )
 
 
-def drawn(p: TwoPhase, main: Extracted, others: Others, *more: str) -> dict[str, Extracted]:
+def drawn(
+    p: TwoPhase, main: CertifiedGames, others: Others, *more: str
+) -> dict[str, CertifiedGames]:
     """The analyses that a figure of the mean order shows: both ends of the face, and those named in
     ``more``."""
     return {
@@ -599,12 +606,12 @@ def drawn(p: TwoPhase, main: Extracted, others: Others, *more: str) -> dict[str,
     }
 
 
-def median_turn(e: Extracted) -> float:
+def median_turn(e: CertifiedGames) -> float:
     """The median step of t* over networks and halves of the images."""
     return float(np.median(e.steps[turning_points(mean_orders(e))]))
 
 
-def phase_table(name: str, analyses: Mapping[str, Extracted]) -> pd.DataFrame:
+def phase_table(name: str, analyses: Mapping[str, CertifiedGames]) -> pd.DataFrame:
     """Mean order at each checkpoint, a curve per analysis: mean over networks of their means over
     images, with the interval over networks and images."""
     rows = []
@@ -627,7 +634,7 @@ def phase_table(name: str, analyses: Mapping[str, Extracted]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def gap_table(name: str, e: Extracted, runs: Sequence[Run]) -> pd.DataFrame:
+def gap_table(name: str, e: CertifiedGames, runs: Sequence[Run]) -> pd.DataFrame:
     """The normalised loss gap, averaged over networks."""
     grid, gaps = loss_gaps(e.steps, runs)
     return pd.DataFrame(
