@@ -128,9 +128,7 @@ def test_the_parameters_cell_is_the_model(book: nbformat.NotebookNode) -> None:
 
 def test_the_validation_cell_comes_before_any_work(book: nbformat.NotebookNode) -> None:
     source = tagged(book, "validation").source
-    assert f'params.from_notebook("{book.metadata.stem}", globals())' in source
-    assert "provenance.check_utils()" in source
-    assert "runtime.set_threads()" in source
+    assert f'p = notebook.begin("{book.metadata.stem}", globals())' in source
 
 
 def test_every_row_of_the_registry_is_judged_where_it_says(book: nbformat.NotebookNode) -> None:

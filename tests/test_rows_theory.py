@@ -13,11 +13,12 @@ import torch
 
 from utils import claims, figures, lattice, params, stats, theory
 from utils.claims import weighing
+from utils.evidence.mean_order import mean_orders
 from utils.interactions import Interactions
 from utils.jobs import perturbed, study
 from utils.jobs.games import CertifiedGames
 from utils.jobs.perturbed import Perturbed
-from utils.rows import closed_form, two_phase, variance_law
+from utils.rows import closed_form, variance_law
 from utils.rows import theoretical_fit as fit
 
 N, IMAGES = 5, 8
@@ -91,7 +92,7 @@ def learnt(how: str, seed: int = 0, with_or: bool = False) -> CertifiedGames:
 
 
 def mean_order(e: CertifiedGames) -> np.ndarray:
-    return two_phase.mean_orders(e)
+    return mean_orders(e)
 
 
 SPLIT = fit.halves(IMAGES, IMAGES)

@@ -359,23 +359,6 @@ class Analysis:
     features: list[Features]
 
 
-def at(e: CertifiedGames, checkpoints: tuple[int, ...]) -> CertifiedGames:
-    """The same interactions at some of the checkpoints."""
-    keep = list(checkpoints)
-    return dataclasses.replace(
-        e,
-        v=e.v[:, keep],
-        found=e.found[:, keep],
-        gap=e.gap[:, keep],
-        converged=e.converged[:, keep],
-        l1=e.l1[:, keep],
-        error=e.error[:, keep],
-        steps=e.steps[keep],
-        saturated=e.saturated[:, keep],
-        noise_floor=e.noise_floor[:, keep],
-    )
-
-
 def analyse(p: FiveGroups, system: System) -> Analysis:
     """Train, take apart, score and split what ``p`` asks for of one system (or load it).
 
@@ -408,7 +391,7 @@ def analyse(p: FiveGroups, system: System) -> Analysis:
             f"order weight {w:+g}": split_games(p, name, jobs, order_weight=w)
             for w in p.order_weights[1:]
         },
-        at(main, ends),
+        main.at(*ends),
         split_games(p, name, jobs, kappa=0.0, checkpoints=ends),
         split_games(p, name, jobs, null="iid", checkpoints=ends[1:]),
         certified_games(p, system, checkpoints=ends),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -14,14 +15,15 @@ from ..metrics import orders, salience
 __all__ = ["CertifiedGames"]
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class CertifiedGames:
     """Interactions of one system: R seeds, C checkpoints, X images, n players.
 
     v (R, C, X, 2^n); found: :class:`Interactions` of that shape, before the first-order merge;
     kappa: bound of the noise terms that the split was given; gap, converged, l1, error (R, C, X):
     certificate of the feasible split, see :class:`utils.jobs.runs.SplitGames`; steps (C,);
-    saturated, noise_floor (R, C).
+    saturated, noise_floor (R, C). certified_only: statistics leave out what is not certified.
+    nulls: matched null games through the same split, by name.
     """
 
     v: torch.Tensor
@@ -34,6 +36,20 @@ class CertifiedGames:
     steps: np.ndarray
     saturated: torch.Tensor
     noise_floor: torch.Tensor
+    certified_only: bool = False
+    nulls: Mapping[str, CertifiedGames] = dataclasses.field(default_factory=dict)
+
+    def certified(self) -> CertifiedGames:
+        """The same games for statistics of certified ones only, nulls included."""
+        nulls = {name: e.certified() for name, e in self.nulls.items()}
+        return dataclasses.replace(self, certified_only=True, nulls=nulls)
+
+    def at(self, *checkpoints: int) -> CertifiedGames:
+        """The same games at some of the checkpoints (indices), nulls left behind."""
+        keep = list(checkpoints)
+        parts = ("v", "found", "gap", "converged", "l1", "error", "saturated", "noise_floor")
+        some = {name: getattr(self, name)[:, keep] for name in parts}
+        return dataclasses.replace(self, **some, steps=self.steps[keep], nulls={})
 
     @property
     def merged(self) -> Interactions:
@@ -42,22 +58,22 @@ class CertifiedGames:
 
     @property
     def uncertified(self) -> float:
-        """Share of games whose certified gap is above the tolerance asked for."""
-        return float((~self.converged).double().mean())
+        """Share of games whose certified gap is above the tolerance asked for, the largest among
+        these games and their nulls."""
+        own = float((~self.converged).double().mean())
+        return max(own, *(e.uncertified for e in self.nulls.values())) if self.nulls else own
 
-    def moments(
-        self, rule: salience.Rule | None = None, certified_only: bool = False
-    ) -> tuple[torch.Tensor, torch.Tensor]:
+    def moments(self, rule: salience.Rule | None = None) -> tuple[torch.Tensor, torch.Tensor]:
         """Order moments (R, C, X) of the merged interactions (see
         :func:`utils.metrics.orders.order_moments`).
 
-        rule: count only salient interactions. certified_only: an image counts only if all its
+        rule: count only salient interactions. Of certified games only, an image counts if all its
         checkpoints are certified in that seed, so that every checkpoint is averaged over the same
         images.
         """
         tau = salience.threshold(self.merged, self.v, rule) if rule else None
         weighted, strength = orders.order_moments(self.merged, tau)
-        if certified_only:
+        if self.certified_only:
             whole = self.converged.all(1, keepdim=True)
             weighted, strength = weighted * whole, strength * whole
         return weighted, strength

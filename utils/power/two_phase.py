@@ -11,14 +11,19 @@ from __future__ import annotations
 import numpy as np
 
 from ..claims import Part
+from ..evidence import alignment, mean_order, spindle
 from ..metrics import orders
-from ..rows import two_phase
 from .base import DEFAULT, Simulation, Sizes
 
 __all__ = ["SIMULATIONS", "alignment_study", "mean_order_study"]
 
 CHECKPOINTS, ORDERS = 13, 10
-_CODE = ("utils.rows.two_phase", "utils.metrics.dynamics")
+_CODE = (
+    "utils.evidence.mean_order",
+    "utils.evidence.alignment",
+    "utils.evidence.spindle",
+    "utils.metrics.dynamics",
+)
 
 
 def mean_order_study(
@@ -42,14 +47,14 @@ def _walk(course: np.ndarray, sizes: Sizes, rng: np.random.Generator) -> np.ndar
 
 def _draw_fall(scenario: str, sizes: Sizes, rng: np.random.Generator) -> list[Part]:
     """A fall or none, then a rise of one order; or flat altogether."""
-    return two_phase.fall_parts(
+    return mean_order.fall_parts(
         _phases(scenario, sizes, rng, rise=0.0 if scenario == "none: flat" else 1.0)
     )
 
 
 def _draw_rise(scenario: str, sizes: Sizes, rng: np.random.Generator) -> list[Part]:
     """A fall of two orders, then a rise or none."""
-    return two_phase.rise_parts(_phases(scenario, sizes, rng, fall=2.0))
+    return mean_order.rise_parts(_phases(scenario, sizes, rng, fall=2.0))
 
 
 def _phases(
@@ -88,7 +93,7 @@ def alignment_study(
     2 and rise by 1 over the window, .2 of noise; the gap rises from 0 to .9, with smooth noise of
     .02.
     """
-    x, grid = np.linspace(0, 1, checkpoints - 1), np.linspace(0, 1, two_phase.GRID)
+    x, grid = np.linspace(0, 1, checkpoints - 1), np.linspace(0, 1, alignment.GRID)
     cell, of_12 = 1 / (checkpoints - 2), 1 / (CHECKPOINTS - 2)
     stars = turn + 0.4 * of_12 * rng.normal(size=(sizes.networks, 1))
     starts = turn + cells * cell + 0.2 * of_12 * rng.normal(size=(sizes.networks, 1))
@@ -106,11 +111,11 @@ def _draw_alignment(
     unrelated (specific)."""
     if scenario in ("paper", "half"):
         cells = {"paper": 0.0, "half": 0.75}[scenario]
-        return two_phase.alignment_parts(*alignment_study(cells, sizes, rng, checkpoints))
+        return alignment.alignment_parts(*alignment_study(cells, sizes, rng, checkpoints))
     apart = {"none": 1.5, "none: earlier": -1.5}[scenario]
-    distance, _ = two_phase.alignment_parts(*alignment_study(apart, sizes, rng, checkpoints))
+    distance, _ = alignment.alignment_parts(*alignment_study(apart, sizes, rng, checkpoints))
     turn, start = rng.uniform(0.25, 0.75), rng.uniform(0, 1)
-    _, shift = two_phase.alignment_parts(
+    _, shift = alignment.alignment_parts(
         *alignment_study((start - turn) * (checkpoints - 2), sizes, rng, checkpoints, turn)
     )
     return [distance, shift]
@@ -141,7 +146,7 @@ def _draw_shape(scenario: str, sizes: Sizes, rng: np.random.Generator) -> list[P
         profile = low + (1 - low) * (1 - place**2)
     elif scenario == "none: two peaks":
         profile = np.array([0.02, 0.05, 0.10, 0.19, 0.15, 0.24, 0.14, 0.08, 0.02, 0.01])
-    return two_phase.shape_parts(_shares(profile / profile.sum(), sizes, rng, 0.08, 0.3))
+    return spindle.shape_parts(_shares(profile / profile.sum(), sizes, rng, 0.08, 0.3))
 
 
 def _draw_law(scenario: str, sizes: Sizes, rng: np.random.Generator) -> list[Part]:
@@ -158,7 +163,7 @@ def _draw_law(scenario: str, sizes: Sizes, rng: np.random.Generator) -> list[Par
         _shares(p, sizes, rng, *scatter)
         for p, scatter in ((moved, (0.03, 0.1)), (moved, (0.08, 0.3)), (law, (0.03, 0.1)))
     )
-    return two_phase.law_parts(pure, split, noise)
+    return spindle.law_parts(pure, split, noise)
 
 
 _SYSTEM = "lenet/mnist_part"

@@ -25,7 +25,6 @@ from ..jobs.games import CertifiedGames
 from ..metrics import faithfulness, sparsity
 from ..params import FiveGroups
 from ..players.components import Components
-from . import two_phase
 from .sparsity import identity_errors, match_table
 
 __all__ = [
@@ -86,12 +85,11 @@ def scope_of(p: FiveGroups, a: Analysis) -> str:
 def basis(p: FiveGroups, a: Analysis, *used: CertifiedGames) -> dict[str, Any]:
     """Seeds, scope, test accuracies, and the largest share of uncertified games in what the row
     uses (default: main)."""
-    games = {str(k): (e, None) for k, e in enumerate(used)}
     return {
         "seeds": p.seeds,
         "scope": scope_of(p, a),
         "accuracy": [run.test_accuracy for run in a.runs],
-        "uncertified": two_phase.uncertified(used[0] if used else a.main, games),
+        "uncertified": max(e.uncertified for e in used or [a.main]),
     }
 
 

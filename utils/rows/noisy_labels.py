@@ -17,12 +17,12 @@ import torch
 
 from .. import stats
 from ..claims import Part, Premise
+from ..evidence.exactness import signal
 from ..interactions import Interactions
 from ..jobs.games import CertifiedGames
 from ..jobs.mislabelled import GROUPS, Memorised, Mislabelled, Noisy
 from ..metrics import orders, salience
 from ..params import NoisyLabels
-from .two_phase import signal
 
 __all__ = [
     "FEWEST",

@@ -12,11 +12,12 @@ import torch
 
 from .. import lattice, stats, theory
 from ..claims import Part, Premise
+from ..evidence.exactness import signal
+from ..evidence.mean_order import mean_orders
 from ..interactions import Interactions
 from ..jobs.games import CertifiedGames
 from ..metrics import dynamics, orders
 from ..params import TheoreticalFit
-from .two_phase import mean_orders, signal
 
 __all__ = [
     "CANDIDATES",

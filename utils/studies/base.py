@@ -1,0 +1,135 @@
+"""One system under every analysis: a claim is a function of games, the study applies it to all.
+
+The papers' objective does not say at which end of its face of optima a game is split, so every
+statistic is computed at both and must decide alike; so must it with certified games only. Another
+draw of players, or other images, are shown beside it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Generic, Literal, Protocol, Self, TypeVar
+
+from ..claims import Part, Premise
+from ..datasets import Split
+from ..params import Study as Settings
+
+__all__ = ["CERTIFIED", "Analysis", "Games", "Study", "analyses"]
+
+CERTIFIED = "uncertified games dropped"
+"""What the analysis of certified games only is called in claims.yaml and in verdicts."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Analysis:
+    """One way of reading the same networks.
+
+    order_weight: epsilon of w(S) = 1 + epsilon (|S| - 1) / n, the end of the face; draw: which draw
+    of players; split: part of the data set whose images are explained, None: the study's own.
+    """
+
+    order_weight: float
+    draw: int = 0
+    split: Split | None = None
+
+    @property
+    def decides(self) -> bool:
+        """Whether a verdict that differs under it is not identified; else it is only shown."""
+        return self.draw == 0 and self.split is None
+
+    @property
+    def label(self) -> str:
+        """Its name in verdicts and figures; that of the first analysis stands in figures only."""
+        if self.split is not None:
+            return f"{'training' if self.split == 'train' else self.split} images"
+        return "second draw of players" if self.draw else f"order weight {self.order_weight:+g}"
+
+
+def analyses(p: Settings) -> tuple[Analysis, ...]:
+    """The main analysis first, then the other order weights, then a second draw of players."""
+    found = [Analysis(w) for w in p.order_weights]
+    return (*found, *([Analysis(p.order_weights[0], draw=1)] if p.second_draw else []))
+
+
+class Games(Protocol):
+    """What a statistic takes: certified games of one kind or several."""
+
+    @property
+    def uncertified(self) -> float:
+        """Share of games above the split's tolerance, the largest of its parts."""
+
+    def certified(self) -> Self:
+        """The same for statistics of certified games only."""
+
+
+G = TypeVar("G", bound=Games)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Study(Generic[G]):
+    """One system's games under every analysis, the main one first; what every verdict on it says.
+
+    id: network/data; name: in print; seeds: one trained network each; scope: for what a verdict
+    speaks; accuracy: test accuracy of each network, None where no row asks for it; changed: what
+    makes its statistics others than the registered ones, if anything.
+    """
+
+    id: str
+    name: str
+    seeds: Sequence[int]
+    scope: str
+    accuracy: Sequence[float] | None
+    games: Mapping[Analysis, G]
+    changed: str | None = None
+
+    @property
+    def main(self) -> G:
+        """The games of the main analysis."""
+        return next(iter(self.games.values()))
+
+    @property
+    def ends(self) -> dict[str, G]:
+        """The games at every end of the face that was asked for, by label: for figures."""
+        return {a.label: e for a, e in self.games.items() if a.decides}
+
+    @property
+    def uncertified(self) -> float:
+        """Largest share of games above the split's tolerance among all analyses."""
+        return max(e.uncertified for e in self.games.values())
+
+    def case(
+        self,
+        statistic: Callable[[G], list[Part]],
+        *,
+        premises: Sequence[Premise] = (),
+        beside: Mapping[str, list[Part]] | None = None,
+        control: Mapping[str, Any] | None = None,
+        orders: Literal["decide", "shown", "left out"] = "decide",
+        changed: str | None = None,
+    ) -> dict[str, Any]:
+        """What :func:`utils.claims.judge` is told of a row: its statistic under every analysis.
+
+        beside: further parts that are only shown, by name. orders: what the other ends of the face
+        are to the row: statements on orders are decided at all of them.
+        """
+        (_, main), *others = self.games.items()
+        role = {"decide": "variants", "shown": "reported"}
+        found: dict[str, dict[str, list[Part]]] = {"variants": {}, "reported": {}}
+        for a, e in others:
+            where = role.get(orders) if a.decides else "reported"
+            if where is not None:
+                found[where][a.label] = statistic(e)
+        found["variants"][CERTIFIED] = statistic(main.certified())
+        found["reported"] |= beside or {}
+        return {
+            "parts": statistic(main),
+            "seeds": self.seeds,
+            "scope": self.scope,
+            "accuracy": self.accuracy,
+            "uncertified": self.uncertified,
+            "premises": list(premises),
+            "control": control,
+            "changed": changed or self.changed,
+            **found,
+        }
