@@ -11,15 +11,15 @@ import pytest
 import torch
 from scipy.optimize import linprog
 
-from utils import claims, lattice, params, stats
+from utils import claims, lattice, stats
 from utils.claims import weighing
+from utils.evidence import alignment, exactness, mean_order, spindle
 from utils.interactions import Interactions
 from utils.jobs.games import CertifiedGames
 from utils.metrics import dynamics, nulls, orders
 from utils.metrics.unimodal import unimodal_distance
 from utils.power import two_phase as planted
 from utils.power.base import Sizes, simulate, simulations
-from utils.rows import two_phase
 
 N = 5
 STEPS = np.array(
@@ -104,11 +104,11 @@ def stated(row: str, parts: list[claims.Part], networks: int = len(SEEDS)) -> st
 
 
 def test_two_phases_are_found_where_they_are() -> None:
-    mu = two_phase.mean_orders(with_mean_orders(V_SHAPE))
-    fall, rise = two_phase.fall_parts(mu), two_phase.rise_parts(mu)
+    mu = mean_order.mean_orders(with_mean_orders(V_SHAPE))
+    fall, rise = mean_order.fall_parts(mu), mean_order.rise_parts(mu)
     assert np.mean(fall[0].values) == pytest.approx(2.5, abs=0.1)
     assert np.mean(rise[0].values) == pytest.approx(1.5, abs=0.1)
-    assert (two_phase.turning_points(mu) == 5).all()
+    assert (mean_order.turning_points(mu) == 5).all()
     assert stated("D3a", fall) == stated("D3b", rise) == "REPRODUCED"
 
 
@@ -122,10 +122,10 @@ def test_two_phases_are_found_where_they_are() -> None:
     ids=["only rising", "only falling", "flat"],
 )
 def test_each_phase_is_judged_by_itself(mu: list[float], fall: str, rise: str) -> None:
-    found = two_phase.mean_orders(with_mean_orders(mu, noise=0.02))
+    found = mean_order.mean_orders(with_mean_orders(mu, noise=0.02))
     assert (
-        stated("D3a", two_phase.fall_parts(found)),
-        stated("D3b", two_phase.rise_parts(found)),
+        stated("D3a", mean_order.fall_parts(found)),
+        stated("D3b", mean_order.rise_parts(found)),
     ) == (fall, rise)
 
 
@@ -133,10 +133,10 @@ def test_the_mean_order_is_a_mean_over_images_and_the_ratio_of_sums_is_not() -> 
     e = with_mean_orders(V_SHAPE, noise=0.0)
     e.found.and_[:, :, 2] = 0
     e.found.and_[:, :, 2, -1] = 1e6  # one loud image of order 5 all the time
-    assert np.mean(two_phase.fall_parts(two_phase.mean_orders(e))[0].values) == pytest.approx(
+    assert np.mean(mean_order.fall_parts(mean_order.mean_orders(e))[0].values) == pytest.approx(
         2.5 * 7 / 8
     )
-    pooled = two_phase.pooled_parts(e, "fall")[0]
+    pooled = mean_order.pooled_parts(e, "fall")[0]
     assert np.abs(pooled.values).max() < 1e-3
     assert pooled.without[:, 2] == pytest.approx([2.5] * 5)
 
@@ -145,21 +145,21 @@ def test_an_uncertified_or_empty_image_has_no_mean_order() -> None:
     e = with_mean_orders(V_SHAPE, noise=0.0)
     e.converged[0, 3, 2] = False
     e.found.and_[1, 4, 5] = 0
-    only, every = two_phase.mean_orders(e, certified_only=True), two_phase.mean_orders(e)
+    only, every = mean_order.mean_orders(e.certified()), mean_order.mean_orders(e)
     assert np.isnan(only[0, :, 2]).all()
     assert not np.isnan(every[0, :, 2]).any()
     assert np.isnan(every[1, 4, 5])
     empty = np.where(
         np.arange(5)[:, None, None] == 3, np.nan, every
     )  # a network without any strength
-    part = two_phase.rise_parts(empty)[0]
+    part = mean_order.rise_parts(empty)[0]
     assert np.isnan(part.values).tolist() == [False, False, False, True, False]
     assert np.nanmean(part.values) == pytest.approx(1.5)
 
 
 def test_two_phases_need_inner_checkpoints() -> None:
     with pytest.raises(ValueError, match="at least 5 checkpoints"):
-        two_phase.fall_parts(np.zeros((5, 4, 6)))
+        mean_order.fall_parts(np.zeros((5, 4, 6)))
 
 
 LIMIT = {300: 25}  # 99 % quantile of Binomial(300, .05)
@@ -242,12 +242,12 @@ def test_the_log_grid_reads_a_curve_without_step_zero() -> None:
 
 def test_the_gap_starts_at_the_turning_point_or_it_does_not() -> None:
     e = with_mean_orders(V_SHAPE, noise=0.02)
-    near, far = two_phase.gap_parts(e, runs(turn=16.0)), two_phase.gap_parts(e, runs(turn=128.0))
+    near, far = alignment.gap(runs(turn=16.0))(e), alignment.gap(runs(turn=128.0))(e)
     assert abs(np.mean(near[0].values)) < 0.5
     assert decided("D4", near) == {"as_stated": "REPRODUCED", "specific": "REPRODUCED"}
     assert np.mean(far[0].values) > 2
     assert decided("D4", far) == {"as_stated": "NOT REPRODUCED", "specific": "INCONCLUSIVE"}
-    assert set(two_phase.turning_steps(e, runs(turn=128.0))) == {"$t_{gap}$", "$t^*$"}
+    assert set(alignment.turning_steps(e, runs(turn=128.0))) == {"$t_{gap}$", "$t^*$"}
 
 
 def test_the_values_of_d4_are_the_jackknife_of_averaged_curves() -> None:
@@ -263,7 +263,7 @@ def test_the_values_of_d4_are_the_jackknife_of_averaged_curves() -> None:
 
     whole = distance([0, 1, 2, 3, 4])
     left = [distance([i for i in range(5) if i != s]) for s in range(5)]
-    part = two_phase.alignment_parts(x, mu, grid, gaps)[0]
+    part = alignment.alignment_parts(x, mu, grid, gaps)[0]
     assert part.values == pytest.approx([5 * whole - 4 * d for d in left])
     assert part.without is None
     spread = np.var(part.values, ddof=1) / 5
@@ -272,7 +272,7 @@ def test_the_values_of_d4_are_the_jackknife_of_averaged_curves() -> None:
 
 def test_a_gap_that_never_turns_leaves_d4_open() -> None:
     x, mu, grid, gaps = planted.alignment_study(0.0, Sizes(5, 0), np.random.default_rng(1))
-    assert decided("D4", two_phase.alignment_parts(x, mu, grid, -gaps)) == {
+    assert decided("D4", alignment.alignment_parts(x, mu, grid, -gaps)) == {
         "as_stated": "INCONCLUSIVE",
         "specific": "INCONCLUSIVE",
     }
@@ -288,17 +288,17 @@ def test_moments_too_far_apart_or_unrelated_are_not_aligned(scenario: str) -> No
 
 
 def test_over_fitting_is_a_premise() -> None:
-    assert two_phase.overfits(runs(turn=32.0)).ok
+    assert alignment.overfits(runs(turn=32.0)).ok
     late = runs(turn=32.0)
     late[2].losses = late[2].losses.assign(test_loss=1 / np.sqrt(late[2].losses["step"]))
-    assert "seed(s) [2]" in two_phase.overfits(late).reason
+    assert "seed(s) [2]" in alignment.overfits(late).reason
 
 
 def test_games_that_drown_in_rounding_are_told() -> None:
     e = with_mean_orders(V_SHAPE)
-    assert two_phase.signal(e).ok
+    assert exactness.signal(e).ok
     e.noise_floor[2, 4] = 100.0
-    assert "step(s) [11]" in two_phase.signal(e).reason
+    assert "step(s) [11]" in exactness.signal(e).reason
 
 
 # --- D11a, D11b
@@ -361,7 +361,7 @@ def shares(profile: list[float], seed: int = 0, scatter: float = 0.05) -> np.nda
     ids=["spindle", "peak at an end", "two peaks", "nearly flat"],
 )
 def test_the_shape_of_a_spindle(profile: list[float], outcome: str) -> None:
-    parts = two_phase.shape_parts(shares(profile))
+    parts = spindle.shape_parts(shares(profile))
     assert stated("D11a", parts) == outcome
     if profile[0] == 9:
         assert parts[0].values == pytest.approx([-1.0] * 5), "a peak at an end"
@@ -369,7 +369,7 @@ def test_the_shape_of_a_spindle(profile: list[float], outcome: str) -> None:
 
 def test_the_ends_of_the_shape_are_a_ratio_of_means() -> None:
     s = shares([1, 2, 5, 9, 12, 11, 6, 3, 2])
-    part = two_phase.shape_parts(s)[0]
+    part = spindle.shape_parts(s)[0]
     mean, left = s.mean(1), np.delete(s, 3, axis=1).mean(1)
     assert part.values == pytest.approx(1 - 2 * mean[:, 8] / mean[:, 4])
     assert np.asarray(part.without)[:, 3] == pytest.approx(1 - 2 * left[:, 8] / left[:, 4])
@@ -381,13 +381,13 @@ def test_the_law_of_noise_is_found_in_noise_and_not_in_controls() -> None:
         len(SEEDS), 64, (1 << N) - 1, generator=torch.Generator().manual_seed(0)
     )
     pure, noise, linear = (
-        two_phase.pure_shares(v)
+        spindle.pure_shares(v)
         for v in (start, nulls.iid_games(start, 1), nulls.additive_games(start, 1))
     )
-    assert stated("D11b", two_phase.law_parts(pure, pure, noise)) == "REPRODUCED"
-    assert stated("D11b", two_phase.law_parts(linear, linear, noise)) == "NOT REPRODUCED"
-    assert stated("D11b", two_phase.law_parts(pure, linear, noise)) == "NOT REPRODUCED"
-    part = two_phase.law_parts(pure, linear, noise)[0]
+    assert stated("D11b", spindle.law_parts(pure, pure, noise)) == "REPRODUCED"
+    assert stated("D11b", spindle.law_parts(linear, linear, noise)) == "NOT REPRODUCED"
+    assert stated("D11b", spindle.law_parts(pure, linear, noise)) == "NOT REPRODUCED"
+    part = spindle.law_parts(pure, linear, noise)[0]
     expected = np.abs(np.delete(pure, 7, axis=1).mean(1) - orders.spindle(N).numpy()).sum(-1) / 2
     assert np.asarray(part.without)[:, 7] == pytest.approx(expected)
 
@@ -405,31 +405,8 @@ def test_neither_shape_nor_law_is_found_at_its_bound(row: str) -> None:
 # --- verdicts and figures
 
 
-def test_other_images_are_a_sensitivity_and_no_verdict() -> None:
-    p = params.validate("02_two_phase_dynamics", n_players=N)
-    label, other = two_phase.other_images(p)
-    assert (label, other.image_split, two_phase.changed(p)) == ("training images", "train", None)
-    assert two_phase.other_images(other)[0] == "test images"
-    e = with_mean_orders(V_SHAPE)
-    found = two_phase.phase_verdict(
-        "D3b",
-        other,
-        SYSTEM,
-        e,
-        {"order weight -0.2": (e, None)},
-        e,
-        seeds=SEEDS,
-        scope="a test",
-        accuracy=[0.99] * 5,
-        uncertified=0.0,
-        changed=two_phase.changed(other),
-    )
-    assert found.verdict is None
-    assert "criterion: changed" in found.status
-
-
 def test_bars_show_first_last_and_turning_point() -> None:
-    table = two_phase.bar_table(with_mean_orders(V_SHAPE), "net", 6, None)
+    table = mean_order.bar_table(with_mean_orders(V_SHAPE), "net", 6, None)
     times = list(dict.fromkeys(table["time"]))
     assert len(times) == 6
     assert (times[0], times[-1]) == ("step 0", "step 1024")

@@ -20,7 +20,7 @@ import torch
 from .. import stats
 from ..claims import Part, Premise
 from ..interactions import Interactions
-from ..jobs.components import Analysis, at
+from ..jobs.components import Analysis
 from ..jobs.games import CertifiedGames
 from ..metrics import faithfulness, sparsity
 from ..params import FiveGroups
@@ -433,7 +433,7 @@ def crossing_case(p: FiveGroups, a: Analysis) -> dict[str, Any]:
             (trained[1][:, LAST] == 1).mean()
         ),
     }
-    others = {name: at(e, (0, len(e.steps) - 1)) for name, e in a.others.items()} | {
+    others = {name: e.at(0, len(e.steps) - 1) for name, e in a.others.items()} | {
         "no noise terms": a.exact
     }
     return {
@@ -511,7 +511,7 @@ def fit_case(p: FiveGroups, a: Analysis) -> dict[str, Any]:
         "untrained (N0), 60 interactions": _means(_errors(a.ends)[:, FIRST]),
         "independent noise (N2), 60 interactions": _means(_errors(a.noise)[:, LAST]),
     }
-    others = {name: at(e, (0, len(e.steps) - 1)) for name, e in a.others.items()} | {
+    others = {name: e.at(0, len(e.steps) - 1) for name, e in a.others.items()} | {
         "no noise terms": a.exact
     }
     return {

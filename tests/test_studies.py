@@ -1,0 +1,139 @@
+"""A study applies a statistic to every analysis, and tells the judge which of them decide."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from utils import claims, params
+from utils.claims import Part
+from utils.evidence import mean_order, spindle
+from utils.interactions import Interactions
+from utils.jobs.games import CertifiedGames
+from utils.studies import Analysis, Study, analyses
+from utils.studies.base import CERTIFIED
+
+SEEDS = (0, 1, 2)
+STEPS = np.array([0, 1, 2, 4, 8, 16])
+
+
+def games(seed: int, n: int = 4, images: int = 6, done: float = 1.0) -> CertifiedGames:
+    """Random interactions (3 seeds, 6 checkpoints), of which a share ``done`` is certified."""
+    generator = torch.Generator().manual_seed(seed)
+    shape = (len(SEEDS), len(STEPS), images)
+    conj = torch.randn(*shape, 1 << n, generator=generator, dtype=torch.float64)
+    found = Interactions(conj, torch.zeros_like(conj))
+    nothing = torch.zeros(shape, dtype=torch.float64)
+    return CertifiedGames(
+        v=found.reconstruct(),
+        found=found,
+        kappa=0.0,
+        gap=nothing,
+        converged=torch.rand(shape, generator=generator) < done,
+        l1=nothing,
+        error=nothing,
+        steps=STEPS,
+        saturated=nothing[..., 0],
+        noise_floor=nothing[..., 0],
+    )
+
+
+MAIN, OTHER, SECOND = Analysis(0.2), Analysis(-0.2), Analysis(0.2, draw=1)
+ELSEWHERE = Analysis(0.2, split="train")
+
+
+def study(changed: str | None = None, **by: CertifiedGames) -> Study[CertifiedGames]:
+    every = {MAIN: games(0), OTHER: games(1), SECOND: games(2), ELSEWHERE: games(3)}
+    every |= {{"main": MAIN, "other": OTHER}[name]: e for name, e in by.items()}
+    accuracy = [0.99, 0.98, 0.99]
+    return Study("lenet/mnist_part", "LeNet", SEEDS, "a test", accuracy, every, changed)
+
+
+def total(e: CertifiedGames) -> list[Part]:
+    kept = torch.where(e.converged, 1.0, torch.nan) if e.certified_only else 1.0
+    return [Part.of("sum", (e.v.sum(-1) * kept)[:, 0].numpy())]
+
+
+def value(parts: list[Part]) -> float:
+    return float(np.mean(parts[0].values))
+
+
+def test_the_ends_of_the_face_decide_and_other_draws_and_images_are_shown() -> None:
+    s = study()
+    case = s.case(total)
+    assert value(case["parts"]) == value(total(s.games[MAIN]))
+    assert list(case["variants"]) == ["order weight -0.2", CERTIFIED]
+    assert list(case["reported"]) == ["second draw of players", "training images"]
+    assert value(case["variants"]["order weight -0.2"]) == value(total(s.games[OTHER]))
+    assert value(case["reported"]["training images"]) == value(total(s.games[ELSEWHERE]))
+    assert (case["seeds"], case["scope"], case["accuracy"]) == (SEEDS, "a test", s.accuracy)
+
+
+def test_a_row_without_orders_is_not_decided_by_the_other_end() -> None:
+    shown, left = (study().case(total, orders=how) for how in ("shown", "left out"))
+    assert list(shown["variants"]) == list(left["variants"]) == [CERTIFIED]
+    assert "order weight -0.2" in shown["reported"] and "order weight -0.2" not in left["reported"]
+
+
+def test_certified_games_only_is_the_main_analysis_without_the_others() -> None:
+    s = study(main=games(4, done=0.7))
+    e = s.main
+    expected = torch.where(e.converged, e.v.sum(-1), torch.nan)[:, 0].nanmean(1).mean()
+    assert value(s.case(total)["variants"][CERTIFIED]) == pytest.approx(float(expected))
+    assert value(s.case(total)["parts"]) != pytest.approx(float(expected))
+
+
+def test_the_share_of_uncertified_games_is_the_largest_of_all_analyses_and_their_nulls() -> None:
+    half, most = games(5, done=0.5), games(6, done=0.1)
+    with_null = dataclasses.replace(games(7), nulls={"iid": most})
+    assert study().uncertified == 0
+    assert study(other=half).uncertified == pytest.approx(float((~half.converged).double().mean()))
+    assert study(main=with_null, other=half).uncertified == pytest.approx(
+        float((~most.converged).double().mean())
+    )
+    assert with_null.certified().nulls["iid"].certified_only
+
+
+def test_some_checkpoints_are_the_same_games() -> None:
+    e = dataclasses.replace(games(8, done=0.5), nulls={"iid": games(9)})
+    some = e.at(0, 5)
+    assert torch.equal(some.v, e.v[:, [0, 5]]) and torch.equal(
+        some.found.and_, e.found.and_[:, [0, 5]]
+    )
+    assert torch.equal(some.converged, e.converged[:, [0, 5]]) and some.steps.tolist() == [0, 16]
+    assert not some.nulls and some.certified().certified_only
+
+
+def test_analyses_follow_the_settings() -> None:
+    p = params.validate("02_two_phase_dynamics")
+    assert analyses(p) == (MAIN, OTHER, SECOND)
+    alone = params.validate("02_two_phase_dynamics", order_weights=[-0.2, 0.2], second_draw=False)
+    assert [a.label for a in analyses(alone)] == ["order weight -0.2", "order weight +0.2"]
+    assert [a.decides for a in (MAIN, OTHER, SECOND, ELSEWHERE)] == [True, True, False, False]
+
+
+@pytest.mark.parametrize("statistic", [mean_order.fall, mean_order.rise])
+def test_a_changed_statistic_is_a_sensitivity_and_no_verdict(statistic: object) -> None:
+    row = "D3a" if statistic is mean_order.fall else "D3b"
+    s = study(changed="training instead of test images")
+    found = claims.judge(row, s.id, **s.case(statistic))
+    assert found.verdict is None and "criterion: changed" in found.status
+    assert claims.judge(row, s.id, **study().case(statistic)).verdict is not None
+
+
+def test_the_law_of_noise_is_held_against_the_null_of_the_same_analysis() -> None:
+    e, noise, other = games(10), games(11), games(12)
+    start = {
+        MAIN: dataclasses.replace(e.at(0), nulls={"iid": noise.at(0)}),
+        OTHER: dataclasses.replace(e.at(0), nulls={"iid": other.at(0)}),
+    }
+    case = dataclasses.replace(study(), games=start).case(spindle.law)
+    wanted = spindle.law_parts(
+        spindle.pure_shares(e.v[:, 0]), spindle.split_shares(e), spindle.split_shares(other)
+    )
+    found = case["variants"]["order weight -0.2"]
+    for a, b in zip(found, wanted, strict=True):
+        assert np.array_equal(a.values, b.values)
