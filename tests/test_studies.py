@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,8 +14,11 @@ from utils import claims, params
 from utils.claims import Part
 from utils.evidence import mean_order, spindle
 from utils.interactions import Interactions
+from utils.jobs import entries
+from utils.jobs import study as games_of
 from utils.jobs.games import CertifiedGames
-from utils.studies import Analysis, Study, analyses
+from utils.jobs.plan import graph
+from utils.studies import Analysis, Study, analyses, two_phase
 from utils.studies.base import CERTIFIED
 
 SEEDS = (0, 1, 2)
@@ -137,3 +142,43 @@ def test_the_law_of_noise_is_held_against_the_null_of_the_same_analysis() -> Non
     found = case["variants"]["order weight -0.2"]
     for a, b in zip(found, wanted, strict=True):
         assert np.array_equal(a.values, b.values)
+
+
+# --- plans
+
+
+def test_a_plan_names_every_job_once_and_what_it_needs_first(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("INTERACTIONS_CACHE", str(tmp_path))
+    p = params.validate("02_two_phase_dynamics", seeds=2, networks=["lenet"])
+    (system,) = games_of.systems(p)
+    nodes = graph(two_phase.plan(p, system))
+    place = {node.digest: k for k, node in enumerate(nodes)}
+    assert len(place) == len(nodes)
+    assert all(place[need] < place[node.digest] for node in nodes for need in node.needs)
+    kinds = Counter(node.job.kind for node in nodes)
+    # Test images, a second draw of their players, training images; splits of these and of the other
+    # end of the face, two more starts, three of noise.
+    assert kinds == {"train": 2, "games": 2 * 3, "split": 2 * (4 + 2 + 3)}
+    assert not any(node.finished for node in nodes) and not list(tmp_path.iterdir())
+
+
+def test_a_plan_is_what_a_study_computes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("INTERACTIONS_CACHE", str(tmp_path))
+    training = {"lenet": {"steps": 12, "n_train": 60, "batch": 10, "first_checkpoint": 1}}
+    p = params.validate(
+        "02_two_phase_dynamics",
+        seeds=1,
+        networks=["lenet"],
+        training=training,
+        images=2,
+        n_players=4,
+        checkpoints=6,
+        time_points=6,
+    )
+    (system,) = games_of.systems(p)
+    planned = {(node.job.kind, node.digest) for node in graph(two_phase.plan(p, system))}
+    two_phase.studies(p)
+    assert {(entry.kind, entry.digest) for entry in entries()} == planned
+    assert all(node.finished for node in graph(two_phase.plan(p, system)))

@@ -11,8 +11,10 @@ import torch
 
 from ..interactions import Interactions
 from ..metrics import orders, salience
+from .runs import SplitGames, SplitJob
+from .side_by_side import ensure_all
 
-__all__ = ["CertifiedGames"]
+__all__ = ["CertifiedGames", "Splits"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -92,4 +94,39 @@ class CertifiedGames:
                 "saturated share": self.saturated.mean(0).tolist(),
                 "noise floor": self.noise_floor.amax(0).tolist(),
             }
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Splits:
+    """The jobs behind one system's certified games, a split per seed; nothing is computed yet.
+
+    name: whose, for progress bars. A split's games need ``v`` (C, X, 2^n), ``steps``, ``saturated``
+    and ``noise_floor`` (C,); C is the axis of checkpoints, or of layers or groups that ``steps``
+    then numbers.
+    """
+
+    name: str
+    jobs: tuple[SplitJob, ...]
+
+    def load(self) -> CertifiedGames:
+        """The games and their interactions, stacked over seeds; computed where they are missing."""
+        games = ensure_all([job.games for job in self.jobs], f"scores of {self.name}")
+        splits: list[SplitGames] = ensure_all(self.jobs, f"splits of {self.name}")
+        chosen = self.jobs[0].checkpoints
+        keep = slice(None) if chosen is None else list(chosen)
+        stacked = {
+            name: torch.stack([getattr(split, name) for split in splits])
+            for name in ("v", "gap", "converged", "l1", "error")
+        }
+        return CertifiedGames(
+            **stacked,
+            found=Interactions(
+                torch.stack([split.found.and_ for split in splits]),
+                torch.stack([split.found.or_ for split in splits]),
+            ),
+            kappa=self.jobs[0].kappa,
+            steps=games[0].steps.numpy()[keep],
+            saturated=torch.stack([g.saturated for g in games])[:, keep],
+            noise_floor=torch.stack([g.noise_floor for g in games])[:, keep],
         )

@@ -5,16 +5,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-
-import torch
+from typing import Any
 
 from .. import models, runtime, train
-from ..interactions import Interactions
 from ..params import Study
-from .base import Job, ensure
-from .fitting import all_fitting
-from .games import CertifiedGames
-from .runs import GamesJob, Null, SplitGames, SplitJob, TrainJob
+from .base import Job
+from .games import CertifiedGames, Splits
+from .runs import GamesJob, Null, SplitJob, TrainJob
 from .side_by_side import ensure_all
 
 __all__ = [
@@ -24,6 +21,8 @@ __all__ = [
     "certified_games",
     "games_jobs",
     "other_analyses",
+    "planned",
+    "planned_splits",
     "scope",
     "split_games",
     "systems",
@@ -139,43 +138,39 @@ def games_jobs(
     ]
 
 
-def certified_games(
+def certified_games(p: Study, system: System, **which: Any) -> CertifiedGames:
+    """Train, score and split what ``p`` asks for (or load it), stacked over seeds; ``which`` as
+    :func:`planned`."""
+    return planned(p, system, **which).load()
+
+
+def planned(
     p: Study,
     system: System,
     *,
-    kappa: float | None = None,
-    order_weight: float | None = None,
     draw: int = 0,
-    null: Null | None = None,
-    checkpoints: tuple[int, ...] | None = None,
-    solver: str = "certified",
-    tol: float | None = None,
     images: int | None = None,
     n: int | None = None,
     steps: tuple[int, ...] | None = None,
     split: str | None = None,
-) -> CertifiedGames:
-    """Train, score and split what ``p`` asks for (or load it), stacked over seeds.
+    **how: Any,
+) -> Splits:
+    """The jobs of one system's certified games, of what ``p`` asks for.
 
-    kappa, order_weight, tol: default p.kappa, the first of p.order_weights, p.tol. draw: which draw
-    of players. null: split null games matched to the network's instead. checkpoints: indices,
-    default all. images, n, steps, split: see :func:`games_jobs`.
+    draw: which draw of players; images, n, steps, split: see :func:`games_jobs`; how: kappa,
+    order_weight, tol, null, checkpoints, solver, see :func:`planned_splits`.
     """
     jobs = games_jobs(p, system, draw, images=images, n=n, steps=steps, split=split)
-    return split_games(
-        p,
-        system.name,
-        jobs,
-        kappa=kappa,
-        order_weight=order_weight,
-        null=null,
-        checkpoints=checkpoints,
-        solver=solver,
-        tol=tol,
-    )
+    return planned_splits(p, system.name, jobs, **how)
 
 
-def split_games(
+def split_games(p: Study, name: str, jobs: Sequence[Job], **how: Any) -> CertifiedGames:
+    """Score and split the games of ``jobs``, one per seed, and stack them; ``how`` as
+    :func:`planned_splits`."""
+    return planned_splits(p, name, jobs, **how).load()
+
+
+def planned_splits(
     p: Study,
     name: str,
     jobs: Sequence[Job],
@@ -186,49 +181,26 @@ def split_games(
     checkpoints: tuple[int, ...] | None = None,
     solver: str = "certified",
     tol: float | None = None,
-) -> CertifiedGames:
-    """Score and split the games of ``jobs``, one per seed, and stack them; the other parameters as
-    :func:`certified_games`.
+) -> Splits:
+    """Splits of the games of ``jobs``, one per seed, that nobody has computed yet.
 
-    A job's output needs ``v`` (C, X, 2^n), ``steps``, ``saturated`` and ``noise_floor`` (C,), as
-    :class:`Games` has. C is the axis of checkpoints; a job may use it for layers, ``steps`` then
-    numbers them.
+    kappa, order_weight, tol: default p.kappa, the first of p.order_weights, p.tol. null: split null
+    games matched to the network's instead. checkpoints: indices, default all.
     """
-    kappa = p.kappa if kappa is None else kappa
-    jobs = all_fitting(jobs, f"scores of {name}")
-    split_jobs = [
-        SplitJob(
-            games=job,
-            checkpoints=checkpoints,
-            null=null,
-            null_seed=seed,
-            kappa=kappa,
-            tol=tol or p.tol,
-            solver=solver,
-            order_weight=p.order_weights[0] if order_weight is None else order_weight,
-        )
-        for seed, job in zip(p.seeds, jobs, strict=True)
-    ]
-    games = [ensure(job) for job in jobs]
-    splits: list[SplitGames] = ensure_all(split_jobs, f"splits of {name}")
-    keep = slice(None) if checkpoints is None else list(checkpoints)
-
-    def stack(parts: list[torch.Tensor]) -> torch.Tensor:
-        return torch.stack(parts)
-
-    return CertifiedGames(
-        v=stack([s.v for s in splits]),
-        found=Interactions(
-            stack([s.found.and_ for s in splits]), stack([s.found.or_ for s in splits])
+    chosen = {
+        "checkpoints": checkpoints,
+        "null": null,
+        "kappa": p.kappa if kappa is None else kappa,
+        "tol": tol or p.tol,
+        "solver": solver,
+        "order_weight": p.order_weights[0] if order_weight is None else order_weight,
+    }
+    return Splits(
+        name,
+        tuple(
+            SplitJob(games=job, null_seed=seed, **chosen)
+            for seed, job in zip(p.seeds, jobs, strict=True)
         ),
-        kappa=kappa,
-        gap=stack([s.gap for s in splits]),
-        converged=stack([s.converged for s in splits]),
-        l1=stack([s.l1 for s in splits]),
-        error=stack([s.error for s in splits]),
-        steps=games[0].steps.numpy()[keep],
-        saturated=stack([g.saturated for g in games])[:, keep],
-        noise_floor=stack([g.noise_floor for g in games])[:, keep],
     )
 
 

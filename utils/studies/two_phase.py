@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
+from ..jobs import Job
 from ..jobs import study as games_of
-from ..jobs.games import CertifiedGames
+from ..jobs.games import CertifiedGames, Splits
 from ..jobs.study import System, accuracies, scope
 from ..params import TwoPhase as Settings
 from ..train import Run
 from .base import Analysis, Study, analyses
 
-__all__ = ["TwoPhase", "studies"]
+__all__ = ["TwoPhase", "plan", "planned", "studies"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -36,8 +38,14 @@ def studies(p: Settings) -> list[TwoPhase]:
 
 
 def _study(p: Settings, system: System, runs: list[Run]) -> TwoPhase:
-    every = analyses(p)
-    other = "train" if p.image_split == "test" else "test"
+    found = {
+        part: {a: splits.load() for a, splits in by.items()}
+        for part, by in planned(p, system).items()
+    }
+    games, noise = found["course"], found["noise"]
+    main = next(iter(games))
+    start = {main: games[main].at(0), **found["start"]}
+    start = {a: dataclasses.replace(e, nulls={"iid": noise[a]}) for a, e in start.items()}
     common = {
         "id": system.id,
         "name": system.name,
@@ -46,23 +54,28 @@ def _study(p: Settings, system: System, runs: list[Run]) -> TwoPhase:
         "accuracy": accuracies(runs),
         "changed": "training instead of test images" if p.image_split == "train" else None,
     }
-    games = {
-        a: _games(p, system, a) for a in (*every, Analysis(every[0].order_weight, split=other))
-    }
-    start = {a: _start(p, system, a, games[every[0]] if a == every[0] else None) for a in every}
     return TwoPhase(**common, games=games, start=Study(**common, games=start), runs=runs)
 
 
-def _games(p: Settings, system: System, a: Analysis, **what: object) -> CertifiedGames:
-    return games_of.certified_games(
-        p, system, order_weight=a.order_weight, draw=a.draw, split=a.split, **what
-    )
+def planned(p: Settings, system: System) -> dict[str, dict[Analysis, Splits]]:
+    """The course of training, its start (the main one is cut out of the course), and noise matched
+    to the start, under every analysis."""
+    every = analyses(p)
+    other = "train" if p.image_split == "test" else "test"
+    elsewhere = Analysis(every[0].order_weight, split=other)
+
+    def splits(a: Analysis, **what: Any) -> Splits:
+        which = {"order_weight": a.order_weight, "draw": a.draw, "split": a.split}
+        return games_of.planned(p, system, **which, **what)
+
+    return {
+        "course": {a: splits(a) for a in (*every, elsewhere)},
+        "start": {a: splits(a, checkpoints=(0,)) for a in every[1:]},
+        "noise": {a: splits(a, checkpoints=(0,), null="iid") for a in every},
+    }
 
 
-def _start(
-    p: Settings, system: System, a: Analysis, course: CertifiedGames | None
-) -> CertifiedGames:
-    """The untrained networks' games, out of the whole ``course`` where there is one, and noise."""
-    found = course.at(0) if course else _games(p, system, a, checkpoints=(0,))
-    noise = _games(p, system, a, checkpoints=(0,), null="iid")
-    return dataclasses.replace(found, nulls={"iid": noise})
+def plan(p: Settings, system: System) -> list[Job]:
+    """The splits of one system's study; what they need stands in them."""
+    found = planned(p, system)
+    return [job for part in found.values() for splits in part.values() for job in splits.jobs]
