@@ -4,6 +4,7 @@ noise, and row F1."""
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,8 +13,12 @@ from torch import nn
 
 from utils import bayesian, claims, jobs, params
 from utils.claims.weighing import decide, p_values, weigh
+from utils.evidence import bayesian as rows
 from utils.jobs import bayesian as bayesian_jobs
-from utils.rows import bayesian as rows
+from utils.jobs import study as games_of
+from utils.jobs.plan import graph
+from utils.studies import multi_order
+from utils.studies.base import CERTIFIED
 
 NETWORKS, IMAGES = 5, 40
 
@@ -118,7 +123,8 @@ def test_fewer_high_orders_are_found_where_they_are(share: np.ndarray, outcome: 
     )
 
 
-def test_from_parameters_to_parts() -> None:
+def test_from_parameters_to_parts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("INTERACTIONS_CACHE", str(tmp_path))
     p = params.validate(
         "09_multi_order",
         networks=["lenet"],
@@ -129,22 +135,25 @@ def test_from_parameters_to_parts() -> None:
         checkpoints=4,
         training={"lenet": {"steps": 60, "n_train": 300, "batch": 16, "first_checkpoint": 5}},
     )
-    (system,) = bayesian_jobs.bayesian_systems(p)
-    games, found = bayesian_jobs.compared(p, system)
-    assert set(found) == {"main", "order weight -0.2"}
-    assert found["main"].v.shape == (2, 3, 4, 16)
-    assert not torch.equal(found["main"].v[:, 0], found["main"].v[:, 1])
+    (study,) = multi_order.bayesian_studies(p)
+    games, e = study.runs, study.main
+    assert list(study.case(rows.complexity)["variants"]) == ["order weight -0.2", CERTIFIED]
+    assert e.v.shape == (2, 3, 4, 16)
+    assert not torch.equal(e.v[:, 0], e.v[:, 1])
+    (system,) = games_of.systems(p)
     run = jobs.ensure(system.jobs[0])
+    planned = {node.digest for node in graph(multi_order.plan(p, system)) if node.finished}
+    assert {x.digest for x in jobs.entries()} <= planned
     accuracies = run.losses.set_index("step")["test_accuracy"].loc[list(run.steps)]
     nearest = abs(accuracies - float(games[0].accuracy[0])).min()
     assert abs(float(games[0].accuracy[0] - games[0].accuracy[1])) == pytest.approx(nearest)
     assert float(games[0].sd) > 0
-    share = rows.high_shares(found["main"])
+    share = rows.high_shares(e)
     parts = rows.bayesian_parts(share)
     standard = rows.bayesian_controls(games, share)["share of strength in orders above n/2"][
         "standard"
     ]
     assert standard == pytest.approx(share[:, 1].mean())
     assert all(part.values.shape == (2,) and part.without.shape == (2, 4) for part in parts)
-    assert len(rows.bayesian_table(found["main"])) == 3 * 4
-    assert bayesian_jobs.bayesian_systems(params.validate("09_multi_order")) == []
+    assert len(rows.bayesian_table(e)) == 3 * 4
+    assert multi_order.bayesian_studies(params.validate("09_multi_order")) == []

@@ -13,9 +13,9 @@ from torch import nn
 
 from utils import claims, lattice, params
 from utils.claims.weighing import decide, p_values, weigh
+from utils.evidence import multi_order as rows
 from utils.jobs.attacked import Attacked, pgd
 from utils.metrics import multi_order
-from utils.rows import multi_order as rows
 
 SEEDS = list(range(5))
 IMAGES = 20

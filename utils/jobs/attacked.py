@@ -13,14 +13,11 @@ from torch import nn
 from torch.nn import functional as F
 
 from .. import extract, io, runtime
-from ..params import MultiOrder
 from ..players import ImagePatches
 from .base import Job, ensure
 from .runs import GamesJob
-from .side_by_side import ensure_all
-from .study import System, games_jobs
 
-__all__ = ["Attacked", "AttackedJob", "attacked", "clean_games", "pgd"]
+__all__ = ["Attacked", "AttackedJob", "pgd"]
 
 
 def pgd(
@@ -125,25 +122,3 @@ class AttackedJob(Job):
 
     def load(self, folder: Path) -> Attacked:
         return Attacked(**io.load_arrays(folder / "attacked.safetensors"))
-
-
-def attacked(p: MultiOrder, system: System) -> Attacked:
-    """The trained networks of every seed under all sizes of ``p``: clean (R, X, 2^n), moved (R, 2,
-    K, X, 2^n), fooled."""
-    jobs = [
-        AttackedJob(games=job, sizes=p.attack_sizes, steps=p.attack_steps, seed=seed)
-        for job, seed in zip(games_jobs(p, system), p.seeds, strict=True)
-    ]
-    found: list[Attacked] = ensure_all(jobs, f"attacks on {system.name}")
-    return Attacked(
-        *(
-            torch.stack([getattr(one, name) for one in found])
-            for name in ("clean", "moved", "fooled")
-        )
-    )
-
-
-def clean_games(p: MultiOrder, system: System, checkpoint: int) -> torch.Tensor:
-    """The games of the same images at a checkpoint, (R, X, 2^n)."""
-    jobs = [AttackedJob(games=job, checkpoint=checkpoint) for job in games_jobs(p, system)]
-    return torch.stack([one.clean for one in ensure_all(jobs, f"scores of {system.name}")])

@@ -12,12 +12,8 @@ from pydantic import Field
 from torch.nn import functional as F
 
 from .. import bayesian, datasets, extract, io, runtime, train
-from ..params import MultiOrder
 from .base import MANY_STEPS, Job, ensure
-from .games import CertifiedGames
 from .runs import GamesJob, TrainJob
-from .side_by_side import ensure_all
-from .study import System, games_jobs, split_games, systems
 
 __all__ = [
     "GROUPS",
@@ -25,8 +21,6 @@ __all__ = [
     "BayesianGames",
     "BayesianGamesJob",
     "BayesianTrainJob",
-    "bayesian_systems",
-    "compared",
     "mean_log_odds",
     "noise_averaged",
 ]
@@ -216,28 +210,3 @@ class BayesianGamesJob(Job):
 
     def load(self, folder: Path) -> BayesianGames:
         return BayesianGames(**io.load_arrays(folder / "games.safetensors"))
-
-
-def bayesian_systems(p: MultiOrder) -> list[System]:
-    """The systems that are trained once more as Bayesian networks; none by default."""
-    return systems(p.model_copy(update={"networks": p.bayesian})) if p.bayesian else []
-
-
-def compared(
-    p: MultiOrder, system: System
-) -> tuple[list[BayesianGames], dict[str, CertifiedGames]]:
-    """Per seed the games, and their interactions by analysis: "main" and the other order
-    weights."""
-    bayes = [BayesianTrainJob(standard=job) for job in system.jobs]
-    ensure_all(bayes, f"training Bayesian {system.name}")
-    jobs = [
-        BayesianGamesJob(games=games, bayes=one)
-        for games, one in zip(games_jobs(p, system), bayes, strict=True)
-    ]
-    name = f"Bayesian and standard {system.name}"
-    found = {"main": split_games(p, name, jobs)}
-    found |= {
-        f"order weight {w:+g}": split_games(p, name, jobs, order_weight=w)
-        for w in p.order_weights[1:]
-    }
-    return ensure_all(jobs, f"scores of {name}"), found

@@ -15,8 +15,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..claims import Part
-from ..rows.bayesian import bayesian_parts
-from ..rows.multi_order import attack_parts, bottleneck_parts
+from ..evidence.bayesian import bayesian_parts
+from ..evidence.multi_order import attack_parts, bottleneck_parts
 from .base import Simulation, Sizes
 
 __all__ = ["SIMULATIONS"]
@@ -75,18 +75,18 @@ def _bayesian(scenario: str, sizes: Sizes, rng: np.random.Generator) -> Sequence
 
 
 SIMULATIONS = [
-    Simulation("F1", "lenet/mnist_part", _bayesian, code=("utils.rows.bayesian",)),
+    Simulation("F1", "lenet/mnist_part", _bayesian, code=("utils.evidence.bayesian",)),
     Simulation(
         "F2",
         "lenet/mnist_part",
         _attack,
-        code=("utils.rows.multi_order", "utils.metrics.multi_order"),
+        code=("utils.evidence.multi_order", "utils.metrics.multi_order"),
     ),
     Simulation(
         "F3",
         "lenet/mnist_part",
         _ends,
-        code=("utils.rows.multi_order", "utils.metrics.multi_order"),
+        code=("utils.evidence.multi_order", "utils.metrics.multi_order"),
         nulls=("none", "none: one end"),
     ),
 ]

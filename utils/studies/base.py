@@ -15,7 +15,7 @@ from ..claims import Part, Premise
 from ..datasets import Split
 from ..params import Study as Settings
 
-__all__ = ["CERTIFIED", "Analysis", "Games", "Study", "analyses"]
+__all__ = ["CERTIFIED", "Analysis", "Games", "Networks", "Study", "analyses"]
 
 CERTIFIED = "uncertified games dropped"
 """What the analysis of certified games only is called in claims.yaml and in verdicts."""
@@ -67,12 +67,11 @@ G = TypeVar("G", bound=Games)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Study(Generic[G]):
-    """One system's games under every analysis, the main one first; what every verdict on it says.
+class Networks:
+    """One system's trained networks, as every verdict on them speaks of them.
 
     id: network/data; name: in print; seeds: one trained network each; scope: for what a verdict
-    speaks; accuracy: test accuracy of each network, None where no row asks for it; changed: what
-    makes its statistics others than the registered ones, if anything.
+    speaks; accuracy: test accuracy of each network, None where no row asks for it.
     """
 
     id: str
@@ -80,6 +79,20 @@ class Study(Generic[G]):
     seeds: Sequence[int]
     scope: str
     accuracy: Sequence[float] | None
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What the judge is told whatever the row."""
+        return {"seeds": self.seeds, "scope": self.scope, "accuracy": self.accuracy}
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Study(Networks, Generic[G]):
+    """One system's games under every analysis, the main one first.
+
+    changed: what makes its statistics others than the registered ones, if anything.
+    """
+
     games: Mapping[Analysis, G]
     changed: str | None = None
 
@@ -124,9 +137,7 @@ class Study(Generic[G]):
         found["reported"] |= beside or {}
         return {
             "parts": statistic(main),
-            "seeds": self.seeds,
-            "scope": self.scope,
-            "accuracy": self.accuracy,
+            **self.facts,
             "uncertified": self.uncertified,
             "premises": list(premises),
             "control": control,

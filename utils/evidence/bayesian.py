@@ -3,7 +3,7 @@ accuracy?"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -19,7 +19,7 @@ __all__ = [
     "bayesian_controls",
     "bayesian_parts",
     "bayesian_table",
-    "bayesian_variants",
+    "complexity",
     "high_shares",
 ]
 
@@ -35,13 +35,18 @@ def _image_shares(e: CertifiedGames) -> np.ndarray:
     return (strength / strength.sum(-1, keepdim=True)).numpy()
 
 
-def high_shares(e: CertifiedGames, certified_only: bool = False) -> np.ndarray:
-    """Share of an image's strength in orders above n/2, (R, G, X). certified_only: NaN unless all
-    its games are."""
+def high_shares(e: CertifiedGames) -> np.ndarray:
+    """Share of an image's strength in orders above n/2, (R, G, X); NaN where it is left out because
+    not all of its games are certified."""
     share = _image_shares(e)[..., e.found.n // 2 :].sum(-1)
-    if certified_only:
+    if e.certified_only:
         share = np.where(e.converged.all(1, keepdim=True).numpy(), share, np.nan)
     return share
+
+
+def complexity(e: CertifiedGames) -> list[Part]:
+    """F1 of the games of Bayesian and standard networks."""
+    return bayesian_parts(high_shares(e))
 
 
 def bayesian_parts(share: np.ndarray) -> list[Part]:
@@ -52,15 +57,6 @@ def bayesian_parts(share: np.ndarray) -> list[Part]:
     """
     scale = float(np.sqrt(np.nanvar(share[:, STANDARD], axis=1, ddof=1).mean()))
     return [Part.of("high_order_share", share[:, BAYES] - share[:, STANDARD], scale=scale)]
-
-
-def bayesian_variants(found: Mapping[str, CertifiedGames]) -> dict[str, list[Part]]:
-    """Analyses that must agree: the other end of the face, and images whose games are all
-    certified."""
-    parts = {name: bayesian_parts(high_shares(e)) for name, e in found.items() if name != "main"}
-    return parts | {
-        "uncertified games dropped": bayesian_parts(high_shares(found["main"], certified_only=True))
-    }
 
 
 def accuracy_matched(games: Sequence[BayesianGames]) -> Premise:

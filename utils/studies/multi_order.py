@@ -1,0 +1,112 @@
+"""09: trained and untrained games, games under attack, and those of Bayesian networks."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import torch
+
+from ..jobs import Job, ensure_all
+from ..jobs import study as games_of
+from ..jobs.attacked import Attacked, AttackedJob
+from ..jobs.bayesian import BayesianGames, BayesianGamesJob, BayesianTrainJob
+from ..jobs.games import CertifiedGames, Splits
+from ..jobs.study import System, accuracies, scope
+from ..params import MultiOrder as Settings
+from ..train import Run
+from .base import Analysis, Networks, Study
+
+__all__ = ["Bayesian", "MultiOrder", "bayesian_studies", "plan", "studies"]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class MultiOrder(Networks):
+    """Games of one system's trained networks, clean and moved, and ``start`` (R, X, 2^n): those of
+    the untrained ones; no split."""
+
+    attacked: Attacked
+    start: torch.Tensor
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Bayesian(Study[CertifiedGames]):
+    """Bayesian and standard networks of one system; runs: per seed their accuracies."""
+
+    runs: list[BayesianGames] = dataclasses.field(kw_only=True)
+
+
+def studies(p: Settings) -> list[MultiOrder]:
+    """A study per system of ``p``: what is missing is trained and scored."""
+    systems = games_of.systems(p)
+    runs = games_of.trained(systems)
+    return [_study(p, s, runs[s]) for s in systems]
+
+
+def _study(p: Settings, system: System, runs: list[Run]) -> MultiOrder:
+    found: list[Attacked] = ensure_all(_attacked(p, system), f"attacks on {system.name}")
+    start: list[Attacked] = ensure_all(_start(p, system), f"scores of {system.name}")
+    parts = ("clean", "moved", "fooled")
+    return MultiOrder(
+        system.id,
+        system.name,
+        p.seeds,
+        scope(p, system),
+        accuracies(runs),
+        Attacked(*(torch.stack([getattr(one, name) for one in found]) for name in parts)),
+        torch.stack([one.clean for one in start]),
+    )
+
+
+def _attacked(p: Settings, system: System) -> list[AttackedJob]:
+    return [
+        AttackedJob(games=job, sizes=p.attack_sizes, steps=p.attack_steps, seed=seed)
+        for job, seed in zip(games_of.games_jobs(p, system), p.seeds, strict=True)
+    ]
+
+
+def _start(p: Settings, system: System) -> list[AttackedJob]:
+    return [AttackedJob(games=job, checkpoint=0) for job in games_of.games_jobs(p, system)]
+
+
+def _bayesian_systems(p: Settings) -> list[System]:
+    """The systems that are trained once more as Bayesian networks; none by default."""
+    return games_of.systems(p.model_copy(update={"networks": p.bayesian})) if p.bayesian else []
+
+
+def bayesian_studies(p: Settings) -> list[Bayesian]:
+    """F1: a study per network that ``p`` names as Bayesian."""
+    return [_bayesian(p, system) for system in _bayesian_systems(p)]
+
+
+def _bayesian(p: Settings, system: System) -> Bayesian:
+    jobs, splits = _bayesian_jobs(p, system)
+    ensure_all([job.bayes for job in jobs], f"training Bayesian {system.name}")
+    games = {a: one.load() for a, one in splits.items()}
+    runs: list[BayesianGames] = ensure_all(jobs, f"scores of Bayesian {system.name}")
+    accuracy = [float(one.accuracy[0]) for one in runs]
+    return Bayesian(
+        system.id, system.name, p.seeds, scope(p, system), accuracy, games=games, runs=runs
+    )
+
+
+def _bayesian_jobs(
+    p: Settings, system: System
+) -> tuple[list[BayesianGamesJob], dict[Analysis, Splits]]:
+    jobs = [
+        BayesianGamesJob(games=games, bayes=BayesianTrainJob(standard=job))
+        for games, job in zip(games_of.games_jobs(p, system), system.jobs, strict=True)
+    ]
+    name = f"Bayesian and standard {system.name}"
+    splits = {
+        Analysis(w): games_of.planned_splits(p, name, jobs, order_weight=w) for w in p.order_weights
+    }
+    return jobs, splits
+
+
+def plan(p: Settings, system: System) -> list[Job]:
+    """The jobs of one system's study, and of its Bayesian networks where it has any."""
+    found: list[Job] = [*_attacked(p, system), *_start(p, system)]
+    for one in _bayesian_systems(p):
+        if one.id == system.id:
+            found += [job for s in _bayesian_jobs(p, one)[1].values() for job in s.jobs]
+    return found
