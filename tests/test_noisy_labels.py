@@ -15,13 +15,16 @@ from hypothesis import strategies as st
 
 from utils import claims, datasets, extract, figures, jobs, lattice, params, train
 from utils.claims.weighing import decide, p_values, weigh
+from utils.evidence import noisy_labels, noisy_tables
+from utils.evidence.noisy_labels import NoisyGames, Samples
 from utils.interactions import Interactions
-from utils.jobs import mislabelled, study
+from utils.jobs import study as games_of
 from utils.jobs.games import CertifiedGames
-from utils.jobs.mislabelled import GROUPS, Memorised, Noisy, beside
+from utils.jobs.mislabelled import GROUPS, Memorised, beside
 from utils.models.tail import features, tail
-from utils.rows import noisy_labels
-from utils.rows.noisy_labels import Samples
+from utils.studies import Analysis, Study
+from utils.studies import noisy_labels as study
+from utils.studies.base import CERTIFIED
 
 N = 6
 SEEDS = (0, 1, 2, 3, 4)
@@ -218,15 +221,17 @@ def memorised(right: int = 10, wrong: int = 10) -> Memorised:
 EFFECT = (0.5, 0.3, 0.4, 0.2, 0.2)
 
 
-def found(main: CertifiedGames, other: CertifiedGames | None = None, kept: int = PAIRS) -> Noisy:
-    return Noisy(main, [chosen(kept)] * len(SEEDS), {"order weight -0.2": other or main})
+def found(main: CertifiedGames, kept: int = PAIRS) -> NoisyGames:
+    return NoisyGames(main, [chosen(kept)] * len(SEEDS))
 
 
 def test_variants_and_reported_analyses() -> None:
-    p = params.validate("07_noisy_labels", n_players=N)
-    noisy = found(games(*EFFECT), games(0.3, 0.5, 0.4, 0.2, 0.2))
-    gates, shown = noisy_labels.variants(noisy), noisy_labels.reported(p, noisy)
-    assert set(gates) == {"order weight -0.2", "uncertified games dropped"}
+    noisy, other = found(games(*EFFECT)), found(games(0.3, 0.5, 0.4, 0.2, 0.2))
+    by = {Analysis(0.2): noisy, Analysis(-0.2): other}
+    one = Study("lenet/mnist_part", "LeNet", SEEDS, "a test", None, games=by)
+    case = one.case(noisy_labels.wrong_labels, beside=noisy_labels.beside(noisy))
+    gates, shown = case["variants"], case["reported"]
+    assert set(gates) == {"order weight -0.2", CERTIFIED}
     values = {name: parts[0].values.mean() for name, parts in (gates | shown).items()}
     assert values["order weight -0.2"] == pytest.approx(np.log(3 / 5), abs=0.05)
     assert values["uncertified games dropped"] == pytest.approx(np.log(5 / 3), abs=0.05)
@@ -261,19 +266,14 @@ def test_what_is_missing_is_named_with_the_number(known: Memorised, kept: int, r
 
 def test_empty_rows_and_uncertified_games_do_not_count() -> None:
     e = games(*EFFECT)
-    whole = noisy_labels.label_parts(noisy_labels.samples(e, [chosen(10)] * 5))[0].values
+    whole = noisy_labels.wrong_labels(found(e, 10))[0].values
     for part in (e.found.and_, e.v):
         part[:, :, 10:] = 0  # as a job leaves what it found no image for
-    assert noisy_labels.label_parts(noisy_labels.samples(e, [chosen(10)] * 5))[
-        0
-    ].values == pytest.approx(whole)
+    assert noisy_labels.wrong_labels(found(e, 10))[0].values == pytest.approx(whole)
     e.converged[0, 1, 3] = False
     e.found.and_[0, 1, 3] *= 1e6
     loud, quiet = (
-        noisy_labels.label_parts(noisy_labels.samples(e, [chosen(10)] * 5, certified_only=only))[
-            0
-        ].values
-        for only in (False, True)
+        noisy_labels.wrong_labels(x)[0].values for x in (found(e, 10), found(e, 10).certified())
     )
     assert abs(loud[0] - quiet[0]) > 1 and (loud[1:] == quiet[1:]).all()
 
@@ -284,32 +284,30 @@ def test_no_image_found_is_no_value_and_no_crash() -> None:
         dataclasses.replace(e, v=0 * e.v, found=Interactions(0 * e.found.and_, 0 * e.found.or_)),
         kept=0,
     )
-    parts = noisy_labels.label_parts(noisy_labels.samples(empty.main, empty.images))
+    parts = noisy_labels.wrong_labels(empty)
     assert all(np.isnan(part.values).all() for part in parts)
-    assert noisy_labels.image_table(empty, SEEDS).empty
+    assert noisy_tables.image_table(empty, SEEDS).empty
     noisy_labels.controls([memorised()] * len(SEEDS), empty)
-    bars = noisy_labels.bar_table(empty.main, empty.images, "mean_output")
-    figures.groups_and_shares(bars, noisy_labels.share_table(empty)).canvas.draw()
+    bars = noisy_tables.bar_table(empty, "mean_output")
+    figures.groups_and_shares(bars, noisy_tables.share_table(empty)).canvas.draw()
 
 
 def test_the_tables_of_the_figure() -> None:
     noisy = found(games(*EFFECT, noise=0.0))
-    bars = noisy_labels.bar_table(noisy.main, noisy.images, "mean_output").set_index(
-        ["images", "order"]
-    )
+    bars = noisy_tables.bar_table(noisy, "mean_output").set_index(["images", "order"])
     assert bars.loc[("clean", 2), "positive"] == pytest.approx(0.7)
     assert bars.loc[("mislabelled", 5), "negative"] == pytest.approx(-0.5)
-    shares = noisy_labels.share_table(noisy).set_index(["panel", "images", "order"])["share"]
+    shares = noisy_tables.share_table(noisy).set_index(["panel", "images", "order"])["share"]
     assert shares["after training", "mislabelled, true label", 5] == pytest.approx(0.4)
     assert shares["untrained network (N0)", "clean", 2] == pytest.approx(0.8)
-    assert len(noisy_labels.image_table(noisy, SEEDS)) == 2 * PAIRS * len(SEEDS)
+    assert len(noisy_tables.image_table(noisy, SEEDS)) == 2 * PAIRS * len(SEEDS)
 
 
 # From parameters to games -------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
-def small() -> tuple[params.NoisyLabels, study.System]:
+def small() -> tuple[params.NoisyLabels, games_of.System]:
     p = params.validate(
         "07_noisy_labels",
         networks=["mlp7"],
@@ -329,15 +327,15 @@ def small() -> tuple[params.NoisyLabels, study.System]:
             }
         },
     )
-    (system,) = mislabelled.noisy_systems(p)
+    (system,) = study.systems(p)
     return p, system
 
 
 def test_networks_learn_wrong_labels_by_heart(
-    small: tuple[params.NoisyLabels, study.System],
+    small: tuple[params.NoisyLabels, games_of.System],
 ) -> None:
     p, system = small
-    known = mislabelled.memorised(p, system)
+    known = study.studies(p)[0].known
     for m, job in zip(known, system.jobs, strict=True):
         assert int(m.flipped.sum()) == 20
         assert torch.equal(m.given, train.given_labels(job.config)[0])
@@ -347,15 +345,16 @@ def test_networks_learn_wrong_labels_by_heart(
         logits = run.model(run.steps[-1])(datasets.load("mnist_part", "train", 100).images)
         assert torch.allclose(m.output, extract.score_of(logits, m.given), atol=1e-4)
     assert not torch.equal(known[0].flipped, known[1].flipped)
-    table = noisy_labels.memorisation_table(known, p.seeds)
+    table = noisy_tables.memorisation_table(known, p.seeds)
     assert table["mislabelled"].tolist() == [20, 20]
 
 
-def test_games_are_those_of_the_pairs(small: tuple[params.NoisyLabels, study.System]) -> None:
-    p, system = small
-    noisy, known = mislabelled.noisy(p, system), mislabelled.memorised(p, system)
-    assert noisy.main.v.shape == (2, len(GROUPS), 8, 32)
-    assert set(noisy.others) == {"order weight -0.2", "second draw of players"}
+def test_games_are_those_of_the_pairs(small: tuple[params.NoisyLabels, games_of.System]) -> None:
+    p, _ = small
+    (one,) = study.studies(p)
+    noisy, known, others = one.patches.main, one.known, one.patches.games
+    assert noisy.e.v.shape == (2, len(GROUPS), 8, 32)
+    assert [a.label for a in others][1:] == ["order weight -0.2", "second draw of players"]
     for r, (images, m) in enumerate(zip(noisy.images, known, strict=True)):
         some = images.kept
         one, other = images.one[some], images.other[some]
@@ -368,25 +367,26 @@ def test_games_are_those_of_the_pairs(small: tuple[params.NoisyLabels, study.Sys
             (0, one),
             (1, other),
         ):  # on the whole image a game's value is the network's output
-            assert torch.allclose(noisy.main.v[r, g, some, -1], m.output[those], atol=1e-4)
+            assert torch.allclose(noisy.e.v[r, g, some, -1], m.output[those], atol=1e-4)
         assert bool(
-            (noisy.main.v[r, 2, some, -1] < 0).all()
+            (noisy.e.v[r, 2, some, -1] < 0).all()
         )  # the true label is not what the network answers
-        moved = (noisy.main.v[r] - noisy.main.v[r, ..., :1]).abs().mean((1, 2))
+        moved = (noisy.e.v[r] - noisy.e.v[r, ..., :1]).abs().mean((1, 2))
         assert float(moved[3:].max()) < 0.1 * float(
             moved[:2].min()
         )  # masks hardly matter to an untrained network
-        assert bool((noisy.main.v[r][:, ~some] == 0).all())
-    assert torch.equal(noisy.others["order weight -0.2"].v, noisy.main.v[:, :2])
-    assert not torch.equal(noisy.others["second draw of players"].v, noisy.main.v[:, :2])
+        assert bool((noisy.e.v[r][:, ~some] == 0).all())
+    assert torch.equal(others[Analysis(-0.2)].e.v, noisy.e.v[:, :2])
+    assert not torch.equal(others[Analysis(0.2, draw=1)].e.v, noisy.e.v[:, :2])
 
 
 def test_feature_components_are_scored_by_the_rest_of_the_network(
-    small: tuple[params.NoisyLabels, study.System],
+    small: tuple[params.NoisyLabels, games_of.System],
 ) -> None:
     p, system = small
-    noisy = mislabelled.noisy(p, system, components=True)
-    assert set(noisy.others) == {"order weight -0.2"}
+    games = study.studies(p)[0].components.games
+    noisy = games[Analysis(0.2)]
+    assert set(games) == {Analysis(0.2), Analysis(-0.2)}
     run, images = jobs.ensure(system.jobs[0]), noisy.images[0]
     model, data = run.model(run.steps[-1]), datasets.load("mnist_part", "train", 100)
     parts = jobs.ensure(
@@ -395,7 +395,7 @@ def test_feature_components_are_scored_by_the_rest_of_the_network(
     feature, _ = features(model, "hidden3", data.images[images.one[:1]])
     rebuilt = tail(model, "hidden3")(parts.rebuilt(feature).float())
     told = train.given_labels(run.config)[0][images.one[:1]]
-    assert float(noisy.main.v[0, 0, 0, -1]) == pytest.approx(
+    assert float(noisy.e.v[0, 0, 0, -1]) == pytest.approx(
         float(extract.score_of(rebuilt, told)), abs=1e-4
     )
 
@@ -429,7 +429,7 @@ def test_a_partial_table_keeps_this_notebooks_defaults() -> None:
 
 
 def test_without_wrong_labels_there_is_nothing_to_pair(
-    small: tuple[params.NoisyLabels, study.System],
+    small: tuple[params.NoisyLabels, games_of.System],
 ) -> None:
     p = small[0].model_copy(
         update={
@@ -439,10 +439,10 @@ def test_without_wrong_labels_there_is_nothing_to_pair(
             "training": {"mlp7": small[0].training["mlp7"].model_copy(update={"steps": 10})},
         }
     )
-    (system,) = mislabelled.noisy_systems(p)
-    noisy, known = mislabelled.noisy(p, system), mislabelled.memorised(p, system)
-    assert bool((noisy.main.v == 0).all()) and noisy.main.uncertified == 0.0
-    parts = noisy_labels.label_parts(noisy_labels.samples(noisy.main, noisy.images))
+    (one,) = study.studies(p)
+    noisy, known = one.patches.main, one.known
+    assert bool((noisy.e.v == 0).all()) and noisy.uncertified == 0.0
+    parts = noisy_labels.wrong_labels(noisy)
     assert all(np.isnan(part.values).all() for part in parts)
     missing = {
         premise.name: premise.reason
@@ -453,6 +453,4 @@ def test_without_wrong_labels_there_is_nothing_to_pair(
         "set label_noise above 0" in missing["wrong labels memorised"]
         and "{0: 0}" in missing["common outputs"]
     )
-    assert "label" in mislabelled.noisy_scope(p, system) and "hidden3" in mislabelled.noisy_scope(
-        p, system, components=True
-    )
+    assert "label" in one.patches.scope and "hidden3" in one.components.scope

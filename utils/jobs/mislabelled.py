@@ -14,15 +14,11 @@ from torch import nn
 
 from .. import datasets, extract, io, runtime, train
 from ..models.tail import features, tail
-from ..params import NoisyLabels
 from ..players import PatchDraw, Players, patch_players
 from ..players.components import Components, FeatureComponents
 from .base import Job, ensure
 from .components import PCAJob
-from .games import CertifiedGames
 from .runs import GamesJob, TrainJob
-from .side_by_side import ensure_all
-from .study import System, scope, split_games, systems
 
 __all__ = [
     "GROUPS",
@@ -30,12 +26,7 @@ __all__ = [
     "MemorisedJob",
     "Mislabelled",
     "MislabelledJob",
-    "Noisy",
     "beside",
-    "memorised",
-    "noisy",
-    "noisy_scope",
-    "noisy_systems",
 ]
 
 GROUPS = (
@@ -265,100 +256,3 @@ class _Explained:
         model, players = self.players(self.network(checkpoint), images)
         v = extract.scores(model, players, labels, device=self.device).cpu()
         return v, extract.noise_floor(model, players[0].to(self.device), int(labels[0]))
-
-
-def noisy_systems(p: NoisyLabels) -> list[System]:
-    """The systems that ``p`` names, trained on labels of which a share is wrong.
-
-    Their losses are measured seldom: nothing here is judged by them, and it would cost a third of
-    the training.
-    """
-    changed = {"label_noise": p.label_noise, "loss_every_ratio": 1.5}
-    return [
-        dataclasses.replace(
-            system,
-            jobs=tuple(
-                TrainJob.of(train.TrainConfig(**{**job.config.model_dump(), **changed}))
-                for job in system.jobs
-            ),
-        )
-        for system in systems(p)
-    ]
-
-
-def memorised(p: NoisyLabels, system: System) -> list[Memorised]:
-    """What each seed's network says of its training images."""
-    return ensure_all(_memorised_jobs(p, system), f"answers of {system.name}")
-
-
-def _memorised_jobs(p: NoisyLabels, system: System) -> list[MemorisedJob]:
-    return [MemorisedJob(train=job, device=str(runtime.device(p.device))) for job in system.jobs]
-
-
-@dataclasses.dataclass(frozen=True)
-class Noisy:
-    """Games of one system in the groups of ``GROUPS`` and their interactions, with the images per
-    seed.
-
-    others: another order weight or draw of players, of the first two groups alone.
-    """
-
-    main: CertifiedGames
-    images: list[Mislabelled]
-    others: dict[str, CertifiedGames]
-
-    @property
-    def splits(self) -> list[CertifiedGames]:
-        return [self.main, *self.others.values()]
-
-
-def noisy(p: NoisyLabels, system: System, components: bool = False) -> Noisy:
-    """All that a row needs of one system: games between patches, or between feature components.
-
-    others: the other order weights; a second draw of patches, where players are patches.
-    """
-    device = str(runtime.device(p.device))
-    known = _memorised_jobs(p, system)
-    pca = [
-        PCAJob(
-            train=job,
-            layer=p.layers[job.config.model],
-            images=p.pca_images,
-            r=p.n_players,
-            device=device,
-        )
-        if components
-        else None
-        for job in system.jobs
-    ]
-
-    def jobs(draw: int = 0, **rest: object) -> list[MislabelledJob]:
-        return [
-            MislabelledJob(
-                sample=GamesJob.of(job, p.images, p.n_players, draw, device),
-                memorised=one,
-                pca=parts,
-                **rest,
-            )
-            for job, one, parts in zip(system.jobs, known, pca, strict=True)
-        ]
-
-    name = f"mislabelled images, {system.name}"
-    others = {
-        f"order weight {w:+g}": split_games(p, name, jobs(), order_weight=w, checkpoints=(0, 1))
-        for w in p.order_weights[1:]
-    }
-    if p.second_draw and not components:
-        others["second draw of players"] = split_games(p, name, jobs(1, groups=2))
-    return Noisy(split_games(p, name, jobs()), ensure_all(jobs(), f"scores of {name}"), others)
-
-
-def noisy_scope(p: NoisyLabels, system: System, components: bool = False) -> str:
-    """For what a verdict speaks, with the noise and how images were chosen."""
-    layer = p.layers[system.jobs[0].config.model]
-    players = f"; players: {p.n_players} principal components of {layer}" if components else ""
-    return (
-        f"{scope(p, system)}; {p.label_noise:.0%} of the training labels wrong; {p.images} "
-        "memorised mislabelled and as "
-        f"many clean images of the same given classes, others in each network{players}"
-    )

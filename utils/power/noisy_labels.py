@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..claims import Part
-from ..rows.noisy_labels import Samples, label_parts
+from ..evidence.noisy_labels import Samples, label_parts
 from .base import Simulation, Sizes
 
 __all__ = ["SIMULATIONS"]
@@ -55,7 +55,7 @@ SIMULATIONS = [
         row,
         "lenet/mnist_part",
         _draw,
-        code=("utils.rows.noisy_labels",),
+        code=("utils.evidence.noisy_labels",),
         sizes=_SIZES,
         nulls=("none", _CURVED),
     )

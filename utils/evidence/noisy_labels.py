@@ -12,34 +12,32 @@ import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
-import pandas as pd
 import torch
 
-from .. import stats
 from ..claims import Part, Premise
-from ..evidence.exactness import signal
-from ..interactions import Interactions
 from ..jobs.games import CertifiedGames
-from ..jobs.mislabelled import GROUPS, Memorised, Mislabelled, Noisy
-from ..metrics import orders, salience
-from ..params import NoisyLabels
+from ..jobs.mislabelled import GROUPS, Memorised, Mislabelled
+from ..metrics import orders
+from .exactness import signal
 
 __all__ = [
+    "CLEAN",
     "FEWEST",
     "HIGH",
+    "MISLABELLED",
+    "START",
+    "START_CLEAN",
+    "TRUE",
+    "NoisyGames",
     "Samples",
-    "bar_table",
+    "beside",
     "controls",
-    "image_table",
+    "group_shares",
     "label_parts",
-    "memorisation_table",
     "overlapping",
     "premises",
-    "reported",
     "samples",
-    "share_table",
-    "uncertified",
-    "variants",
+    "wrong_labels",
 ]
 
 HIGH = 4
@@ -52,6 +50,24 @@ FEWEST = 15
 registered)."""
 
 MISLABELLED, CLEAN, TRUE, START, START_CLEAN = range(len(GROUPS))
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class NoisyGames:
+    """Games of one system in the groups of ``GROUPS`` (the checkpoint axis; at least the first
+    two), and per seed the images they are games of."""
+
+    e: CertifiedGames
+    images: Sequence[Mislabelled]
+
+    @property
+    def uncertified(self) -> float:
+        """Share of games above the split's tolerance."""
+        return self.e.uncertified
+
+    def certified(self) -> NoisyGames:
+        """The same for statistics of pairs whose two games are certified."""
+        return dataclasses.replace(self, e=self.e.certified())
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,29 +87,26 @@ class Samples:
     kept: np.ndarray
 
 
-def samples(
-    e: CertifiedGames,
-    images: Sequence[Mislabelled],
-    one: int = MISLABELLED,
-    other: int = CLEAN,
-    *,
-    certified_only: bool = False,
-) -> Samples:
-    """The games of groups ``one`` and ``other``. certified_only: pairs whose two games are
-    certified."""
-    groups = [one, other]
+def samples(x: NoisyGames, one: int = MISLABELLED, other: int = CLEAN) -> Samples:
+    """The games of groups ``one`` and ``other``; of certified games only, pairs whose two are."""
+    groups, e = [one, other], x.e
     positive, negative = orders.strength_by_order(e.merged[:, groups])
     v = e.v[:, groups]
-    kept = torch.stack([x.kept for x in images])
-    if certified_only:
+    kept = torch.stack([images.kept for images in x.images])
+    if e.certified_only:
         kept = kept & e.converged[:, groups].all(1)
     return Samples(
         (positive - negative).numpy(),
         v[..., -1].abs().numpy(),
         (v[..., -1] - v[..., 0]).abs().numpy(),
-        torch.stack([x.label for x in images]).numpy(),
+        torch.stack([images.label for images in x.images]).numpy(),
         kept.numpy(),
     )
+
+
+def wrong_labels(x: NoisyGames) -> list[Part]:
+    """D13, M13 of one system's games."""
+    return label_parts(samples(x))
 
 
 def label_parts(x: Samples, high: int = HIGH) -> list[Part]:
@@ -172,49 +185,24 @@ def overlapping(x: Samples) -> np.ndarray:
     return inside.sum(1)
 
 
-def variants(found: Noisy) -> dict[str, list[Part]]:
-    """Analyses that must agree: the other end of the face, and certified games only."""
+def beside(x: NoisyGames) -> dict[str, list[Part]]:
+    """Shown without deciding: true label, untrained network (N0), neighbouring orders."""
+    main = samples(x)
+    start = label_parts(samples(x, START, START_CLEAN))
     parts = {
-        name: label_parts(samples(e, found.images))
-        for name, e in found.others.items()
-        if name.startswith("order")
-    }
-    return parts | {
-        "uncertified games dropped": label_parts(
-            samples(found.main, found.images, certified_only=True)
-        )
-    }
-
-
-def reported(p: NoisyLabels, found: Noisy) -> dict[str, list[Part]]:
-    """Analyses that are shown without deciding: true label, untrained network (N0), draw, and
-    neighbouring orders."""
-    main = samples(found.main, found.images)
-    start = label_parts(samples(found.main, found.images, START, START_CLEAN))
-    parts = {
-        "the true label as target": label_parts(samples(found.main, found.images, TRUE, CLEAN)),
+        "the true label as target": label_parts(samples(x, TRUE, CLEAN)),
         "minus the untrained network (N0)": [
             Part(a.name, a.values - b.values) for a, b in zip(label_parts(main), start, strict=True)
         ],
     }
-    parts |= {
-        name: label_parts(samples(e, found.images))
-        for name, e in found.others.items()
-        if name.startswith("second")
-    }
     return parts | {
         f"orders {k} and above": label_parts(main, k)
         for k in (HIGH - 1, HIGH + 1)
-        if k <= p.n_players
+        if k <= x.e.found.n
     }
 
 
-def uncertified(found: Noisy) -> float:
-    """Largest share of uncertified games among all analyses."""
-    return max(e.uncertified for e in found.splits)
-
-
-def premises(known: Sequence[Memorised], found: Noisy, seeds: Sequence[int]) -> list[Premise]:
+def premises(known: Sequence[Memorised], x: NoisyGames, seeds: Sequence[int]) -> list[Premise]:
     """The wrong labels were learnt by heart, both groups reach the same outputs, and games stand
     out of rounding.
 
@@ -223,7 +211,9 @@ def premises(known: Sequence[Memorised], found: Noisy, seeds: Sequence[int]) -> 
     """
     shares = [m.accuracy(m.flipped, m.given) for m in known]
     forgot = {
-        seed: round(x, 3) for seed, x in zip(seeds, shares, strict=True) if not x >= MEMORISED
+        seed: round(share, 3)
+        for seed, share in zip(seeds, shares, strict=True)
+        if not share >= MEMORISED
     }
     none = all(not bool(m.flipped.any()) for m in known)
     text = (
@@ -235,14 +225,9 @@ def premises(known: Sequence[Memorised], found: Noisy, seeds: Sequence[int]) -> 
             f"least {MEMORISED} is needed: train for more steps or on fewer images"
         )
     )
-    common = overlapping(samples(found.main, found.images))
+    common = overlapping(samples(x))
     few = {seed: int(count) for seed, count in zip(seeds, common, strict=True) if count < FEWEST}
-    trained = dataclasses.replace(
-        found.main,
-        v=found.main.v[:, :START],
-        steps=found.main.steps[:START],
-        noise_floor=found.main.noise_floor[:, :START],
-    )
+    trained = x.e.at(*range(START))
     return [
         Premise("wrong labels memorised", not forgot, text),
         Premise(
@@ -257,16 +242,16 @@ def premises(known: Sequence[Memorised], found: Noisy, seeds: Sequence[int]) -> 
     ]
 
 
-def controls(known: Sequence[Memorised], found: Noisy) -> dict[str, object]:
+def controls(known: Sequence[Memorised], x: NoisyGames) -> dict[str, object]:
     """Per seed: memorisation, images, outputs; and the mean strength and share of high orders in
     each group of games."""
-    main = samples(found.main, found.images)
+    main = samples(x)
     count = main.kept.sum(1)
     mean = [
-        np.where(count > 0, (x * main.kept[:, None]).sum(-1).T / np.maximum(count, 1), np.nan)
-        for x in (main.output, main.effect)
+        np.where(count > 0, (size * main.kept[:, None]).sum(-1).T / np.maximum(count, 1), np.nan)
+        for size in (main.output, main.effect)
     ]
-    share = _shares(found.main)[..., HIGH - 1 :].sum(-1)
+    share = group_shares(x.e)[..., HIGH - 1 :].sum(-1)
     return {
         "training accuracy on mislabelled images, given label": [
             m.accuracy(m.flipped, m.given) for m in known
@@ -278,8 +263,8 @@ def controls(known: Sequence[Memorised], found: Noisy) -> dict[str, object]:
         "mislabelled images": count.tolist(),
         "mislabelled images within the clean ones' outputs": overlapping(main).tolist(),
         **{
-            f"mean {what}, {who}": x[k].tolist()
-            for what, x in zip(("|v(N)|", "|v(N) - v(empty)|"), mean, strict=True)
+            f"mean {what}, {who}": size[k].tolist()
+            for what, size in zip(("|v(N)|", "|v(N) - v(empty)|"), mean, strict=True)
             for k, who in enumerate(GROUPS[:2])
         },
         f"share of strength in orders {HIGH} and above": {
@@ -288,108 +273,9 @@ def controls(known: Sequence[Memorised], found: Noisy) -> dict[str, object]:
     }
 
 
-def memorisation_table(known: Sequence[Memorised], seeds: Sequence[int]) -> pd.DataFrame:
-    """A row per seed: how many labels were wrong, and how the network answers wrong and right
-    ones."""
-    return pd.DataFrame(
-        [
-            {
-                "seed": seed,
-                "training images": len(m.given),
-                "mislabelled": int(m.flipped.sum()),
-                "mislabelled, answered as given": m.accuracy(m.flipped, m.given),
-                "mislabelled, answered truly": m.accuracy(m.flipped, m.true),
-                "clean, answered as given": m.accuracy(~m.flipped, m.given),
-                "mean |v(N)| mislabelled": float(m.output[m.flipped].abs().mean()),
-                "mean |v(N)| clean": float(m.output[~m.flipped].abs().mean()),
-            }
-            for m, seed in zip(known, seeds, strict=True)
-        ]
-    )
-
-
-def bar_table(
-    e: CertifiedGames, images: Sequence[Mislabelled], rule: salience.Rule
-) -> pd.DataFrame:
-    """Salient strength per order of clean and of mislabelled images (arXiv 2405.10262, Fig. 6),
-    mean over images and seeds.
-
-    One threshold for both groups of a network, which otherwise would not be counted alike. As many
-    as every seed has.
-    """
-    found = min(int(x.kept.sum()) for x in images)
-    both, v = e.merged[:, [CLEAN, MISLABELLED], :found], e.v[:, [CLEAN, MISLABELLED], :found]
-    shape = both.and_.shape
-    if found:
-        flat = Interactions(both.and_.flatten(1, 2), both.or_.flatten(1, 2))
-        tau = salience.threshold(flat, v.flatten(1, 2), rule).view(shape[:-1])
-        positive, negative = (x.mean((0, 2)) for x in orders.strength_by_order(both, tau))
-    else:
-        positive = negative = torch.zeros(2, e.found.n)
-    return pd.concat(
-        [
-            pd.DataFrame(
-                {
-                    "images": title,
-                    "order": range(1, e.found.n + 1),
-                    "positive": positive[g].numpy(),
-                    "negative": negative[g].numpy(),
-                }
-            )
-            for g, title in enumerate(("clean", "mislabelled"))
-        ],
-        ignore_index=True,
-    )
-
-
-def _shares(e: CertifiedGames) -> np.ndarray:
+def group_shares(e: CertifiedGames) -> np.ndarray:
     """Share of strength per order (R, G, n), a ratio of sums over images; NaN where there is
     none."""
     positive, negative = orders.strength_by_order(e.merged)
     total = (positive - negative).sum(2)
     return (total / total.sum(-1, keepdim=True)).numpy()
-
-
-def share_table(found: Noisy) -> pd.DataFrame:
-    """Share of strength per order in each group of games: mean over seeds with its 95 % t
-    interval."""
-    share, rows = _shares(found.main), []
-    panels = {
-        "after training": (MISLABELLED, CLEAN, TRUE),
-        "untrained network (N0)": (START, START_CLEAN),
-    }
-    for panel, groups in panels.items():
-        for g in groups:
-            spans = [stats.t_interval(x) if np.isfinite(x).any() else None for x in share[:, g].T]
-            facts = [(s.estimate, s.low, s.high) if s else (np.nan,) * 3 for s in spans]
-            label = GROUPS[g].removeprefix("untrained: ")
-            rows.append(
-                pd.DataFrame(facts, columns=["share", "low", "high"]).assign(
-                    panel=panel, images=label, order=range(1, found.main.found.n + 1)
-                )
-            )
-    return pd.concat(rows, ignore_index=True)
-
-
-def image_table(found: Noisy, seeds: Sequence[int]) -> pd.DataFrame:
-    """What both statistics are computed from: a line per network, group and image."""
-    x = samples(found.main, found.images)
-    total, high = x.strength.sum(-1), x.strength[..., HIGH - 1 :].sum(-1)
-    return pd.concat(
-        [
-            pd.DataFrame(
-                {
-                    "seed": seed,
-                    "images": GROUPS[g],
-                    "class": x.label[r],
-                    "high-order strength": high[r, g],
-                    "strength": total[r, g],
-                    "|v(N)|": x.output[r, g],
-                    "|v(N) - v(∅)|": x.effect[r, g],
-                }
-            )[x.kept[r]]
-            for r, seed in enumerate(seeds)
-            for g in (MISLABELLED, CLEAN)
-        ],
-        ignore_index=True,
-    )
