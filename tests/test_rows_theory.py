@@ -13,13 +13,14 @@ import torch
 
 from utils import claims, figures, lattice, params, stats, theory
 from utils.claims import weighing
+from utils.evidence import closed_form, fit_tables, fitted_noise, variance_law
+from utils.evidence import theoretical_fit as fit
 from utils.evidence.mean_order import mean_orders
 from utils.interactions import Interactions
 from utils.jobs import perturbed, study
 from utils.jobs.games import CertifiedGames
 from utils.jobs.perturbed import Perturbed
-from utils.rows import closed_form, variance_law
-from utils.rows import theoretical_fit as fit
+from utils.studies import theoretical_fit
 
 N, IMAGES = 5, 8
 ORDER = lattice.order(N)
@@ -226,8 +227,9 @@ def test_the_rival_is_chosen_elsewhere_and_the_best_of_all() -> None:
 
 
 def test_another_number_of_images_is_another_statistic() -> None:
-    assert fit.changed(100, "test") is None
-    assert fit.changed(40, "train") == "40 images instead of 100; train images"
+    assert theoretical_fit.changed(DEFAULT) is None
+    other = params.validate("03_theoretical_fit", fit_images=40, image_split="train")
+    assert theoretical_fit.changed(other) == "40 images instead of 100; train images"
 
 
 def test_pure_and_interactions_rebuild_the_scores_without_or() -> None:
@@ -240,7 +242,7 @@ def test_bars_are_distributions_and_curves_show_every_model() -> None:
     e = learnt("theory")
     found = fit.courses(e)
     chosen = fit.times(mean_order(e), STEPS.tolist(), STEPS.tolist())
-    bars, curves = fit.fit_tables(
+    bars, curves = fit_tables.fit_tables(
         e, {"all interactions": (found, fit.judged(found, SPLIT))}, chosen, IMAGES
     )
     assert bars.groupby(["time", "shares"])["share"].sum().to_numpy() == pytest.approx(np.ones(6))
@@ -252,7 +254,7 @@ def test_bars_are_distributions_and_curves_show_every_model() -> None:
         "mix with initial",
         fit.SAMPLING,
     }
-    empty, _ = fit.fit_tables(
+    empty, _ = fit_tables.fit_tables(
         e, {"all interactions": (found, fit.judged(found, SPLIT))}, np.full((5, 2, 3), -1), IMAGES
     )
     assert len(empty) == 0
@@ -271,7 +273,7 @@ def test_a_falling_noise_level_is_seen_and_a_constant_one_is_none() -> None:
             torch.stack([w, *(theory.noisy_weights(w, [x])[0] for x in levels), w], 1)
             for w in final(3)
         ]
-        slope[name] = fit.noise_slopes(extracted(*path))["slope of log sigma^2 over log t"]
+        slope[name] = fitted_noise.noise_slopes(extracted(*path))["slope of log sigma^2 over log t"]
     assert slope["falls"] == pytest.approx(-np.ones(5), abs=0.4) and slope[
         "stays"
     ] == pytest.approx(np.zeros(5), abs=0.05)
@@ -290,14 +292,14 @@ def test_a_random_walk_from_low_orders_has_the_slope_too_so_the_row_has_no_verdi
         * torch.randn(2, 5, 1, IMAGES, 1 << N, generator=generator, dtype=torch.float64)
     )
     walk[:, :, 1:4] *= torch.where(ORDER > 1, 0.2, 1.0)
-    slope = fit.noise_slopes(extracted(walk[0], torch.where(ORDER > 1, walk[1], 0.0)))[
+    slope = fitted_noise.noise_slopes(extracted(walk[0], torch.where(ORDER > 1, walk[1], 0.0)))[
         "slope of log sigma^2 over log t"
     ]
     assert stats.crossed(slope).p_below(0.0) < 0.025, "this is why"
     assert claims.load().row("D15").kind == "described" and not claims.load().row("D15").thresholds
     e = learnt("theory")
-    assert "decides nothing" in fit.noise_statement(e)
-    assert set(fit.noise_table(e, "LeNet").columns) == {
+    assert "decides nothing" in fitted_noise.noise_statement(e)
+    assert set(fitted_noise.noise_table(e, "LeNet").columns) == {
         "step",
         "value",
         "low",
@@ -312,7 +314,7 @@ def test_a_random_walk_from_low_orders_has_the_slope_too_so_the_row_has_no_verdi
 
 @functools.cache
 def synthetic() -> dict[int, theory.VarianceLaw]:
-    return variance_law.synthetic_slopes(DEFAULT)
+    return variance_law.synthetic_slopes(DEFAULT.sizes)
 
 
 def ensemble(common: float, seed: int = 0) -> Perturbed:
@@ -412,8 +414,7 @@ def test_noisy_copies_of_a_trained_network_are_scored() -> None:
         noise_copies=3,
         noise_images=2,
     )
-    (system,) = study.systems(p)
-    found = perturbed.perturbed(p, system)
+    found = theoretical_fit.noisy_copies(p, study.systems(p)[0])
     assert list(found) == [0.02, 0.2]
     assert found[0.02].v.shape == (2, 2, 3, 16) and found[0.02].noise_floor.shape == (2,)
     small, large = (found[noise].v.std(-2).mean() for noise in (0.02, 0.2))
@@ -430,8 +431,10 @@ def identity(row: str, errors: dict[str, object]) -> str:
 
 def test_identities_hold() -> None:
     p = params.validate("03_theoretical_fit", sizes=[2, 5, 7])
-    assert identity("D5", {"closed_form": closed_form.closed_form_errors(p)["error"]}) == "EXACT"
-    assert identity("D9", {"no_noise": closed_form.no_noise_errors(p)["error"]}) == "EXACT"
+    assert (
+        identity("D5", {"closed_form": closed_form.closed_form_errors(p.sizes)["error"]}) == "EXACT"
+    )
+    assert identity("D9", {"no_noise": closed_form.no_noise_errors(p.sizes)["error"]}) == "EXACT"
     norms = pd.concat([closed_form.norm_table(n) for n in p.sizes])
     assert identity("D7", {"spread": closed_form.norm_spreads(norms)}) == "EXACT"
 
@@ -442,7 +445,10 @@ def test_a_wrong_operator_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:
     everywhere_one = types.SimpleNamespace(order=lambda n: torch.zeros(1 << n, dtype=torch.int64))
     monkeypatch.setattr(closed_form, "lattice", everywhere_one)
     p = params.validate("03_theoretical_fit", sizes=[4])
-    assert identity("D5", {"closed_form": closed_form.closed_form_errors(p)["error"]}) == "BROKEN"
+    assert (
+        identity("D5", {"closed_form": closed_form.closed_form_errors(p.sizes)["error"]})
+        == "BROKEN"
+    )
 
 
 def test_an_unequal_norm_is_seen() -> None:
@@ -462,7 +468,7 @@ def test_monte_carlo_agrees_with_the_formulas() -> None:
 
 
 def test_proposition_1_is_judged_on_the_grid_and_its_counterexamples_are_confirmed() -> None:
-    found = closed_form.norm_ratios(DEFAULT)
+    found = closed_form.norm_ratios(DEFAULT.norm_sizes)
     assert len(closed_form.GRID) == 25 and found.points == 25 * (8 + 10 + 12 + 14 + 16)
     assert found.values["smallest_ratio"] > 1 > 0 > found.values["monotone"]
     examples = found.counterexamples.set_index("n")
@@ -485,18 +491,14 @@ def test_proposition_1_is_judged_on_the_grid_and_its_counterexamples_are_confirm
 
 
 def test_the_statement_says_what_was_computed_and_no_more() -> None:
-    found = closed_form.norm_ratios(
-        params.validate("03_theoretical_fit", norm_sizes=[8, 4]), grid=[0.01, 0.1, 1.0]
-    )
+    found = closed_form.norm_ratios([8, 4], grid=[0.01, 0.1, 1.0])
     begins = (
         "ratio > 1 for all k at 3 grid values of sigma^2 from 1e-02 to 1e+00 for n = 4, 8; growing"
     )
     assert found.statement.startswith(begins)
     assert "No counterexample was found for n up to 8" in found.statement
     assert min(found.values.values()) > 0
-    weak = closed_form.norm_ratios(
-        params.validate("03_theoretical_fit", norm_sizes=[12]), grid=[1e-6, 1e-5]
-    )
+    weak = closed_form.norm_ratios([12], grid=[1e-6, 1e-5])
     assert "not for n = 12" in weak.statement and weak.values["smallest_ratio"] < 1
 
 
@@ -511,7 +513,7 @@ def test_figures_of_the_closed_form() -> None:
     )  # and nothing of it under strong noise
     solved = points[points["method"] == "dense solve"].merge(lines, on=["sigma2", "order"])
     assert len(solved) == 32 and np.allclose(solved["value_x"], solved["value_y"], atol=1e-10)
-    ratios = closed_form.ratio_table(params.validate("03_theoretical_fit", norm_sizes=[8, 10]))
+    ratios = closed_form.ratio_table([8, 10])
     deviation = ratios[ratios["row"] == closed_form.DEVIATION].groupby("panel")["value"].max()
     assert deviation["n = 8"] < 0 < deviation["n = 10"] < 0.01
     few = closed_form.few_rows(pd.concat([closed_form.norm_table(n) for n in (4, 9)]))

@@ -13,13 +13,10 @@ from pydantic import Field
 from torch import nn
 
 from .. import extract, io, runtime
-from ..params import TheoreticalFit
 from .base import Job, ensure
 from .runs import GamesJob
-from .side_by_side import ensure_all
-from .study import System
 
-__all__ = ["Perturbed", "PerturbedJob", "perturbed", "with_noise"]
+__all__ = ["Perturbed", "PerturbedJob", "with_noise"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,24 +95,3 @@ def with_noise(model: nn.Module, noise: float, generator: torch.Generator) -> nn
                 noise * size * torch.randn(weights.shape, generator=generator, dtype=weights.dtype)
             )
     return noisy
-
-
-def perturbed(p: TheoreticalFit, system: System) -> dict[float, Perturbed]:
-    """Noise level → scores (R seeds, X, copies, 2^n) of every seed's trained network, the level
-    that is judged first."""
-    device = str(runtime.device(p.device))
-    games = [GamesJob.of(job, p.noise_images, p.n_players, device=device) for job in system.jobs]
-    found = {}
-    for noise in p.weight_noise:
-        jobs = [
-            PerturbedJob(games=job, noise=noise, copies=p.noise_copies, seed=seed)
-            for job, seed in zip(games, p.seeds, strict=True)
-        ]
-        parts: list[Perturbed] = ensure_all(
-            jobs, f"noise of {noise:g} on the weights of {system.name}"
-        )
-        found[noise] = Perturbed(
-            torch.stack([part.v for part in parts]),
-            torch.stack([part.noise_floor for part in parts]),
-        )
-    return found

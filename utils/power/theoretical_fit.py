@@ -12,16 +12,16 @@ import torch
 
 from .. import theory
 from ..claims import Part
+from ..evidence import theoretical_fit as fit
 from ..interactions import Interactions
 from ..metrics import orders
-from ..rows import theoretical_fit as fit
 from .base import Simulation, Sizes
 
 __all__ = ["SIMULATIONS"]
 
 _N, _FINE = 5, 8
 _CODE = (
-    "utils.rows.theoretical_fit",
+    "utils.evidence.theoretical_fit",
     "utils.theory.predict",
     "utils.theory.regression",
     "utils.theory.rivals",

@@ -13,7 +13,6 @@ import pandas as pd
 import torch
 
 from .. import lattice, theory
-from ..params import TheoreticalFit
 
 __all__ = [
     "DEVIATION",
@@ -77,11 +76,11 @@ def _dense_solve(n: int, truth: torch.Tensor, sigma2: float) -> torch.Tensor:
     return (first + torch.linalg.lu_solve(*factors, gram @ (truth.T - first) - penalty * first)).T
 
 
-def closed_form_errors(p: TheoreticalFit) -> pd.DataFrame:
-    """D5: relative difference between closed form and dense solve, a row per n in ``p.sizes`` and
+def closed_form_errors(sizes: Sequence[int]) -> pd.DataFrame:
+    """D5: relative difference between closed form and dense solve, a row per n in ``sizes`` and
     level in LEVELS."""
     rows = []
-    for n in p.sizes:
+    for n in sizes:
         truth = _truth(n, games=3)
         for level, found in zip(LEVELS, theory.noisy_weights(truth, LEVELS), strict=True):
             solved = _dense_solve(n, truth, level)
@@ -209,11 +208,11 @@ def norm_spreads(table: pd.DataFrame) -> pd.Series:
     return (norms.max() - norms.min()) / norms.max()
 
 
-def no_noise_errors(p: TheoreticalFit) -> pd.DataFrame:
+def no_noise_errors(sizes: Sequence[int]) -> pd.DataFrame:
     """D9: relative difference between learnt and true interactions at σ² = 0, by the closed form
     and by a dense solve."""
     rows = []
-    for n in p.sizes:
+    for n in sizes:
         truth = _truth(n, games=3)
         for method, found in (
             ("closed form", theory.noisy_weights(truth, [0.0])[0]),
@@ -229,12 +228,12 @@ def no_noise_errors(p: TheoreticalFit) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def truth_table(p: TheoreticalFit) -> pd.DataFrame:
+def truth_table(sizes: Sequence[int]) -> pd.DataFrame:
     """D9's figure: how far ŵ is from w* as the noise goes to 0, relative; at 0 itself the
     difference is no point of it."""
     levels = torch.logspace(-14, 2, 65, dtype=torch.float64)
     tables = []
-    for n in p.sizes:
+    for n in sizes:
         truth = _truth(n, games=1)[0]
         gap = (theory.noisy_weights(truth, levels) - truth).abs().amax(-1) / truth.abs().max()
         tables.append(
@@ -265,18 +264,18 @@ class NormRatios:
     points: int
 
 
-def norm_ratios(p: TheoreticalFit, grid: Sequence[float] = GRID) -> NormRatios:
-    """D8: ‖m_k‖/‖m_(k+1)‖ over all k, every n in ``p.norm_sizes`` and ``grid``, and a search for
+def norm_ratios(sizes: Sequence[int], grid: Sequence[float] = GRID) -> NormRatios:
+    """D8: ‖m_k‖/‖m_(k+1)‖ over all k, every n in ``sizes`` and ``grid``, and a search for
     counterexamples below it.
 
     The sentence is generated from what was computed: Proposition 1 (Ren Q. et al. 2024) is stated
     for all n and σ².
     """
-    ratios = {n: np.asarray(theory.norm_ratios(n, np.asarray(grid))) for n in sorted(p.norm_sizes)}
+    ratios = {n: np.asarray(theory.norm_ratios(n, np.asarray(grid))) for n in sorted(sizes)}
     least = {n: float(r.min()) for n, r in ratios.items()}
     rises = {n: float(np.diff(r, axis=0).min()) for n, r in ratios.items()}
     found = pd.DataFrame(
-        [c for n in range(2, max(p.norm_sizes) + 1) if (c := _counterexample(n)) is not None],
+        [c for n in range(2, max(sizes) + 1) if (c := _counterexample(n)) is not None],
         columns=["n", "k", "sigma2", "one_minus_ratio", "ratio_60_digits"],
     )
     values = {"smallest_ratio": min(least.values()), "monotone": min(rises.values())}
@@ -342,12 +341,12 @@ def _statement(
     )
 
 
-def ratio_table(p: TheoreticalFit) -> pd.DataFrame:
+def ratio_table(sizes: Sequence[int]) -> pd.DataFrame:
     """D8's figure: the ratios over the judged grid's range; 1 - ratio in per cent where the noise
     is weak, above -2."""
     tables = []
     for n, (row, levels) in itertools.product(
-        sorted(p.norm_sizes),
+        sorted(sizes),
         ((RATIO, np.logspace(-4, 2, 49)), (DEVIATION, np.logspace(-10, -3, 85))),
     ):
         ratios = np.asarray(theory.norm_ratios(n, levels))

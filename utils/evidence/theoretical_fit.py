@@ -1,5 +1,4 @@
-"""D10, D15: the predicted against the real distribution over orders in the second phase, and the
-fitted noise over time."""
+"""D10: the predicted against the real distribution over orders in the second phase."""
 
 from __future__ import annotations
 
@@ -7,21 +6,18 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import pandas as pd
 import torch
 
 from .. import lattice, stats, theory
 from ..claims import Part, Premise
-from ..evidence.exactness import signal
-from ..evidence.mean_order import mean_orders
 from ..interactions import Interactions
 from ..jobs.games import CertifiedGames
 from ..metrics import dynamics, orders
-from ..params import TheoreticalFit
+from .exactness import signal
+from .mean_order import mean_orders
 
 __all__ = [
     "CANDIDATES",
-    "FLOOR",
     "LATEST",
     "NOISE",
     "RIVALS",
@@ -29,20 +25,20 @@ __all__ = [
     "TIMES",
     "Courses",
     "Judged",
-    "changed",
+    "Prediction",
+    "beside",
+    "controls",
     "courses",
-    "fit_case",
     "fit_controls",
     "fit_parts",
-    "fit_tables",
-    "fitted_paths",
     "halves",
     "harsanyi",
     "has_times",
     "judged",
-    "noise_slopes",
-    "noise_statement",
-    "noise_table",
+    "order_shares",
+    "prediction",
+    "premises",
+    "share_distance",
     "target_steps",
     "times",
 ]
@@ -57,9 +53,6 @@ truth themselves."""
 
 CANDIDATES = 5
 """So many of the last of these checkpoints may be targets: a second phase must have begun there."""
-
-FLOOR = 1e-6
-"""Least fitted noise level whose logarithm is taken (D15): below it the prediction is w* itself."""
 
 NOISE = r"fitted noise level $\sigma^2$"
 """Panel of the figure that shows the fitted path."""
@@ -161,14 +154,14 @@ def courses(
     )
 
 
-def _shares(strength: np.ndarray) -> np.ndarray:
+def order_shares(strength: np.ndarray) -> np.ndarray:
     total = strength.sum(-1, keepdims=True)
     return np.divide(strength, total, out=np.full_like(strength, np.nan), where=total > 0)
 
 
-def _distance(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def share_distance(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Total variation of strengths (..., n) made shares; 1 where one of them is empty."""
-    return np.nan_to_num(np.abs(_shares(a) - _shares(b)).sum(-1) / 2, nan=1.0)
+    return np.nan_to_num(np.abs(order_shares(a) - order_shares(b)).sum(-1) / 2, nan=1.0)
 
 
 # --- D10: theory against network ------------------------------------------------------------------
@@ -200,19 +193,19 @@ def judged(found: Courses, split: tuple[np.ndarray, np.ndarray]) -> Judged:
         real = [found.real[:, :, part] for part in (judge, choose)]
         sums = [x.sum(2) for x in real]
         own, theirs = (total[:, :, None] - x for total, x in zip(sums, real, strict=True))
-        value[SAMPLING][:, h] = _distance(*sums)
-        without[SAMPLING][:, h][..., judge] = _distance(own, sums[1][:, :, None])
-        without[SAMPLING][:, h][..., choose] = _distance(theirs, sums[0][:, :, None])
+        value[SAMPLING][:, h] = share_distance(*sums)
+        without[SAMPLING][:, h][..., judge] = share_distance(own, sums[1][:, :, None])
+        without[SAMPLING][:, h][..., choose] = share_distance(theirs, sums[0][:, :, None])
         for m, paths in found.predicted.items():
             # (S, T, G): the fit; ties go to the smaller value, which comes first on the grid.
-            best = _distance(paths[:, None, :, choose].sum(3), sums[1][:, :, None]).argmin(-1)
+            best = share_distance(paths[:, None, :, choose].sum(3), sums[1][:, :, None]).argmin(-1)
             fitted[m][:, h] = found.grids[m][best]
             there = np.stack(
                 [paths[s][best[s]][:, judge] for s in range(networks)]
             )  # (S, T, X of the half, n)
             total = there.sum(2)
-            value[m][:, h] = _distance(total, sums[0])
-            without[m][:, h][..., judge] = _distance(total[:, :, None] - there, own)
+            value[m][:, h] = share_distance(total, sums[0])
+            without[m][:, h][..., judge] = share_distance(total[:, :, None] - there, own)
             without[m][:, h][..., choose] = value[m][:, h, :, None]
     return Judged(value, without, fitted)
 
@@ -300,64 +293,56 @@ def _certified(e: CertifiedGames) -> CertifiedGames:
     )
 
 
-def fit_case(
-    p: TheoreticalFit,
-    e: CertifiedGames,
-    ends: Mapping[str, CertifiedGames],
-    shared: CertifiedGames,
-    others: Mapping[str, CertifiedGames],
-) -> tuple[dict[str, object], pd.DataFrame, pd.DataFrame]:
-    """D10's arguments of the judge, and its figure's bars and curves.
+@dataclasses.dataclass(frozen=True, eq=False)
+class Prediction:
+    """Games to predict, ``e``, at the targets; ``course``: fewer images at all checkpoints, whose
+    mean orders choose the turning points."""
 
-    e, ends: the games to predict at the targets, also at other order weights; shared, others: the
-    games of 02_two_phase_dynamics at all checkpoints, whose mean orders choose the turning points.
-    """
-    steps, split = shared.steps.tolist(), halves(p.fit_images, shared.v.shape[2])
+    e: CertifiedGames
+    course: CertifiedGames
 
-    def parts(
-        one: CertifiedGames,
-        order: CertifiedGames,
-        halves_: tuple[np.ndarray, np.ndarray] = split,
-        **how: float,
-    ) -> list[Part]:
-        return fit_parts(
-            judged(courses(one, **how), halves_),
-            times(mean_orders(order), steps, one.steps.tolist()),
-        )
+    @property
+    def uncertified(self) -> float:
+        """Share of the games to predict above the split's tolerance."""
+        return self.e.uncertified
 
-    found = {"all interactions": courses(e), f"salient, tau = {p.tau:g}": courses(e, tau=p.tau)}
-    tables = {name: (one, judged(one, split)) for name, one in found.items()}
-    distances, chosen = (
-        tables["all interactions"][1],
-        times(mean_orders(shared), steps, e.steps.tolist()),
-    )
-    kept = _certified(e)
-    case = {
-        "parts": fit_parts(distances, chosen),
-        "premises": [signal(e), has_times(chosen)],
-        "variants": {
-            **{name: parts(one, others[name]) for name, one in ends.items()},
-            "uncertified games dropped": parts(
-                kept, shared, halves(kept.v.shape[2], shared.v.shape[2])
-            ),
-        },
-        "reported": {
-            f"salient interactions only, tau = {p.tau:g}": parts(e, shared, tau=p.tau),
-            "pure AND interactions": parts(harsanyi(e), shared),
-        },
-        "uncertified": max(e.uncertified, *(one.uncertified for one in ends.values()), 0.0),
-        "changed": changed(p.fit_images, p.image_split),
-        "control": fit_controls(distances, chosen, e.steps.tolist()),
+    def certified(self) -> Prediction:
+        """The same without images that are not certified throughout."""
+        return dataclasses.replace(self, e=_certified(self.e))
+
+    @property
+    def halves(self) -> tuple[np.ndarray, np.ndarray]:
+        """The images that fit and the images that judge, and the other way round."""
+        return halves(self.e.v.shape[2], self.course.v.shape[2])
+
+    @property
+    def times(self) -> np.ndarray:
+        """Which targets are early, intermediate and late, see :func:`times`."""
+        return times(mean_orders(self.course), self.course.steps.tolist(), self.e.steps.tolist())
+
+
+def prediction(x: Prediction, tau: float = 0.0) -> list[Part]:
+    """D10 of one system; tau: of salient interactions only, see :func:`courses`."""
+    return fit_parts(judged(courses(x.e, tau=tau), x.halves), x.times)
+
+
+def beside(x: Prediction, tau: float) -> dict[str, list[Part]]:
+    """Shown without deciding: salient interactions only, and without the split."""
+    pure = dataclasses.replace(x, e=harsanyi(x.e))
+    return {
+        f"salient interactions only, tau = {tau:g}": prediction(x, tau),
+        "pure AND interactions": prediction(pure),
     }
-    return case, *fit_tables(e, tables, chosen, shared.v.shape[2])
 
 
-def changed(images: int, split: str) -> str | None:
-    """What makes a run's D10 another statistic than the registered one, in words; None: nothing."""
-    found = [f"{images} images instead of 100"] * (images != 100) + [f"{split} images"] * (
-        split != "test"
-    )
-    return "; ".join(found) or None
+def premises(x: Prediction) -> list[Premise]:
+    """The games stand out of rounding, and the second phase holds what can be predicted."""
+    return [signal(x.e), has_times(x.times)]
+
+
+def controls(x: Prediction) -> dict[str, object]:
+    """What goes with D10, see :func:`fit_controls`."""
+    return fit_controls(judged(courses(x.e), x.halves), x.times, x.e.steps.tolist())
 
 
 def fit_controls(found: Judged, times_: np.ndarray, targets: Sequence[int]) -> dict[str, object]:
@@ -387,176 +372,3 @@ def fit_controls(found: Judged, times_: np.ndarray, targets: Sequence[int]) -> d
             name: sorted({int(targets[k]) for _, _, k in ones}) for name, ones in at.items()
         },
     }
-
-
-def fit_tables(
-    e: CertifiedGames,
-    cases: Mapping[str, tuple[Courses, Judged]],
-    times_: np.ndarray,
-    shared: int,
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """D10's figure: bars (real and predicted shares per case and time) and curves over the targets
-    of the first case.
-
-    Bars are means over seeds and halves of what was judged, low and high their quartiles. Curves:
-    the fitted σ² and the held-out distance of every model, median and quartiles.
-    """
-    split, bars = halves(e.v.shape[2], shared), []
-    for case, (found, distances) in cases.items():
-        for k, time in enumerate(TIMES):
-            pairs = [
-                (s, h, times_[s, h, k])
-                for s, h in np.ndindex(*times_.shape[:2])
-                if times_[s, h, k] >= 0
-            ]
-            if not pairs:
-                continue
-            steps = sorted({int(e.steps[c]) for _, _, c in pairs})
-            name = f"{time}\nstep {steps[0]}" + (f" to {steps[-1]}" if len(steps) > 1 else "")
-            real = [_shares(found.real[s, c, split[h]].sum(0)) for s, h, c in pairs]
-            at = np.searchsorted(
-                found.grids["noise"], [distances.fitted["noise"][one] for one in pairs]
-            )
-            theirs = [
-                _shares(found.predicted["noise"][s, g, split[h]].sum(0))
-                for (s, h, _), g in zip(pairs, at, strict=True)
-            ]
-            bars += [
-                _bars(real, "real").assign(row=case, time=name),
-                _bars(theirs, "theory").assign(row=case, time=name),
-            ]
-    columns = ["shares", "order", "share", "low", "high", "row", "time"]
-    first = next(iter(cases.values()))[1]
-    curves = [
-        _course(
-            e, "noise", np.where(first.fitted["noise"] > 0, first.fitted["noise"], np.nan), NOISE
-        )
-    ]
-    curves += [_course(e, m, x, "held-out distance") for m, x in first.value.items()]
-    return (
-        pd.concat(bars, ignore_index=True) if bars else pd.DataFrame(columns=columns),
-        pd.concat(curves, ignore_index=True),
-    )
-
-
-def _bars(shares: list[np.ndarray], kind: str) -> pd.DataFrame:
-    stacked = np.nan_to_num(np.stack(shares))
-    return pd.DataFrame(
-        {
-            "shares": kind,
-            "order": range(1, stacked.shape[1] + 1),
-            "share": stacked.mean(0),
-            "low": np.quantile(stacked, 0.25, 0),
-            "high": np.quantile(stacked, 0.75, 0),
-        }
-    )
-
-
-_NAMES = {
-    SAMPLING: SAMPLING,
-    "noise": "theory",
-    "exponential": "exponential shrink",
-    "cut": "hard cut",
-    "mix": "mix with initial",
-}
-
-
-def _course(e: CertifiedGames, model: str, values: np.ndarray, panel: str) -> pd.DataFrame:
-    """Median and quartiles over seeds and halves (S, 2, T) at the targets, but for the first and
-    the last one."""
-    inner = values[:, :, 1:-1].reshape(-1, values.shape[2] - 2)
-    kept = np.isfinite(inner).any(0)
-    low, middle, high = (
-        np.nanquantile(inner[:, kept], [0.25, 0.5, 0.75], axis=0)
-        if kept.any()
-        else np.empty((3, 0))
-    )
-    return pd.DataFrame(
-        {
-            "panel": panel,
-            "model": _NAMES[model],
-            "step": e.steps[1:-1][kept],
-            "value": middle,
-            "low": low,
-            "high": high,
-        }
-    )
-
-
-# --- D15: the fitted noise over time --------------------------------------------------------------
-
-
-def _slopes(path: np.ndarray, log_steps: np.ndarray) -> np.ndarray:
-    """Least-squares slope over log t of (..., T)."""
-    centred = log_steps - log_steps.mean()
-    return (path * centred).sum(-1) / (centred**2).sum()
-
-
-def _standardised(path: np.ndarray) -> np.ndarray:
-    """Each path in its own standard deviations; a constant one is 0 throughout."""
-    spread = path.std(-1, keepdims=True)
-    return np.divide(
-        path - path.mean(-1, keepdims=True), spread, out=np.zeros_like(path), where=spread > 0
-    )
-
-
-def fitted_paths(e: CertifiedGames) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """σ² of the theory and λ of exponential shrinking at every checkpoint up to half of the
-    training, (S, T) each, and the steps (T,). All images of a network together; w* are its
-    interactions at the last checkpoint."""
-    found = courses(e, ("noise", "exponential"))
-    inner = (e.steps > 0) & (e.steps <= LATEST * e.steps[-1])
-    real = found.real[:, inner].sum(2)
-    best = {
-        m: _distance(paths.sum(2)[:, None], real[:, :, None]).argmin(-1)
-        for m, paths in found.predicted.items()
-    }
-    return {m: found.grids[m][at] for m, at in best.items()}, e.steps[inner]
-
-
-def noise_slopes(e: CertifiedGames) -> dict[str, np.ndarray]:
-    """D15 per network: slope of log σ² (floored) over log t, and that of the standardised path
-    minus the rival's."""
-    paths, steps = fitted_paths(e)
-    log_steps, level = np.log(steps.astype(float)), np.log(np.maximum(paths["noise"], FLOOR))
-    above = _slopes(_standardised(level), log_steps) - _slopes(
-        _standardised(paths["exponential"]), log_steps
-    )
-    return {
-        "slope of log sigma^2 over log t": _slopes(level, log_steps),
-        "standardised, minus the rival's": above,
-    }
-
-
-def noise_statement(e: CertifiedGames) -> str:
-    """D15 in a sentence, with the reason why it is no verdict."""
-    slope = noise_slopes(e)["slope of log sigma^2 over log t"]
-    return (
-        f"the fitted log sigma^2 has a slope of {slope.mean():.2f} (networks {slope.min():.2f} "
-        f"to {slope.max():.2f}) "
-        "per e-fold of time; the last checkpoint is its own ground truth, and random walks that "
-        "start with low orders "
-        "have such a slope too, so it decides nothing"
-    )
-
-
-def noise_table(e: CertifiedGames, name: str) -> pd.DataFrame:
-    """Fitted σ² and λ of the networks over the steps, each divided by its largest value: mean,
-    lowest, highest network."""
-    paths, steps = fitted_paths(e)
-    rows = []
-    for m, label in (("noise", "theory"), ("exponential", "exponential shrink")):
-        values = paths[m] / np.maximum(paths[m].max(1, keepdims=True), np.finfo(float).tiny)
-        rows.append(
-            pd.DataFrame(
-                {
-                    "step": steps,
-                    "value": values.mean(0),
-                    "low": values.min(0),
-                    "high": values.max(0),
-                    "model": label,
-                    "panel": name,
-                }
-            )
-        )
-    return pd.concat(rows, ignore_index=True)

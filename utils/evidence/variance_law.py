@@ -3,7 +3,7 @@ and for networks."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,21 +13,20 @@ import torch
 from .. import stats, theory
 from ..claims import Verdict, load
 from ..jobs.perturbed import Perturbed
-from ..jobs.study import System, scope
-from ..params import TheoreticalFit
 
 __all__ = [
     "SYNTHETIC",
+    "lemma_case",
     "lemma_statement",
     "lemma_table",
     "lemma_values",
+    "network_case",
     "network_slopes",
     "network_statement",
     "network_table",
     "network_values",
     "or_inconclusive",
     "synthetic_slopes",
-    "variance_cases",
     "variance_controls",
 ]
 
@@ -45,10 +44,10 @@ def _ensemble(n: int, seed: int, values: int = 1 << 21) -> torch.Tensor:
     )
 
 
-def synthetic_slopes(p: TheoreticalFit) -> dict[int, theory.VarianceLaw]:
+def synthetic_slopes(sizes: Sequence[int]) -> dict[int, theory.VarianceLaw]:
     """n → slope of log2 Var I over the order for games with independent noise, the lemma's own
     premise."""
-    return {n: theory.variance_slope(_ensemble(n, seed=n)) for n in p.sizes}
+    return {n: theory.variance_slope(_ensemble(n, seed=n)) for n in sizes}
 
 
 def network_slopes(found: Mapping[float, Perturbed]) -> dict[float, np.ndarray]:
@@ -121,38 +120,33 @@ def variance_controls(found: Mapping[float, Perturbed]) -> dict[str, dict[str, o
     return result
 
 
-def variance_cases(
-    p: TheoreticalFit, noisy: Mapping[System, Mapping[float, Perturbed]]
-) -> Iterator[tuple[str, dict[str, Any], pd.DataFrame]]:
-    """D6 for the lemma's own noise, then for each network: name, arguments of
+def lemma_case(sizes: Sequence[int]) -> tuple[dict[str, Any], pd.DataFrame]:
+    """D6 for the lemma's own noise, games of ``sizes`` players: arguments of
     ``claims.judge_numerical``, figure table."""
-    synthetic = synthetic_slopes(p)
-    yield (
-        "independent noise",
-        {
-            "system": SYNTHETIC,
-            "values": lemma_values(synthetic),
-            "statement": lemma_statement(synthetic),
-            "n": len(p.sizes),
-            "scope": "games of independent Gaussian noise with one variance on every mask",
-        },
-        lemma_table(synthetic),
-    )
-    for system, found in noisy.items():
-        slopes = network_slopes(found)
-        yield (
-            system.name,
-            {
-                "system": system.id,
-                "values": network_values(slopes[p.weight_noise[0]]),
-                "statement": network_statement(slopes),
-                "n": len(p.seeds),
-                "control": variance_controls(found),
-                "scope": f"{scope(p, system)}; {p.noise_copies} noisy copies of each, "
-                f"{p.noise_images} images",
-            },
-            network_table(found),
-        )
+    synthetic = synthetic_slopes(sizes)
+    case = {
+        "values": lemma_values(synthetic),
+        "statement": lemma_statement(synthetic),
+        "n": len(sizes),
+        "scope": "games of independent Gaussian noise with one variance on every mask",
+    }
+    return case, lemma_table(synthetic)
+
+
+def network_case(
+    found: Mapping[float, Perturbed], scope: str
+) -> tuple[dict[str, Any], pd.DataFrame]:
+    """The same for one system's networks, the noise level that is judged first."""
+    slopes = network_slopes(found)
+    judged = next(iter(slopes.values()))
+    case = {
+        "values": network_values(judged),
+        "statement": network_statement(slopes),
+        "n": len(judged),
+        "scope": scope,
+        "control": variance_controls(found),
+    }
+    return case, network_table(found)
 
 
 def lemma_table(synthetic: Mapping[int, theory.VarianceLaw]) -> pd.DataFrame:

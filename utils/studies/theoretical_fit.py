@@ -1,0 +1,106 @@
+"""03: the course of training, more images at the moments to predict, and noisy copies."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import torch
+
+from .. import runtime
+from ..evidence.theoretical_fit import Prediction, target_steps
+from ..jobs import Job, ensure_all
+from ..jobs import study as games_of
+from ..jobs.games import CertifiedGames, Splits
+from ..jobs.perturbed import Perturbed, PerturbedJob
+from ..jobs.runs import GamesJob
+from ..jobs.study import System, accuracies, scope
+from ..params import TheoreticalFit as Settings
+from ..train import Run
+from .base import Analysis, Study, analyses
+
+__all__ = ["TheoreticalFit", "changed", "noisy_copies", "plan", "studies"]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class TheoreticalFit(Study[Prediction]):
+    """One system's games to predict.
+
+    course: the fewer images of 02_two_phase_dynamics, at all checkpoints; noisy: noise level ->
+    scores of noisy copies of every trained network (R seeds, X, copies, 2^n), the level that is
+    judged first; noisy_scope: for what these speak.
+    """
+
+    course: Study[CertifiedGames] = dataclasses.field(kw_only=True)
+    noisy: dict[float, Perturbed] = dataclasses.field(kw_only=True)
+    noisy_scope: str = dataclasses.field(kw_only=True)
+
+
+def studies(p: Settings) -> list[TheoreticalFit]:
+    """A study per system of ``p``: what is missing is trained, scored and split."""
+    systems = games_of.systems(p)
+    runs = games_of.trained(systems)
+    return [_study(p, s, runs[s]) for s in systems]
+
+
+def _study(p: Settings, system: System, runs: list[Run]) -> TheoreticalFit:
+    courses, targets = _splits(p, system)
+    course = {a: splits.load() for a, splits in courses.items()}
+    games = {a: Prediction(splits.load(), course[a]) for a, splits in targets.items()}
+    said = scope(p, system)
+    facts = (system.id, system.name, p.seeds, said, accuracies(runs))
+    return TheoreticalFit(
+        *facts,
+        games=games,
+        changed=changed(p),
+        course=Study(*facts, games=course),
+        noisy=noisy_copies(p, system),
+        noisy_scope=f"{said}; {p.noise_copies} noisy copies of each, {p.noise_images} images",
+    )
+
+
+def _splits(p: Settings, system: System) -> tuple[dict[Analysis, Splits], dict[Analysis, Splits]]:
+    """The course of training, and the games to predict, at every end of the face."""
+    steps = target_steps(system.jobs[0].config.checkpoint_steps)
+    ends = [a for a in analyses(p) if a.decides]
+    course = {a: games_of.planned(p, system, order_weight=a.order_weight) for a in ends}
+    more = {"images": p.fit_images, "steps": steps}
+    target = {a: games_of.planned(p, system, order_weight=a.order_weight, **more) for a in ends}
+    return course, target
+
+
+def changed(p: Settings) -> str | None:
+    """What makes D10 another statistic than the registered one, in words; None: nothing."""
+    found = [f"{p.fit_images} images instead of 100"] * (p.fit_images != 100)
+    found += [f"{p.image_split} images"] * (p.image_split != "test")
+    return "; ".join(found) or None
+
+
+def _perturbed(p: Settings, system: System) -> dict[float, list[PerturbedJob]]:
+    device = str(runtime.device(p.device))
+    games = [GamesJob.of(job, p.noise_images, p.n_players, device=device) for job in system.jobs]
+    return {
+        noise: [
+            PerturbedJob(games=job, noise=noise, copies=p.noise_copies, seed=seed)
+            for job, seed in zip(games, p.seeds, strict=True)
+        ]
+        for noise in p.weight_noise
+    }
+
+
+def noisy_copies(p: Settings, system: System) -> dict[float, Perturbed]:
+    """Noise level -> scores of noisy copies of every seed's network, stacked over seeds."""
+    found = {}
+    for noise, jobs in _perturbed(p, system).items():
+        name = f"noise of {noise:g} on the weights of {system.name}"
+        parts: list[Perturbed] = ensure_all(jobs, name)
+        v, floor = ([getattr(part, field) for part in parts] for field in ("v", "noise_floor"))
+        found[noise] = Perturbed(torch.stack(v), torch.stack(floor))
+    return found
+
+
+def plan(p: Settings, system: System) -> list[Job]:
+    """The jobs of one system's study."""
+    found: list[Job] = [
+        job for by in _splits(p, system) for splits in by.values() for job in splits.jobs
+    ]
+    return [*found, *(job for jobs in _perturbed(p, system).values() for job in jobs)]
