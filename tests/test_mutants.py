@@ -92,14 +92,14 @@ MUTANTS = (
     ),
     Mutant(
         "permuted seed axis",
-        "utils/rows/sparsity.py",
+        "utils/evidence/sparsity.py",
         "found = values[:, at].numpy().astype(float)",
         "found = values[:, at].numpy().T.astype(float)",
         ("tests/test_rows.py::test_sparsity_is_found_where_it_is_and_only_above_its_nulls",),
     ),
     Mutant(
         "a dropped null",
-        "utils/rows/sparsity.py",
+        "utils/evidence/sparsity.py",
         'Part.of("gini_above_null", gini - stats.chosen(rivals, choice), spread(gini))',
         'Part.of("gini_above_null", gini, spread(gini))',
         ("tests/test_rows.py::test_sparsity_is_found_where_it_is_and_only_above_its_nulls",),

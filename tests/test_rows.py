@@ -3,6 +3,8 @@ a finding."""
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,11 +12,13 @@ import torch
 
 from utils import claims, params
 from utils.claims import weighing
+from utils.evidence import growth, likeness, matching, sparsity
+from utils.evidence.likeness import Kappas
 from utils.interactions import Interactions
 from utils.jobs import study
 from utils.jobs.games import CertifiedGames
 from utils.jobs.layered import Layered
-from utils.rows import sparsity
+from utils.studies import sparsity as studies
 
 N = 5
 STEPS = np.array(
@@ -68,23 +72,25 @@ def sparse_study(strengths: list[float], images: int = 6, noise: float = 0.0) ->
 
 
 def test_sparsity_is_found_where_it_is_and_only_above_its_nulls() -> None:
-    p = params.validate("01_sparsity", n_players=N)
     sparse, dense = (
         sparse_study([8.0, 4.0, 2.0, 0.1], noise=0.2),
         sparse_study([1.0] * 20, noise=0.2),
     )
-    assert parts_of(sparsity.sparsity_parts(p, sparse, dense))["mass90"].values == pytest.approx(
-        [3 / 64] * 5
-    )
-    assert decided("D2", sparsity.sparsity_parts(p, sparse, dense)) == {
+    alike = sparse_study([9.0, 0.1], noise=0.2)
+
+    def beside(e: CertifiedGames, null: CertifiedGames) -> list[claims.Part]:
+        return sparsity.concentration()(dataclasses.replace(e, nulls={"smooth": null}))
+
+    assert parts_of(beside(sparse, dense))["mass90"].values == pytest.approx([3 / 64] * 5)
+    assert decided("D2", beside(sparse, dense)) == {
         "mass90": "clears",
         "gini_above_null": "clears",
     }
-    smooth = decided("D2", sparsity.sparsity_parts(p, sparse, sparse_study([9.0, 0.1], noise=0.2)))
-    assert smooth == {"mass90": "clears", "gini_above_null": "fails"}, (
-        "as sparse as a smooth game: no fact about learning"
-    )
-    assert decided("D2", sparsity.sparsity_parts(p, dense, dense))["mass90"] == "fails"
+    assert decided("D2", beside(sparse, alike)) == {
+        "mass90": "clears",
+        "gini_above_null": "fails",
+    }, "as sparse as a smooth game: no fact about learning"
+    assert decided("D2", beside(dense, dense))["mass90"] == "fails"
 
 
 def test_the_stronger_null_is_chosen_by_other_networks_on_other_images() -> None:
@@ -99,28 +105,28 @@ def test_the_stronger_null_is_chosen_by_other_networks_on_other_images() -> None
 
 def test_another_share_or_rule_or_number_of_images_is_another_statistic() -> None:
     base = {"n_players": 10}
-    assert sparsity.changed_mass(params.validate("01_sparsity", **base)) is None
-    assert "mass 0.5 instead of 0.9" in sparsity.changed_mass(
+    assert studies.changed_mass(params.validate("01_sparsity", **base)) is None
+    assert "mass 0.5 instead of 0.9" in studies.changed_mass(
         params.validate("01_sparsity", mass=0.5)
     )
-    assert "5 players" in sparsity.changed_mass(params.validate("01_sparsity", n_players=5))
-    assert sparsity.changed_count(params.validate("01_sparsity")) is None
-    assert "40 images instead of 100" in sparsity.changed_count(
-        params.validate("01_sparsity", count_images=40)
-    )
-    assert "salience" in sparsity.changed_count(
-        params.validate("01_sparsity", salience="mean_output")
-    )
-    assert sparsity.changed_kappas(params.validate("01_sparsity")) is None
-    assert "0.02, 0.04" in sparsity.changed_kappas(
+    assert "5 players" in studies.changed_mass(params.validate("01_sparsity", n_players=5))
+    lenet = study.System("lenet/mnist_part", "LeNet", ())
+    assert studies.changed_count(params.validate("01_sparsity"), lenet) is None
+    fewer = params.validate("01_sparsity", count_images=40)
+    assert "40 images instead of 100" in studies.changed_count(fewer, lenet)
+    on_cifar = study.System("lenet/cifar10", "LeNet", ())
+    assert "40 images instead of 30" in studies.changed_count(fewer, on_cifar)
+    other = params.validate("01_sparsity", salience="mean_output")
+    assert "salience" in studies.changed_count(other, lenet)
+    assert studies.changed_kappas(params.validate("01_sparsity")) is None
+    assert "0.02, 0.04" in studies.changed_kappas(
         params.validate("01_sparsity", kappas=[0.02, 0.04])
     )
 
 
 def test_counts_of_salient_interactions_and_of_the_untrained_network() -> None:
-    p = params.validate("01_sparsity", n_players=N)
     e = sparse_study([8.0, 4.0, 2.0, 0.3], images=8)
-    found = parts_of(sparsity.count_parts(p, e))
+    found = parts_of(sparsity.count()(e))
     assert found["count"].values == pytest.approx([3.0] * 5), "0.3 is below a twentieth of 8"
     assert found["count_minus_null"].values == pytest.approx([3.0 - 31] * 5)
     rng = np.random.default_rng(0)
@@ -151,15 +157,14 @@ def test_the_count_rests_on_its_own_number_of_images_whatever_else_is_explained(
     for images in (4, 10, 20):
         p = params.validate("01_sparsity", images=images, **settings)
         (system,) = study.systems(p)
-        e = sparsity.count_sample(p, system)
+        e = studies.counted_games(p, system).load()
         assert e.v.shape[:3] == (2, 2, 12) and e.steps.tolist() == [0, 30]
-        counts.append(parts_of(sparsity.count_parts(p, e))["count"].values)
+        counts.append(parts_of(sparsity.count(p.salience)(e))["count"].values)
     assert np.array_equal(counts[0], counts[1]) and np.array_equal(counts[0], counts[2])
     few = sparse_study([8.0, 4.0, 2.0, 0.3], images=4, noise=1.0)
     many = sparse_study([8.0, 4.0, 2.0, 0.5], images=200, noise=1.0)
-    p = params.validate("01_sparsity", n_players=N)
-    assert parts_of(sparsity.count_parts(p, many))["count"].values.mean() != pytest.approx(
-        parts_of(sparsity.count_parts(p, few))["count"].values.mean()
+    assert parts_of(sparsity.count()(many))["count"].values.mean() != pytest.approx(
+        parts_of(sparsity.count()(few))["count"].values.mean()
     ), "the reason for a number of its own"
 
 
@@ -180,9 +185,10 @@ def test_kappa_rows_compare_at_the_output_and_at_inner_layers() -> None:
         for k, x in cases.items()
     }
     inner = {k: layer_of(e) for k, e in games.items()}
-    near = decided("L12", sparsity.kappa_parts(games[0.04], {0.03: games[0.03]}, inner))
+    near = decided("L12", likeness.kappa_likeness(Kappas(games[0.04], {0.03: games[0.03]}, inner)))
     assert near == {"cosine": "clears", "salient_overlap": "clears"}
-    other = sparsity.kappa_parts(games[0.04], {0.03: games[0.03], 0.05: games[0.05]}, inner)
+    both = {0.03: games[0.03], 0.05: games[0.05]}
+    other = likeness.kappa_likeness(Kappas(games[0.04], both, inner))
     assert decided("L12", other)["cosine"] == "fails"
     # The output agrees, one inner layer does not: the least similar place counts.
     spoiled = extracted(
@@ -192,12 +198,12 @@ def test_kappa_rows_compare_at_the_output_and_at_inner_layers() -> None:
         STEPS[[0, -1]],
         0.03,
     )
-    found = sparsity.kappa_parts(
-        games[0.04], {0.03: games[0.03]}, {**inner, 0.03: layer_of(spoiled)}
+    found = likeness.kappa_likeness(
+        Kappas(games[0.04], {0.03: games[0.03]}, {**inner, 0.03: layer_of(spoiled)})
     )
     assert decided("L12", found)["cosine"] == "fails"
-    control = sparsity.agreement_controls(
-        games[0.04], {0.03: games[0.03]}, inner, {"again": games[0.04]}
+    control = likeness.agreement_controls(
+        Kappas(games[0.04], {0.03: games[0.03]}, inner), {"again": games[0.04]}
     )
     assert control["cosine and overlap of salient sets"]["equal kappa, again"] == pytest.approx(
         [1.0, 1.0]
@@ -212,8 +218,8 @@ def test_the_exponent_of_a_planted_growth_is_found() -> None:
             for s in (0, 1)
         ]
     )
-    assert sparsity.exponents(table) == pytest.approx([1.5, 1.5])
-    assert "1.50" in sparsity.growth_statement(table)
+    assert growth.exponents(table) == pytest.approx([1.5, 1.5])
+    assert "1.50" in growth.growth_statement(table)
     with pytest.raises(params.ParameterError, match="at least 3"):
         params.validate("01_sparsity", size_players=[6, 8])
 
@@ -221,16 +227,16 @@ def test_the_exponent_of_a_planted_growth_is_found() -> None:
 def test_identity_errors_see_a_term_outside_of_kappa() -> None:
     e = sparse_study([8.0, 4.0, 2.0, 0.3])
     bounded = extracted(e.found, e.steps, kappa=0.04)
-    assert float(sparsity.identity_errors(e, bounded)["within_kappa"].max()) == 0
+    assert float(matching.identity_errors(e, bounded)["within_kappa"].max()) == 0
     bounded.error[0, 1, 0] = 0.05 * float((bounded.v[0, 1, 0, -1] - bounded.v[0, 1, 0, 0]).abs())
-    assert float(sparsity.identity_errors(e, bounded)["within_kappa"].max()) == pytest.approx(1.25)
+    assert float(matching.identity_errors(e, bounded)["within_kappa"].max()) == pytest.approx(1.25)
     e.error[2, 0, 1] = 1e-3 * float(e.v[2, 0, 1].abs().max())
-    assert float(sparsity.identity_errors(e, bounded)["matching"].max()) == pytest.approx(1e-3)
+    assert float(matching.identity_errors(e, bounded)["matching"].max()) == pytest.approx(1e-3)
 
 
 def test_a_game_that_goes_nowhere_is_allowed_no_noise_term() -> None:
     still = extracted(sparse_study([0.0, 0.0]).found, STEPS[[0, -1]], kappa=0.04)
     still.v[:] = 2.0
-    assert float(sparsity.identity_errors(still, still)["within_kappa"].max()) == 0
+    assert float(matching.identity_errors(still, still)["within_kappa"].max()) == 0
     still.error[1, 1, 1] = 0.1
-    assert float(sparsity.identity_errors(still, still)["within_kappa"].max()) == np.inf
+    assert float(matching.identity_errors(still, still)["within_kappa"].max()) == np.inf

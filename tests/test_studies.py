@@ -91,15 +91,21 @@ def test_certified_games_only_is_the_main_analysis_without_the_others() -> None:
     assert value(s.case(total)["parts"]) != pytest.approx(float(expected))
 
 
-def test_the_share_of_uncertified_games_is_the_largest_of_all_analyses_and_their_nulls() -> None:
-    half, most = games(5, done=0.5), games(6, done=0.1)
-    with_null = dataclasses.replace(games(7), nulls={"iid": most})
-    assert study().uncertified == 0
-    assert study(other=half).uncertified == pytest.approx(float((~half.converged).double().mean()))
-    assert study(main=with_null, other=half).uncertified == pytest.approx(
-        float((~most.converged).double().mean())
-    )
+def test_the_share_of_uncertified_games_is_the_largest_that_decides_nulls_included() -> None:
+    half, most, none = games(5, done=0.5), games(6, done=0.1), games(7, done=0.0)
+    with_null = dataclasses.replace(games(8), nulls={"iid": most})
+    share = {e: float((~e.converged).double().mean()) for e in (half, most)}
+
+    def told(s: Study[CertifiedGames], **how: str) -> float:
+        return s.case(total, **how)["uncertified"]
+
+    assert told(study()) == 0
+    assert told(study(other=half)) == pytest.approx(share[half])
+    assert told(study(other=half), orders="shown") == 0
+    assert told(study(main=with_null, other=half)) == pytest.approx(share[most])
     assert with_null.certified().nulls["iid"].certified_only
+    shown = dataclasses.replace(study(), games=study().games | {SECOND: none, ELSEWHERE: none})
+    assert told(shown) == 0
 
 
 def test_some_checkpoints_are_the_same_games() -> None:

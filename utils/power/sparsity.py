@@ -6,12 +6,12 @@ from __future__ import annotations
 import numpy as np
 
 from ..claims import Part
-from ..rows import sparsity
+from ..evidence import likeness, sparsity
 from .base import DEFAULT, REFERENCE, Simulation, Sizes
 
 __all__ = ["SIMULATIONS"]
 
-_CODE = ("utils.rows.sparsity",)
+_CODE = ("utils.evidence.sparsity", "utils.evidence.likeness")
 
 
 def crossed(
@@ -70,7 +70,7 @@ def _kappa(scenario: str, sizes: Sizes, rng: np.random.Generator) -> list[Part]:
         base = level + crossed(rng, sizes, noise / 4, noise, noise)
         return np.minimum(base[:, None] + lift * noise * rng.uniform(size=(s, k, x)), 1.0)
 
-    return sparsity.similarity_parts(similar(cosine, 0.008), similar(overlap, 0.04))
+    return likeness.similarity_parts(similar(cosine, 0.008), similar(overlap, 0.04))
 
 
 _HUNDRED = {"default": Sizes(5, 100, systems=2), "reference": Sizes(10, 100, systems=4)}

@@ -19,13 +19,13 @@ import torch
 
 from .. import stats
 from ..claims import Part, Premise
+from ..evidence.sparsity import identity_errors, match_table
 from ..interactions import Interactions
 from ..jobs.components import Analysis
 from ..jobs.games import CertifiedGames
 from ..metrics import faithfulness, sparsity
 from ..params import FiveGroups
 from ..players.components import Components
-from .sparsity import identity_errors, match_table
 
 __all__ = [
     "FIRST",

@@ -107,9 +107,9 @@ class Study(Networks, Generic[G]):
         return {a.label: e for a, e in self.games.items() if a.decides}
 
     @property
-    def uncertified(self) -> float:
-        """Largest share of games above the split's tolerance among all analyses."""
-        return max(e.uncertified for e in self.games.values())
+    def other_ends(self) -> dict[str, G]:
+        """The same without the main analysis."""
+        return dict(list(self.ends.items())[1:])
 
     def case(
         self,
@@ -124,21 +124,25 @@ class Study(Networks, Generic[G]):
         """What :func:`utils.claims.judge` is told of a row: its statistic under every analysis.
 
         beside: further parts that are only shown, by name. orders: what the other ends of the face
-        are to the row: statements on orders are decided at all of them.
+        are to the row: statements on orders are decided at all of them. The share of uncertified
+        games is the largest among the analyses that decide.
         """
         (_, main), *others = self.games.items()
         role = {"decide": "variants", "shown": "reported"}
         found: dict[str, dict[str, list[Part]]] = {"variants": {}, "reported": {}}
+        uncertified = main.uncertified
         for a, e in others:
             where = role.get(orders) if a.decides else "reported"
             if where is not None:
                 found[where][a.label] = statistic(e)
+            if where == "variants":
+                uncertified = max(uncertified, e.uncertified)
         found["variants"][CERTIFIED] = statistic(main.certified())
         found["reported"] |= beside or {}
         return {
             "parts": statistic(main),
             **self.facts,
-            "uncertified": self.uncertified,
+            "uncertified": uncertified,
             "premises": list(premises),
             "control": control,
             "changed": changed or self.changed,
