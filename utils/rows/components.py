@@ -19,7 +19,7 @@ import torch
 
 from .. import stats
 from ..claims import Part, Premise
-from ..evidence.sparsity import identity_errors, match_table
+from ..evidence.matching import identity_errors, match_table
 from ..interactions import Interactions
 from ..jobs.components import Analysis
 from ..jobs.games import CertifiedGames
@@ -140,7 +140,7 @@ def matching_case(p: FiveGroups, a: Analysis) -> dict[str, Any]:
 def matching_table(p: FiveGroups, a: Analysis) -> pd.DataFrame:
     """Score against model on masks of one image, with and without noise terms; and g(f_N) against
     g(f) of all images."""
-    masks = match_table(p, a.ends)
+    masks = match_table(a.ends, p.order_weights[0], p.tol)
     whole = torch.stack([g.whole[LAST] for g in a.games]).flatten()
     rest = pd.DataFrame(
         {
