@@ -11,13 +11,16 @@ import torch
 from scipy.optimize import linprog
 
 from utils import claims, figures, lattice, params, sparsify
+from utils.evidence import exchange, face, published, statements
+from utils.evidence.face import Face
+from utils.evidence.published import Ways
 from utils.interactions import Interactions
-from utils.jobs import identified as identified_jobs
 from utils.jobs import study
 from utils.jobs.games import CertifiedGames
 from utils.jobs.identified import Compared
+from utils.jobs.plan import graph
 from utils.metrics import identification, orders
-from utils.rows import identified
+from utils.studies import identified as studies
 
 N = 4
 SEEDS = (0, 1, 2, 3, 4)
@@ -71,7 +74,7 @@ def test_an_exchange_that_would_cost_strength_is_refused() -> None:
 
 def test_row_o1_is_exact_and_the_split_reaches_both_explanations() -> None:
     p = params.validate("08_what_the_split_identifies", n_players=5)
-    errors, control = identified.exchange(p)
+    errors, control = exchange.exchange(p.n_players, p.order_weights, p.tol)
     verdict = claims.judge_identity(
         "O1", "synthetic/additive", errors, scope="a test", control=control
     )
@@ -84,7 +87,7 @@ def test_row_o1_is_exact_and_the_split_reaches_both_explanations() -> None:
         claims.judge_identity("O1", "synthetic/additive", dearer, scope="a test").verdict
         == "BROKEN"
     )
-    assert set(identified.exchange_table(p)["explanation"]) == {
+    assert set(exchange.exchange_table(p.n_players, p.order_weights, p.tol)["explanation"]) == {
         "single players",
         "exchanged pairs",
         "split, +0.2",
@@ -152,6 +155,11 @@ def way(
     )
 
 
+def of_settings(by: dict[str, Compared], p: params.Identified | None = None) -> Ways:
+    p = p or settings()
+    return Ways(by, p.loops, p.kappa, STEPS)
+
+
 def ways(*excess: float | torch.Tensor) -> dict[str, Compared]:
     optimum = {"certified, order weight 0": way(1.0, loop=False)}
     return optimum | dict(
@@ -166,11 +174,11 @@ def judged_o2(found: dict[str, Compared], p: params.Identified | None = None) ->
     return claims.judge(
         "O2",
         SYSTEM,
-        identified.excess_parts(p, found),
+        published.excess(of_settings(found, p)),
         seeds=SEEDS,
         scope="a test",
         uncertified=0.0,
-        premises=[identified.published(p)],
+        premises=[published.published(p.loops)],
     )
 
 
@@ -205,25 +213,22 @@ def test_fewer_iterations_than_published_settle_nothing() -> None:
 
 
 def test_settings_are_labelled_by_where_they_stop() -> None:
-    table = identified.convergence(settings(), ways(0.2, 0.005, 40.0))
+    table = published.convergence(of_settings(ways(0.2, 0.005, 40.0)), "mean_output")
     assert table["it"].tolist() == ["stops early", "converges", "diverges"]
     assert table["excess"].tolist() == pytest.approx([0.2, 0.005, 40.0])
     assert table["Jaccard of salient sets, nearest certified"].tolist() == [1.0] * 3
     pair = [way(1.0, x, loop=False) for x in identification.additive_pair(weights(5, 4, 3))]
-    face = {"certified, order weight 0": pair[0], "certified, order weight -0.2": pair[1]}
-    near = identified.convergence(
-        settings(), {**face, **dict.fromkeys(settings().loops, way(1.2, pair[1].found))}
-    )
+    two = {"certified, order weight 0": pair[0], "certified, order weight -0.2": pair[1]}
+    every = {**two, **dict.fromkeys(settings().loops, way(1.2, pair[1].found))}
+    near = published.convergence(of_settings(every), "mean_output")
     assert (
         near["total variation of order shares, nearest certified"].tolist() == [0.0] * 3
     )  # the end that it is like
-    shares = identified.share_table(settings(), face, STEPS).set_index(["split", "step", "order"])[
-        "share"
-    ]
+    shares = published.share_table(of_settings(two)).set_index(["split", "step", "order"])["share"]
     assert shares["certified, order weight 0", "step 100", 1] == pytest.approx(1.0)
-    assert set(
-        identified.excess_table(settings(), ways(0.2, 0.005, 40.0), STEPS, "LeNet")["step"]
-    ) == set(STEPS.tolist())
+    assert set(published.excess_table(of_settings(ways(0.2, 0.005, 40.0)), "LeNet")["step"]) == set(
+        STEPS.tolist()
+    )
 
 
 # O3, O4 -------------------------------------------------------------------------------------------
@@ -249,11 +254,8 @@ def extracted(found: Interactions) -> CertifiedGames:
 def judged(
     row: str, both: tuple[CertifiedGames, CertifiedGames], certified_only: bool = False
 ) -> str:
-    parts = (
-        identified.face_parts(both, certified_only)
-        if row == "O3"
-        else identified.jaccard_parts(both, "mean_output", certified_only)
-    )
+    pair = Face(*both, (0.2, -0.2), certified_only)
+    parts = face.apart(pair) if row == "O3" else face.jaccard()(pair)
     return claims.judge(row, SYSTEM, parts, seeds=SEEDS, scope="a test", uncertified=0.0).verdict
 
 
@@ -282,18 +284,18 @@ def test_initialisation_and_uncertified_games_do_not_count() -> None:
 
 
 def test_tables_of_the_face() -> None:
-    both = tuple(extracted(x) for x in identification.additive_pair(weights(5, 4, 3)))
-    p = settings()
-    table = identified.face_table(p, both)
+    ends = (extracted(x) for x in identification.additive_pair(weights(5, 4, 3)))
+    both = Face(*ends, (0.2, -0.2))
+    table = face.face_table(both)
     assert table[table["curve"] == "order weight +0.2"]["value"].tolist() == pytest.approx(
         [1.0] * 4
     )
-    assert set(identified.jaccard_table(both)["curve"]) == {
+    assert set(face.jaccard_table(both)["curve"]) == {
         "mean_output",
         "max_per_sample",
         "max_over_samples",
     }
-    assert identified.face_controls(both)["step"] == STEPS.tolist()
+    assert face.face_controls(both)["step"] == STEPS.tolist()
 
 
 # O5 -----------------------------------------------------------------------------------------------
@@ -313,9 +315,8 @@ def course(mu: list[float]) -> Interactions:
 
 
 def test_statements_survive_where_they_hold_and_differences_are_named() -> None:
-    p, system = settings(), study.System(SYSTEM, "LeNet", ())
     spindle, rising = course([2.9, 2.0, 1.1, 1.8]), course([1.1, 1.3, 1.6, 2.2])
-    both = (extracted(spindle), extracted(rising))
+    both = Face(extracted(spindle), extracted(rising), (0.2, -0.2))
     every = {
         f"certified, order weight {w}": way(1.0, spindle, loop=False) for w in ("+0.2", "-0.2", "0")
     }
@@ -324,7 +325,7 @@ def test_statements_survive_where_they_hold_and_differences_are_named() -> None:
         "README text": way(1.1, rising),
         "tabular code": way(1.1, spindle),
     }
-    table = identified.statements(p, system, every, both)
+    table = statements.statements(SYSTEM, of_settings(every), both)
     decision = table.set_index(["statement", "way"])["decision"]
     assert decision["D3: mean order falls", "all games, order weight +0.2"] == "holds"
     assert decision["D3: mean order falls", "all games, order weight -0.2"] == "fails"
@@ -332,7 +333,7 @@ def test_statements_survive_where_they_hold_and_differences_are_named() -> None:
     assert (
         decision["L2: salient interactions", "image code"] == "fails"
     )  # 2 are fewer than half of the paper's 21.8
-    sentence = identified.described(p, table)
+    sentence = statements.described(table, of_settings(every), both)
     assert "differently at the two ends: D3: mean order falls" in sentence
     assert "(image code): none" in sentence
     assert "(README text): D3: mean order falls" in sentence
@@ -342,19 +343,13 @@ def test_statements_survive_where_they_hold_and_differences_are_named() -> None:
 
 
 def test_one_network_leaves_the_two_phases_open() -> None:
-    p, system = settings(), study.System(SYSTEM, "LeNet", ())
     spindle = course([2.9, 2.0, 1.1, 1.8])[:1]
     alone = dataclasses.replace(
         way(1.0, course([2.9, 2.0, 1.1, 1.8])), v=spindle.reconstruct(), found=spindle
     )
-    table = identified.statements(
-        p,
-        system,
-        dict.fromkeys(
-            [*(f"certified, order weight {w}" for w in ("+0.2", "-0.2", "0")), *p.loops], alone
-        ),
-        (extracted(spindle), extracted(spindle)),
-    )
+    names = [*(f"certified, order weight {w}" for w in ("+0.2", "-0.2", "0")), *settings().loops]
+    ends = Face(extracted(spindle), extracted(spindle), (0.2, -0.2))
+    table = statements.statements(SYSTEM, of_settings(dict.fromkeys(names, alone)), ends)
     assert (table[table["statement"].str.startswith("D3")]["decision"] == "open").all()
 
 
@@ -376,8 +371,10 @@ def test_all_ways_split_the_same_games() -> None:
             "tight": {"learning_rate": 1e-4, "iterations": 50, "kappa": 0.02},
         },
     )
+    (one,) = studies.studies(p)
+    every, (low, high) = one.ways.main.by, one.main.ends
     (system,) = study.systems(p)
-    every, (low, high) = identified_jobs.compared(p, system), identified_jobs.ends(p, system)
+    assert all(node.finished for node in graph(studies.plan(p, system)))
     assert list(every) == [
         "certified, order weight +0.2",
         "certified, order weight -0.2",
@@ -386,7 +383,7 @@ def test_all_ways_split_the_same_games() -> None:
         "short",
         "tight",
     ]
-    cells = list(identified_jobs.loop_cells(p))
+    cells = list(studies.loop_cells(p))
     assert cells == [0, 1, 3, 4]
     for name, e in (("certified, order weight +0.2", low), ("certified, order weight -0.2", high)):
         assert torch.equal(

@@ -7,20 +7,17 @@ import dataclasses
 from pathlib import Path
 from typing import ClassVar
 
-import numpy as np
 import pydantic
 import torch
 
 from .. import io, sparsify
 from ..interactions import Interactions
 from ..metrics import identification
-from ..params import Identified, Loop
+from ..sparsify.published import Loop
 from .base import MANY_STEPS, Job, ensure
 from .games import CertifiedGames
-from .side_by_side import ensure_all
-from .study import System, certified_games, games_jobs
 
-__all__ = ["Compared", "ComparedJob", "compared", "ends", "loop_cells", "optimum_name"]
+__all__ = ["Compared", "ComparedJob"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,43 +119,3 @@ class ComparedJob(Job):
         arrays = io.load_arrays(folder / "compared.safetensors")
         found = Interactions(arrays.pop("and"), arrays.pop("or"))
         return Compared(found=found, kappa=self.kappa, loop=self.loop is not None, **arrays)
-
-
-def loop_cells(p: Identified) -> tuple[int, ...]:
-    """Indices of the checkpoints that the published optimiser splits: the first, the last, and
-    others evenly between."""
-    return tuple(np.linspace(0, p.checkpoints - 1, p.loop_checkpoints).round().astype(int).tolist())
-
-
-def compared(p: Identified, system: System) -> dict[str, Compared]:
-    """Every way of splitting the same games, by name: certified ones first, then the published
-    settings."""
-    games = tuple(games_jobs(p, system))
-    common = {"games": games, "checkpoints": loop_cells(p), "images": p.loop_images, "tol": p.tol}
-    jobs = {
-        f"certified, order weight {w:+g}": ComparedJob(kappa=p.kappa, order_weight=w, **common)
-        for w in p.order_weights
-    }
-    for kappa in sorted(
-        {p.kappa, *(loop.kappa for loop in p.loops.values())}, key=lambda k: (k != p.kappa, k)
-    ):
-        jobs[optimum_name(p, kappa)] = ComparedJob(kappa=kappa, **common)
-    for name, loop in p.loops.items():
-        jobs[name] = ComparedJob(kappa=loop.kappa, loop=loop, **common)
-    return dict(
-        zip(jobs, ensure_all(jobs.values(), f"ways of splitting {system.name}"), strict=True)
-    )
-
-
-def optimum_name(p: Identified, kappa: float) -> str:
-    """Name of the certified optimum of the papers' own objective at ``kappa``."""
-    return "certified, order weight 0" + ("" if kappa == p.kappa else f", kappa {kappa:g}")
-
-
-def ends(p: Identified, system: System, draw: int = 0) -> tuple[CertifiedGames, CertifiedGames]:
-    """All games of a system at the low-order and at the high-order end of the face of optima."""
-    high, low = sorted(p.order_weights[:2])
-    return (
-        certified_games(p, system, order_weight=low, draw=draw),
-        certified_games(p, system, order_weight=high, draw=draw),
-    )

@@ -16,7 +16,7 @@ from .checks import (
 )
 from .common import TRAINING, Common, Study, Training
 from .features import FiveGroups
-from .identified import LOOPS, Identified, Loop
+from .identified import LOOPS, Identified
 from .layerwise import Layerwise
 from .models import PARAMS, Sparsity, StartHere, TheoreticalFit, TwoPhase
 from .multi_order import MultiOrder
@@ -34,7 +34,6 @@ __all__ = [
     "FiveGroups",
     "Identified",
     "Layerwise",
-    "Loop",
     "MultiOrder",
     "NoisyLabels",
     "ParameterError",

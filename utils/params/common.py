@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import BaseModel, BeforeValidator, Field, field_validator
 
 from .. import paths
+from ..strict import Strict
 
 __all__ = [
     "TRAINING",
@@ -17,7 +18,6 @@ __all__ = [
     "Dataset",
     "Network",
     "Salience",
-    "Strict",
     "Study",
     "Training",
     "distinct",
@@ -28,15 +28,6 @@ __all__ = [
 Dataset = Literal["mnist_part", "mnist", "cifar10", "breast_cancer"]
 Network = Literal["mlp7", "lenet", "vgg11", "resnet20"]
 Salience = Literal["mean_output", "max_per_sample", "max_over_samples"]
-
-
-class Strict(BaseModel):
-    """No unknown field, no conversion ('10' is no 10, True is no 1), no change afterwards, no
-    NaN."""
-
-    model_config = ConfigDict(
-        strict=True, frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True
-    )
 
 
 class Training(Strict):

@@ -4,22 +4,10 @@ from __future__ import annotations
 
 from pydantic import Field, model_validator
 
-from .common import Salience, Strict, Study
+from ..sparsify.published import Loop
+from .common import Salience, Study
 
-__all__ = ["LOOPS", "Identified", "Loop"]
-
-
-class Loop(Strict):
-    """One published setting of the papers' gradient descent on γ and δ; its momentum is 0.9, its
-    last rate a tenth."""
-
-    learning_rate: float = Field(
-        gt=0, description="learning rate of the first iteration, in units of the raw score"
-    )
-    iterations: int = Field(10_000, ge=1, description="iterations; there is no stopping test")
-    kappa: float = Field(
-        0.04, ge=0, lt=1, description="bound of |δ_T| as a fraction of |v(N) - v(∅)|"
-    )
+__all__ = ["LOOPS", "Identified"]
 
 
 # From the lab's public code: the scripts for images and for tables, and the number that its README

@@ -9,8 +9,8 @@ import yaml
 from pydantic import Field, ValidationError
 
 from .. import paths
+from ..strict import Strict
 from .checks import ParameterError, nearest, validate
-from .common import Strict
 from .models import PARAMS
 
 __all__ = ["Profile", "load_profile", "parse", "profiles"]

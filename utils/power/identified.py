@@ -10,13 +10,13 @@ from __future__ import annotations
 import numpy as np
 
 from ..claims import Part
-from ..rows import identified
+from ..evidence import face, published
 from .base import DEFAULT, REFERENCE, Simulation, Sizes
 from .sparsity import crossed
 
 __all__ = ["SIMULATIONS"]
 
-_CODE = ("utils.rows.identified",)
+_CODE = ("utils.evidence.published", "utils.evidence.face")
 
 
 def _excess(scenario: str, sizes: Sizes, rng: np.random.Generator) -> list[Part]:
@@ -25,7 +25,7 @@ def _excess(scenario: str, sizes: Sizes, rng: np.random.Generator) -> list[Part]
     level = {"paper": 1.0, "half": 0.1}.get(scenario, 0.01)
     optimum = 10 * np.exp(crossed(rng, sizes, 0.1, 0.3, 0.1))
     best = optimum * (1 + level * np.exp(crossed(rng, sizes, 0.1, 0.2, 0.2)) / np.exp(0.045))
-    return identified.ratio_parts(best, optimum)
+    return published.ratio_parts(best, optimum)
 
 
 def _apart(scenario: str, sizes: Sizes, rng: np.random.Generator) -> list[Part]:
@@ -34,7 +34,7 @@ def _apart(scenario: str, sizes: Sizes, rng: np.random.Generator) -> list[Part]:
     unequal = 0.002 if scenario == "none: unequal strength" else 5e-4
     one = 10 * np.exp(crossed(rng, sizes, 0.1, 0.3, 0.1))
     other = one * (1 + unequal + crossed(rng, sizes, 5e-5, 1e-4, 1e-4))
-    return identified.apart_parts(moved + crossed(rng, sizes, 0.03, 0.15, 0.1), one, other)
+    return face.apart_parts(moved + crossed(rng, sizes, 0.03, 0.15, 0.1), one, other)
 
 
 def _overlap(scenario: str, sizes: Sizes, rng: np.random.Generator) -> list[Part]:

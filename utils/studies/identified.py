@@ -1,0 +1,111 @@
+"""08: the same games at both ends of the face, and split by the published optimiser."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from ..evidence.face import RULE, Face
+from ..evidence.published import Ways, optimum_name
+from ..jobs import Job, ensure_all
+from ..jobs import study as games_of
+from ..jobs.games import Splits
+from ..jobs.identified import ComparedJob
+from ..jobs.study import System, accuracies, scope
+from ..params import Identified as Settings
+from ..train import Run
+from .base import Analysis, Study
+
+__all__ = ["Identified", "changed_rule", "loop_cells", "plan", "studies"]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Identified(Study[Face]):
+    """Both ends of one system's face, with a second draw of players; no row asks for accuracy.
+
+    ways: every way of splitting some of the games; test_accuracy: of each network.
+    """
+
+    ways: Study[Ways] = dataclasses.field(kw_only=True)
+    test_accuracy: list[float] = dataclasses.field(kw_only=True)
+
+
+def studies(p: Settings) -> list[Identified]:
+    """A study per system of ``p``: what is missing is trained, scored and split."""
+    systems = games_of.systems(p)
+    runs = games_of.trained(systems)
+    return [_study(p, s, runs[s]) for s in systems]
+
+
+def _study(p: Settings, system: System, runs: list[Run]) -> Identified:
+    weights = _ends(p)
+    games = {
+        a: Face(low.load(), high.load(), weights) for a, (low, high) in _faces(p, system).items()
+    }
+    main, face = next(iter(games.items()))
+    jobs = _ways(p, system)
+    done = ensure_all(jobs.values(), f"ways of splitting {system.name}")
+    by, steps = dict(zip(jobs, done, strict=True)), face.low.steps[list(loop_cells(p))]
+    ways = Ways(by, p.loops, p.kappa, steps)
+    said = scope(p, system)
+    some = (
+        f"{said}; of these, {p.loop_images} images at {p.loop_checkpoints} checkpoints per network"
+    )
+    facts = (system.id, system.name, p.seeds)
+    return Identified(
+        *facts,
+        said,
+        None,
+        games=games,
+        ways=Study(*facts, some, None, {main: ways}),
+        test_accuracy=accuracies(runs),
+    )
+
+
+def _ends(p: Settings) -> tuple[float, float]:
+    """Order weights of the low-order and of the high-order end."""
+    high, low = sorted(p.order_weights[:2])
+    return low, high
+
+
+def _faces(p: Settings, system: System) -> dict[Analysis, tuple[Splits, Splits]]:
+    found = {}
+    for draw in (0, 1) if p.second_draw else (0,):
+        low, high = (games_of.planned(p, system, order_weight=w, draw=draw) for w in _ends(p))
+        found[Analysis(p.order_weights[0], draw)] = (low, high)
+    return found
+
+
+def loop_cells(p: Settings) -> tuple[int, ...]:
+    """Indices of the checkpoints that the published optimiser splits: the first, the last, and
+    others evenly between."""
+    return tuple(np.linspace(0, p.checkpoints - 1, p.loop_checkpoints).round().astype(int).tolist())
+
+
+def _ways(p: Settings, system: System) -> dict[str, ComparedJob]:
+    """Every way of splitting the same games, by name: certified ones first, then the published
+    settings."""
+    games = tuple(games_of.games_jobs(p, system))
+    common = {"games": games, "checkpoints": loop_cells(p), "images": p.loop_images, "tol": p.tol}
+    jobs = {
+        f"certified, order weight {w:+g}": ComparedJob(kappa=p.kappa, order_weight=w, **common)
+        for w in p.order_weights
+    }
+    kappas = {p.kappa, *(loop.kappa for loop in p.loops.values())}
+    for kappa in sorted(kappas, key=lambda k: (k != p.kappa, k)):
+        jobs[optimum_name(kappa, p.kappa)] = ComparedJob(kappa=kappa, **common)
+    for name, loop in p.loops.items():
+        jobs[name] = ComparedJob(kappa=loop.kappa, loop=loop, **common)
+    return jobs
+
+
+def changed_rule(p: Settings) -> str | None:
+    """What makes a run's O4 another statistic than the registered one, in words; None: nothing."""
+    return None if p.salience == RULE else f"salience {p.salience} instead of {RULE}"
+
+
+def plan(p: Settings, system: System) -> list[Job]:
+    """The jobs of one system's study."""
+    faces = [splits for pair in _faces(p, system).values() for splits in pair]
+    return [*(job for splits in faces for job in splits.jobs), *_ways(p, system).values()]
