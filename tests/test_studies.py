@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections import Counter
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 import torch
 
 from utils import claims, params
+from utils.__main__ import main
 from utils.claims import Part
 from utils.evidence import mean_order, spindle
 from utils.interactions import Interactions
@@ -18,7 +20,7 @@ from utils.jobs import entries
 from utils.jobs import study as games_of
 from utils.jobs.games import CertifiedGames
 from utils.jobs.plan import graph
-from utils.studies import Analysis, Study, analyses, two_phase
+from utils.studies import Analysis, Study, analyses, planning, two_phase
 from utils.studies.base import CERTIFIED
 
 SEEDS = (0, 1, 2)
@@ -188,3 +190,35 @@ def test_a_plan_is_what_a_study_computes(monkeypatch: pytest.MonkeyPatch, tmp_pa
     two_phase.studies(p)
     assert {(entry.kind, entry.digest) for entry in entries()} == planned
     assert all(node.finished for node in graph(two_phase.plan(p, system)))
+
+
+def test_the_command_prints_a_plan_and_computes_nothing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("INTERACTIONS_CACHE", str(tmp_path))
+    assert main(["plan", "02", "--profile", "smoke", "--json"]) == 0
+    nodes = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    seen: set[str] = set()
+    for node in nodes:
+        assert set(node["needs"]) <= seen and node["state"] == "to do"
+        seen.add(node["digest"])
+    assert {node["kind"] for node in nodes} == {"train", "games", "split"}
+    assert not list(tmp_path.iterdir())
+    assert main(["plan", "02", "--system", "lenet/mnist_part"]) == 0
+    assert "0 of" in capsys.readouterr().out
+    assert main(["plan", "02", "--system", "lenet/mnist"]) == 2
+    assert "did you mean 'lenet/mnist_part'" in capsys.readouterr().err.replace("meant", "mean")
+    assert main(["plan", "05"]) == 2
+    assert "05_layerwise_change has no plan" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("notebook", list(planning.PLANNED))
+def test_every_plan_is_a_graph_of_different_jobs(notebook: str) -> None:
+    p = params.validate(notebook, seeds=1)
+    nodes = planning.plan_of(notebook, p)
+    place = {node.digest: k for k, node in enumerate(nodes)}
+    assert len(place) == len(nodes) > 3
+    assert all(place[need] < place[node.digest] for node in nodes for need in node.needs)
+    systems = {s.id for s in games_of.systems(p)}
+    parts = [planning.plan_of(notebook, p, one) for one in systems]
+    assert {node.digest for part in parts for node in part} == set(place)

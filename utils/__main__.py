@@ -1,9 +1,10 @@
-"""The command ``reproduce`` (also ``python -m utils``): list, run, all, check, keep, cache, data,
-doctor."""
+"""The command ``reproduce`` (also ``python -m utils``): list, run, plan, all, check, keep, power,
+cache, data, doctor."""
 
 from __future__ import annotations
 
 import argparse
+import json
 import platform
 import shutil
 import sys
@@ -82,6 +83,12 @@ def _parser() -> argparse.ArgumentParser:
     running.add_argument(
         "--profile", help="start from this profile's settings (default: the notebook's own)"
     )
+
+    planning = command("plan", _plan, "the jobs that one notebook needs, before any is computed")
+    planning.add_argument("notebook", metavar="NOTEBOOK")
+    planning.add_argument("--profile", help="this profile's settings (default: the notebook's own)")
+    planning.add_argument("--system", metavar="NETWORK/DATA", help="only this system's jobs")
+    planning.add_argument("--json", action="store_true", help="one JSON object a job")
 
     for name, function, text in (
         ("all", _all, "every notebook of a profile, then the verdict table and index.html"),
@@ -211,6 +218,31 @@ def _run(chosen: argparse.Namespace) -> int:
     profile = chosen.profile if chosen.profile and not given else "custom"
     parameters = {"profile": profile, **_merged(settings, given)}
     return _execute(parameters["profile"], {notebook: parameters})
+
+
+def _plan(chosen: argparse.Namespace) -> int:
+    from .studies import (
+        planning,  # studies load torch's compiler: seconds that `list` can do without
+    )
+
+    notebook = params.notebook_stem(chosen.notebook)
+    settings: Mapping[str, Any] = {}
+    if chosen.profile:
+        settings = params.load_profile(chosen.profile).given(notebook)
+    p = params.validate(notebook, **{"profile": chosen.profile or "custom", **settings})
+    nodes = planning.plan_of(notebook, p, chosen.system)
+    for node in nodes:
+        state = "finished" if node.finished else "to do"
+        line = f"{state:<9} {node.job.kind:<16} {node.digest[:12]}"
+        needs = " ".join(need[:12] for need in node.needs)
+        print(
+            json.dumps(node.to_json(), sort_keys=True)
+            if chosen.json
+            else f"{line}  needs {needs or '-'}"
+        )
+    if not chosen.json:
+        print(f"{sum(node.finished for node in nodes)} of {len(nodes)} jobs are finished")
+    return 0
 
 
 def _all(chosen: argparse.Namespace) -> int:
