@@ -26,13 +26,13 @@ __all__ = [
     "available_cores",
     "available_memory",
     "device",
+    "fixed_threads",
     "human_bytes",
     "human_time",
-    "pad_to_block",
     "progress",
     "require_memory",
     "set_threads",
-    "torch_threads",
+    
 ]
 
 _CGROUPS = Path("/sys/fs/cgroup")
@@ -87,21 +87,21 @@ def available_cores() -> int:
 
 
 def _wanted_threads() -> int:
-    text = os.environ.get("INTERACTIONS_THREADS", "").strip()
-    if not text:
-        return available_cores()
-    if not text.isdecimal() or int(text) < 1:
-        raise ValueError(
-            f"INTERACTIONS_THREADS must be a whole number of threads, 1 or more, got {text!r}"
-        )
-    return int(text)
+    for name in ("INTERACTIONS_THREADS", "OMP_NUM_THREADS"):
+        text = os.environ.get(name, "").strip()
+        if text and (not text.isdecimal() or int(text) < 1):
+            raise ValueError(f"{name} must be a whole number of threads, 1 or more, got {text!r}")
+        if text:
+            return int(text)
+    return available_cores()
 
 
 def set_threads(n: int | None = None) -> int:
     """Set the threads of torch, numba and the BLAS to ``n`` and return it; the one place where that
     is done.
 
-    ``n=None``: the environment variable INTERACTIONS_THREADS, else :func:`available_cores`. May be
+    ``n=None``: the environment variable INTERACTIONS_THREADS or OMP_NUM_THREADS, the first that is
+    set, else :func:`available_cores`. May be
     called again, with the same or another number. From then on freed memory stays with the process
     (:func:`_keep_freed_pages`). Raises ValueError when ``n`` is below 1.
     """
@@ -122,18 +122,21 @@ def set_threads(n: int | None = None) -> int:
 
 
 @contextlib.contextmanager
-def torch_threads(n: int) -> Iterator[None]:
-    """Inside, torch computes with ``n`` threads, whatever :func:`set_threads` said; afterwards with
-    as many as before.
+def fixed_threads(n: int) -> Iterator[None]:
+    """Inside, torch and numba compute with ``n`` threads, whatever :func:`set_threads` said;
+    afterwards with as many as before.
 
-    For work whose bits are to be the same on a machine with more cores.
+    For work whose bits are to be the same on a machine with more or fewer cores: torch cuts its
+    sums by threads, and n threads on one core take turns.
     """
-    before = torch.get_num_threads()
+    before, compiled = torch.get_num_threads(), numba.get_num_threads()
     torch.set_num_threads(n)
+    numba.set_num_threads(min(n, numba.config.NUMBA_NUM_THREADS))
     try:
         yield
     finally:
         torch.set_num_threads(before)
+        numba.set_num_threads(compiled)
 
 
 def _keep_freed_pages() -> None:
@@ -293,19 +296,3 @@ def human_time(seconds: float) -> str:
     if minutes < 60:
         return f"{minutes} min {rest:02d} s"
     return f"{minutes // 60} h {minutes % 60:02d} min"
-
-
-def pad_to_block(count: int, minimum: int = 32) -> int:
-    """The next power of two that is at least ``count`` and ``minimum``: a micro-batch that
-    neighbours cannot change.
-
-    Sums inside a batched product depend in the last bits on the batch's size, so sizes come from
-    the work itself and never from free memory. Raises ValueError for a negative count or a minimum
-    below 1.
-    """
-    if count < 0 or minimum < 1:
-        raise ValueError(
-            f"pad_to_block takes a count of 0 or more and a minimum of 1 or more, got {count}, "
-            f"{minimum}"
-        )
-    return 1 << (max(count, minimum) - 1).bit_length()

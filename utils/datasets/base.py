@@ -1,17 +1,16 @@
-"""What every data set hands over: images with their original indices and a checksum of exactly what
-was used.
+"""What every data set hands over: samples with their original indices and a checksum of exactly
+what was used.
 
-A table is carried in the same form: a row is an "image" of shape (columns, 1, 1), float32, each
-column in its own unit. A network then standardises a column as it does a channel, and players mask
-columns as they mask patches.
+Images, rows of a table, sentences and clouds of points all come as :class:`Samples`; what a network
+or a kind of players must know of them beyond that stands in their :class:`About`.
 """
 
 from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -19,10 +18,13 @@ import numpy as np
 import torch
 
 __all__ = [
+    "NOUNS",
+    "About",
     "DamagedData",
-    "Images",
+    "Kind",
     "MissingData",
     "Raw",
+    "Samples",
     "Source",
     "Split",
     "balanced",
@@ -30,6 +32,16 @@ __all__ = [
 ]
 
 Split = Literal["train", "test"]
+Kind = Literal["image", "table", "text", "points", "values"]
+"""What a sample is; ``values``: a game itself, v on all masks, of a network that is not there."""
+
+NOUNS: dict[Kind, str] = {
+    "image": "images",
+    "table": "rows",
+    "text": "sentences",
+    "points": "objects",
+    "values": "games",
+}
 
 
 class MissingData(FileNotFoundError):
@@ -42,103 +54,166 @@ class DamagedData(ValueError):
 
 
 class Raw(NamedTuple):
-    """One split as stored: ``images`` uint8 (N, C, H, W), or float32 (N, columns, 1, 1) for a
-    table; ``labels`` and ``ids`` integers (N,)."""
+    """One split as stored: ``x`` (N, *shape), uint8 pixels, float32 numbers or int64 tokens;
+    ``labels`` (N,), integers or, of a regression, floats; ``ids`` integers (N,); ``parts`` (N,
+    points) integers, of clouds whose points are annotated."""
 
-    images: np.ndarray
+    x: np.ndarray
     labels: np.ndarray
     ids: np.ndarray
+    parts: np.ndarray | None = None
+
+    def at(self, positions: np.ndarray) -> Raw:
+        """The same for some of the samples."""
+        return Raw(*(None if part is None else part[positions] for part in self))
+
+
+@dataclass(frozen=True)
+class About:
+    """What is known of a set beyond its numbers.
+
+    columns: of a table, their names; groups: columns that are one variable (a one-hot code), by
+    index. vocabulary: of sentences, the word of each token; mask, pad: tokens that stand for an
+    absent word and for none; special: tokens that are never masked.
+    """
+
+    columns: tuple[str, ...] = ()
+    groups: tuple[tuple[int, ...], ...] = ()
+    vocabulary: tuple[str, ...] = ()
+    mask: int | None = None
+    pad: int | None = None
+    special: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
 class Source:
-    """One data set of the registry.
+    """One data set.
 
-    ``find`` tells the folder that holds the files (None when they are absent), ``read`` verifies
-    and reads one split from it, ``download`` fetches the files into a cache folder (None for a set
-    that is embedded in the repository or comes with a package, ``package``). ``columns``: of a
-    table, the names of its columns, in order; empty for images.
+    ``kind``: what a sample is; ``classes``: their names, none of a regression; ``shape`` of one
+    sample. ``find`` tells the folder that holds the files (None when they are absent), ``read``
+    verifies and reads one split from it, ``download`` fetches the files into a cache folder (None
+    for a set that is embedded in the repository or comes with a package, ``package``). ``sha256``:
+    of each whole split, as :class:`Samples` say it; several where copies in circulation differ.
     """
 
     name: str
     classes: tuple[str, ...]
-    shape: tuple[int, int, int]
+    shape: tuple[int, ...]
     find: Callable[[], Path | None]
     read: Callable[[Path, Split], Raw]
     download: Callable[[Path], None] | None = None
     package: str | None = None
-    columns: tuple[str, ...] = ()
+    kind: Kind = "image"
+    about: About = About()
+    sha256: Mapping[Split, tuple[str, ...]] = field(default_factory=dict, hash=False)
+
+    @property
+    def noun(self) -> str:
+        """What its samples are called, in the plural."""
+        return NOUNS[self.kind]
 
 
 @dataclass(frozen=True, eq=False)
-class Images:
-    """One split (or the first ``limit`` images of it) of a data set.
+class Samples:
+    """One split (or the first ``limit`` samples of it) of a data set.
 
-    images   float32 (N, C, H, W) in [0, 1]: pixel / 255, nothing else done to them; of a table, its
-             columns (N, columns, 1, 1) in their own units
-    labels   int64 (N,)
-    ids      int64 (N,): index of each image in the *original* data set's split, whatever part of it
-             is loaded
-    sha256   of pixels (or columns), labels and ids: two objects with the same checksum hold the
-             same data
-    columns  of a table, the names of its columns
+    x        (N, *shape): float32 pixels in [0, 1] and nothing else done to them, float32 columns or
+             coordinates in their own units, int64 tokens
+    labels   int64 (N,), classes; of a regression float32 (N,), targets
+    ids      int64 (N,): index of each sample in the *original* data set's split, whatever part of
+             it is loaded
+    source   the set that they are of
+    sha256   of all of it: two objects with the same checksum hold the same data
+    parts    int64 (N, points): the part that each point belongs to, where that is annotated
     """
 
-    images: torch.Tensor
+    x: torch.Tensor
     labels: torch.Tensor
     ids: torch.Tensor
-    name: str
+    source: Source
     split: Split
-    classes: tuple[str, ...]
     sha256: str
-    columns: tuple[str, ...] = ()
+    parts: torch.Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
 
     @property
-    def shape(self) -> tuple[int, int, int]:
-        """(C, H, W) of one image."""
-        return tuple(self.images.shape[1:])
+    def name(self) -> str:
+        """The set's name."""
+        return self.source.name
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes; none of a regression."""
+        return self.source.classes
+
+    @property
+    def kind(self) -> Kind:
+        """What a sample is."""
+        return self.source.kind
+
+    @property
+    def about(self) -> About:
+        """What is known beyond the numbers."""
+        return self.source.about
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one sample."""
+        return tuple(self.x.shape[1:])
+
+    def key(self, i: int) -> str:
+        """``mnist/test/17``: sample ``i`` wherever it is loaded, for draws by hash."""
+        return f"{self.name}/{self.split}/{int(self.ids[i])}"
 
     @functools.cached_property
     def mean(self) -> torch.Tensor:
-        """The training mean per pixel (C, H, W) float32: the papers' baseline (Cheng et al. 2024,
-        Section 3).
+        """The training mean per pixel, column or coordinate (*shape) float32: the papers' baseline
+        (Cheng et al. 2024, Section 3).
 
-        ValueError on a test split: a baseline must not be computed from the images that are judged.
+        ValueError on a test split: a baseline must not be computed from the samples that are
+        judged; TypeError for tokens, which have no mean.
         """
         if self.split != "train":
             raise ValueError(
-                f"the mean image is that of the training images: use load({self.name!r}, "
+                f"the mean is that of the training {self.source.noun}: use load({self.name!r}, "
                 "'train').mean"
             )
-        return self.images.mean(dim=0, dtype=torch.float64).float()
+        if not self.x.is_floating_point():
+            raise TypeError(f"{self.name}: tokens have no mean; their baseline is a mask token")
+        return self.x.mean(dim=0, dtype=torch.float64).float()
 
     @classmethod
-    def from_raw(cls, raw: Raw, source: Source, split: Split) -> Images:
-        """uint8 pixels to float32 in [0, 1], float32 columns as they are, with the checksum of the
-        content as stored."""
-        labels, ids = raw.labels.astype(np.int64), raw.ids.astype(np.int64)
-        digest = hashlib.sha256(repr(raw.images.shape).encode())
-        for array in (raw.images, labels, ids):
+    def from_raw(cls, raw: Raw, source: Source, split: Split) -> Samples:
+        """uint8 pixels to float32 in [0, 1], the rest as it is, with the checksum of the content as
+        stored. TypeError for another dtype, ValueError for another shape than the source says."""
+        digest = hashlib.sha256(repr(raw.x.shape).encode())
+        labels = raw.labels.astype(np.int64 if source.classes else np.float32)
+        ids = raw.ids.astype(np.int64)
+        for array in (raw.x, labels, ids, *([] if raw.parts is None else [raw.parts])):
             digest.update(np.ascontiguousarray(array))
-        if raw.images.dtype not in (np.uint8, np.float32):
+        if raw.x.dtype not in (np.uint8, np.float32, np.int64):
             raise TypeError(
-                f"{source.name}: images are uint8 and tables float32, got {raw.images.dtype}"
+                f"{source.name}: pixels are uint8, numbers float32 and tokens int64, got "
+                f"{raw.x.dtype}"
             )
-        images = torch.from_numpy(raw.images.astype(np.float32))
-        if raw.images.dtype == np.uint8:
-            images.div_(255)
+        if raw.x.shape[1:] != tuple(source.shape):
+            raise ValueError(
+                f"{source.name}: a sample has the shape {tuple(source.shape)}, read was "
+                f"{raw.x.shape[1:]}"
+            )
+        x = torch.from_numpy(raw.x.astype(np.int64 if raw.x.dtype == np.int64 else np.float32))
+        if raw.x.dtype == np.uint8:
+            x.div_(255)
         return cls(
-            images,
+            x,
             torch.from_numpy(labels),
             torch.from_numpy(ids),
-            source.name,
+            source,
             split,
-            source.classes,
             digest.hexdigest(),
-            source.columns,
+            None if raw.parts is None else torch.from_numpy(raw.parts.astype(np.int64)),
         )
 
 
@@ -146,10 +221,12 @@ def balanced(labels: np.ndarray, limit: int) -> np.ndarray:
     """Positions (limit,) of a class-balanced first part, ascending: the first ``limit / classes``
     of every class.
 
-    Images are ranked by (how many of their class came before, class) and the first ``limit`` of
+    Samples are ranked by (how many of their class came before, class) and the first ``limit`` of
     that order are kept, so that a smaller part is contained in every larger one and ``limit = N``
-    is everything.
+    is everything. Targets of a regression have no classes: the first ``limit`` are kept.
     """
+    if labels.dtype.kind == "f":
+        return np.arange(limit)
     occurrence = np.empty(len(labels), dtype=np.int64)
     for label in np.unique(labels):
         of_class = labels == label

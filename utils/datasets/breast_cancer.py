@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .base import DamagedData, Raw, Source, Split, checked_bytes
+from .base import About, DamagedData, Raw, Source, Split, checked_bytes
 
 __all__ = ["BREAST_CANCER"]
 
@@ -57,16 +57,17 @@ def _read(folder: Path, split: Split) -> Raw:
     for label in np.unique(labels):
         occurrence[labels == label] = np.arange((labels == label).sum())
     rows = np.flatnonzero(np.isin(occurrence % 10, _TEST_OF_TEN) == (split == "test"))
-    values = table.data[rows, : len(_COLUMNS), None, None].astype(np.float32)
+    values = table.data[rows, : len(_COLUMNS)].astype(np.float32)
     return Raw(values, labels[rows], rows)
 
 
 BREAST_CANCER = Source(
     "breast_cancer",
     ("malignant", "benign"),
-    (len(_COLUMNS), 1, 1),
+    (len(_COLUMNS),),
     _find,
     _read,
     package="scikit-learn",
-    columns=_COLUMNS,
+    kind="table",
+    about=About(columns=_COLUMNS),
 )

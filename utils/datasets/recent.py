@@ -7,25 +7,25 @@ from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 
-from .base import Images, Split
+from .base import Samples, Source, Split
 
 __all__ = ["reuse"]
 
-_MOST = 1 << 30  # bytes of pixels kept in all; a larger set is read anew each time
-_kept: OrderedDict[tuple, Images] = OrderedDict()
+_MOST = 1 << 30  # bytes of samples kept in all; a larger set is read anew each time
+_kept: OrderedDict[tuple, Samples] = OrderedDict()
 
 
 def reuse(
-    name: str, split: Split, limit: int | None, folder: Path, read: Callable[[], Images]
-) -> Images:
-    """``read()``, or what it gave for the same name, split and limit if no file in or beside
+    source: Source, split: Split, limit: int | None, folder: Path, read: Callable[[], Samples]
+) -> Samples:
+    """``read()``, or what it gave for the same set, split and limit if no file in or beside
     ``folder`` has changed."""
-    key = (name, split, limit, _stamp(folder))
+    key = (source, split, limit, _stamp(folder))
     if key not in _kept:
         _kept[key] = read()
     _kept.move_to_end(key)
     found = _kept[key]
-    while sum(images.images.nbytes for images in _kept.values()) > _MOST:
+    while sum(samples.x.nbytes for samples in _kept.values()) > _MOST:
         _kept.popitem(last=False)
     return found
 

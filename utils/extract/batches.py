@@ -13,7 +13,16 @@ from collections.abc import Iterator
 import torch
 from torch import nn
 
-__all__ = ["OutOfMemory", "evaluating", "laid_out", "layout", "micro_batch", "refusing_too_large"]
+__all__ = [
+    "OutOfMemory",
+    "as_input",
+    "evaluating",
+    "laid_out",
+    "layout",
+    "micro_batch",
+    "pad_to_block",
+    "refusing_too_large",
+]
 
 # Activations of one micro-batch, summed over all layers: large enough to fill the vector units,
 # small enough to stay near the cache on a CPU; a GPU wants as many rows as it can hold in flight.
@@ -42,6 +51,12 @@ class OutOfMemory(MemoryError):
         super().__init__(
             f"{rows} masked inputs at once do not fit into the memory of {device}: {advice}"
         )
+
+
+def as_input(x: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    """``x`` in the network's dtype; integers stay what they are: they are tokens, and a narrow
+    float would make others of them."""
+    return x.to(dtype) if x.is_floating_point() else x
 
 
 @contextlib.contextmanager
@@ -118,3 +133,19 @@ def refusing_too_large(rows: int, device: torch.device) -> Iterator[None]:
         if "DefaultCPUAllocator" not in str(error):
             raise
         raise OutOfMemory(rows, device) from error
+
+
+def pad_to_block(count: int, minimum: int = 32) -> int:
+    """The next power of two that is at least ``count`` and ``minimum``: a micro-batch that
+    neighbours cannot change.
+
+    Sums inside a batched product depend in the last bits on the batch's size, so sizes come from
+    the work itself and never from free memory. Raises ValueError for a negative count or a minimum
+    below 1.
+    """
+    if count < 0 or minimum < 1:
+        raise ValueError(
+            f"pad_to_block takes a count of 0 or more and a minimum of 1 or more, got {count}, "
+            f"{minimum}"
+        )
+    return 1 << (max(count, minimum) - 1).bit_length()

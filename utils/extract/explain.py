@@ -11,7 +11,7 @@ from torch import nn
 from .. import sparsify
 from ..interactions import Interactions
 from ..players import PatchDraw, Players, patch_players
-from .batches import evaluating
+from .batches import as_input, evaluating
 from .scores import logits_of, predict, scores
 from .values import Score, saturated_share
 
@@ -78,7 +78,7 @@ def _predicted(model: nn.Module, players: Players, score: Score, device: torch.d
     whole = torch.tensor([(1 << players.n) - 1], device=device)
     dtype = next((p.dtype for p in model.parameters() if p.is_floating_point()), torch.float32)
     with evaluating(model.to(device)):
-        logits = logits_of(model(players.to(device).masked(whole).to(dtype)), "output")[0]
+        logits = logits_of(model(as_input(players.to(device).masked(whole), dtype)), "output")[0]
     if len(logits) > 1:
         return int(logits.argmax())
     return int(logits[0] > 0) if score == "sigmoid" else 0

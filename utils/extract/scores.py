@@ -19,7 +19,7 @@ from torch import nn
 
 from .. import lattice, runtime
 from ..players import Players
-from .batches import evaluating, laid_out, layout, micro_batch, refusing_too_large
+from .batches import as_input, evaluating, laid_out, layout, micro_batch, pad_to_block, refusing_too_large
 from .values import Score, score_of
 
 __all__ = ["Cost", "logits_of", "noise_floor", "predict", "scores"]
@@ -116,9 +116,9 @@ class _Plan:
         _require_memory(len(players), n, len(layers or "1"), where)
         dtype = next((p.dtype for p in model.parameters() if p.is_floating_point()), torch.float32)
         model, placed = model.to(where), [p.to(where) for p in players]
-        example = placed[0].masked(torch.zeros(1, dtype=torch.int64, device=where)).to(dtype)
+        example = as_input(placed[0].masked(torch.zeros(1, dtype=torch.int64, device=where)), dtype)
         with _readouts(model, layers):
-            size = min(rows or micro_batch(model, example), runtime.pad_to_block(len(players) << n))
+            size = min(rows or micro_batch(model, example), pad_to_block(len(players) << n))
         return cls(model, placed, where, dtype, size, layout(model, example))
 
     @property
@@ -146,7 +146,9 @@ class _Plan:
         self, start: int, stop: int, caught: dict[str, torch.Tensor] | None
     ) -> Mapping[str, torch.Tensor]:
         with refusing_too_large(self.rows, self.device):
-            inputs = _rows(self.players, start, stop, self.n, self.device).to(self.dtype)
+            inputs = as_input(
+                _rows(self.players, start, stop, self.n, self.device), self.dtype
+            )
             if (
                 stop - start < self.rows
             ):  # the last batch has the size of the others: same kernels, same rounding
@@ -296,6 +298,6 @@ def noise_floor(
     dtype = next((p.dtype for p in model.parameters() if p.is_floating_point()), torch.float32)
     exact = copy.deepcopy(model).double()
     with evaluating(model), evaluating(exact):
-        rough = score_of(logits_of(model(inputs.to(dtype)), "output"), targets, score)
-        sharp = score_of(logits_of(exact(inputs.double()), "output"), targets, score)
+        rough = score_of(logits_of(model(as_input(inputs, dtype)), "output"), targets, score)
+        sharp = score_of(logits_of(exact(as_input(inputs, torch.float64)), "output"), targets, score)
     return float((rough - sharp).abs().max()) * 2 ** (n / 2)

@@ -21,43 +21,30 @@ left out of :func:`content_digest`, which is what must not change when a killed 
 
 from __future__ import annotations
 
-import contextlib
 import enum
-import functools
-import importlib.util
+import errno
 import os
 import re
 import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
-import filelock
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from .. import io, paths, provenance, runtime
+from . import cache, code
 
-__all__ = [
-    "Entry",
-    "Job",
-    "content_digest",
-    "ensure",
-    "entries",
-    "finished",
-    "prune",
-    "source_hash",
-]
+__all__ = ["MANY_STEPS", "Job", "content_digest", "ensure", "finished"]
 
 MANY_STEPS = 1000
 """Steps of a training or of an optimiser from which it outlasts the start of a process (see
-:attr:`Job.own_threads`)."""
+:attr:`Job.apart`)."""
 
 SPEC = "spec.json"
-PROVENANCE = "provenance.json"
-_WORK = ".work"
-_REMOVED = ".removed-"
+PROVENANCE = cache.PROVENANCE
+_WORK = cache.WORK
 
 
 class Job(BaseModel, ABC):
@@ -65,13 +52,15 @@ class Job(BaseModel, ABC):
     two methods.
 
     ``kind``: the folder's name and the reader's word for it; ``version``: raised when the output's
-    format or meaning changes; ``code``: modules or packages whose source text is part of the key,
-    so that an edit there computes again.
+    format or meaning changes in a way that its code does not show.
 
-    Fields are what decides the output: numbers, strings, tuples, other frozen models, other jobs
-    (which count by their digest). An unknown field is refused. A field declared with
-    ``Field(exclude=True)`` is not part of the key: only for what cannot change the output. Names
-    data by their sha256, not by a path.
+    Fields are what decides the output: numbers, strings, tuples, other frozen models (which count
+    with their type), other jobs (which count by their digest). An unknown field is refused. A field
+    declared with ``Field(exclude=True)`` is not part of the key: only for what cannot change the
+    output. Of ``device`` its type counts: cuda:1 is cuda. Names data by their sha256, not by a path.
+
+    The code that decides the output is part of the key too: the job's own module, those of the
+    models among its fields, and what they import (:mod:`utils.jobs.code`).
     """
 
     model_config = ConfigDict(
@@ -80,7 +69,12 @@ class Job(BaseModel, ABC):
 
     kind: ClassVar[str]
     version: ClassVar[int]
-    code: ClassVar[tuple[str, ...]]
+    threads: int = Field(
+        2,
+        ge=1,
+        description="CPU threads it computes with, whatever the machine has: sums over another "
+        "number differ in the last bits",
+    )
 
     @abstractmethod
     def compute(self, folder: Path) -> None:
@@ -100,16 +94,15 @@ class Job(BaseModel, ABC):
         """The output, read from a finished folder."""
 
     @property
-    def own_threads(self) -> int | None:
-        """Threads that it computes with when it is worth a process of its own, next to others (some
-        seconds to start one); None: it is computed in this process, with all threads. See
+    def apart(self) -> bool:
+        """Whether it is worth a process of its own, next to others (some seconds to start one). See
         :func:`utils.jobs.ensure_all`."""
-        return None
+        return False
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
         super().__pydantic_init_subclass__(**kwargs)
-        missing = [name for name in ("kind", "version", "code") if not hasattr(cls, name)]
+        missing = [name for name in ("kind", "version") if not hasattr(cls, name)]
         if missing and not cls.__abstractmethods__:
             raise TypeError(f"job class {cls.__name__} must declare {', '.join(missing)}")
         if not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", getattr(cls, "kind", "0")):
@@ -121,13 +114,18 @@ class Job(BaseModel, ABC):
     def spec(self) -> dict[str, Any]:
         """What the digest is taken of: kind, version, fields (jobs by kind and digest), hash of the
         source code."""
+        names = self.code()
         return {
             "kind": self.kind,
             "version": self.version,
             "fields": _fields(self),
-            "code": list(self.code),
-            "code_sha256": source_hash(self.code),
+            "code": [name for name in names if name.split(".")[0] == "utils"],
+            "code_sha256": code.digest(names),
         }
+
+    def code(self) -> tuple[str, ...]:
+        """The modules whose code decides the output of this very job."""
+        return code.modules([type(self).__module__, *_used(self)])
 
     def digest(self) -> str:
         """The sha256 of :meth:`spec`: 64 digits, the same in every process and on every machine."""
@@ -140,7 +138,24 @@ class Job(BaseModel, ABC):
 
 def _fields(model: BaseModel) -> dict[str, Any]:
     included = (name for name, field in type(model).model_fields.items() if not field.exclude)
-    return {name: _identity(getattr(model, name)) for name in included}
+    found = {name: _identity(getattr(model, name)) for name in included}
+    if isinstance(found.get("device"), str):
+        found["device"] = found["device"].partition(":")[0]
+    return found
+
+
+def _used(value: Any) -> set[str]:
+    """The modules of the models inside ``value`` and of what they name by a string (a network, say:
+    ``modules()``); those of other jobs count through their digests."""
+    if isinstance(value, BaseModel):
+        inner = [getattr(value, name) for name in type(value).model_fields]
+        found = {type(value).__module__, *getattr(value, "modules", tuple)()}
+        return found.union(*(_used(item) for item in inner if not isinstance(item, Job)))
+    if isinstance(value, list | tuple | set | frozenset):
+        return set().union(*(_used(item) for item in value if not isinstance(item, Job)))
+    if isinstance(value, dict):
+        return _used(tuple(value.values()))
+    return set()
 
 
 def _identity(value: Any) -> Any:
@@ -149,7 +164,7 @@ def _identity(value: Any) -> Any:
     if isinstance(value, Job):
         return {"job": value.kind, "digest": value.digest()}
     if isinstance(value, BaseModel):
-        return _fields(value)
+        return {"type": type(value).__name__, **_fields(value)}
     if isinstance(value, enum.Enum):
         return _identity(value.value)
     if isinstance(value, dict):
@@ -161,55 +176,22 @@ def _identity(value: Any) -> Any:
     return value
 
 
-@functools.cache
-def source_hash(code: tuple[str, ...]) -> str:
-    """The sha256 of the Python sources of the named modules and packages (with all below them), as
-    of the first call.
-
-    Independent of where they are installed and of line endings. Raises ImportError naming a module
-    without source.
-    """
-    sources: dict[str, str] = {}
-    for name in sorted(set(code)):
-        sources |= _sources(name)
-    return io.sha256_bytes(io.canonical_json(sources).encode())
-
-
-def _sources(name: str) -> dict[str, str]:
-    """File's name below the module → sha256 of its text."""
-    try:
-        spec = importlib.util.find_spec(name)
-    except ModuleNotFoundError:
-        spec = None
-    if spec is None:
-        raise ImportError(f"a job's `code` names {name!r}, and there is no such module")
-    if spec.submodule_search_locations:
-        tops = [Path(top) for top in spec.submodule_search_locations]
-        files = {
-            f"{name}/{file.relative_to(top).as_posix()}": file
-            for top in tops
-            for file in top.rglob("*.py")
-        }
-    else:
-        files = {f"{name}.py": Path(spec.origin or "")}
-    if not files or not all(file.suffix == ".py" for file in files.values()):
-        raise ImportError(
-            f"a job's `code` names {name!r}, which has no Python source ({spec.origin})"
-        )
-    return {
-        key: io.sha256_bytes(file.read_bytes().replace(b"\r\n", b"\n"))
-        for key, file in files.items()
-    }
-
-
 def ensure(job: Job, refresh: bool = False) -> Any:
     """The job's output: loaded when it is finished and undamaged, computed (or resumed) first
     otherwise.
 
     ``refresh=True`` computes from nothing even so, and replaces the finished output only when the
-    new one is complete.
+    new one is complete. A finished output on a read-only mount is loaded; where anything would have
+    to be written there: OSError.
     """
     home = job.folder()
+    if home.is_dir() and not refresh and not os.access(home.parent, os.W_OK):
+        problems = io.verify(home)
+        if problems:
+            raise OSError(
+                errno.EROFS, f"the cache is read-only, and a job in it is damaged: {problems[0]}"
+            )
+        return job.load(home)
     with io.lock(home):
         if home.exists() and not refresh:
             problems = io.verify(home)
@@ -220,6 +202,7 @@ def ensure(job: Job, refresh: bool = False) -> Any:
         if refresh or not home.exists():
             _produce(job, home, afresh=refresh)
         os.utime(home)  # "last used", for prune
+        cache.in_use()
         return job.load(home)
 
 
@@ -232,7 +215,7 @@ def _produce(job: Job, home: Path, afresh: bool) -> None:
         _compute(job, work)
     io.remove_hidden(work)
     if home.exists():
-        _remove(home)
+        cache.remove(home)
     os.rename(work, home)
     io.fsync_folder(home.parent)
 
@@ -271,7 +254,7 @@ def _compute(job: Job, work: Path) -> None:
 
 
 def _run(job: Job, work: Path) -> None:
-    with runtime.torch_threads(job.own_threads) if job.own_threads else contextlib.nullcontext():
+    with runtime.fixed_threads(job.threads):
         job.compute(work)
 
 
@@ -296,101 +279,6 @@ def content_digest(folder: str | os.PathLike[str]) -> str:
     return io.sha256_bytes(
         io.canonical_json({k: v for k, v in manifest.items() if k != PROVENANCE}).encode()
     )
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One folder of the cache: ``size`` in bytes, ``last_used`` in seconds since 1970, ``seconds``
-    it took (finished)."""
-
-    path: Path
-    kind: str
-    digest: str
-    state: Literal["finished", "partial", "broken"]
-    size: int
-    last_used: float
-    seconds: float = 0.0
-
-
-def entries() -> list[Entry]:
-    """All folders of the cache, the most recently used first: finished, partial (killed or
-    running), broken."""
-    found = []
-    cache = paths.job_cache()
-    for kind in sorted(cache.iterdir()) if cache.is_dir() else []:
-        folders = sorted(kind.iterdir()) if kind.is_dir() and not kind.name.startswith(".") else []
-        found += [_entry(path, kind.name) for path in folders if path.is_dir()]
-    return sorted(
-        (entry for entry in found if entry is not None), key=lambda entry: -entry.last_used
-    )
-
-
-def _entry(path: Path, kind: str) -> Entry | None:
-    """The folder's entry; None when another process has just renamed or removed it."""
-    digest, _, rest = path.name.removeprefix(_REMOVED).partition(".")
-    broken = path.name.startswith(_REMOVED) or rest.startswith("broken-")
-    try:
-        newest = path.stat().st_mtime
-    except FileNotFoundError:
-        return None
-    size = 0
-    for file in path.rglob("*"):
-        with contextlib.suppress(FileNotFoundError):  # a running job renames its temporary files
-            status = file.stat()
-            size += status.st_size if file.is_file() else 0
-            newest = max(newest, status.st_mtime) if rest == _WORK[1:] else newest
-    state = "broken" if broken else "partial" if rest == _WORK[1:] else "finished"
-    return Entry(
-        path, kind, digest, state, size, newest, _seconds(path) if state == "finished" else 0.0
-    )
-
-
-def _seconds(home: Path) -> float:
-    """What a finished job took, from its provenance; 0 where that cannot be read any more."""
-    try:
-        return float(io.read_json(home / PROVENANCE)["clocks"]["total"])
-    except (FileNotFoundError, io.DamagedFileError, KeyError):
-        return 0.0
-
-
-def prune(max_gb: float) -> list[Entry]:
-    """Delete from the cache until it holds at most ``max_gb`` (10^9 bytes each); returns what was
-    deleted.
-
-    Broken folders go first and always, then the least recently used ones. A folder whose job is
-    being computed or loaded by any process is never touched. ValueError for a negative size.
-    """
-    if not max_gb >= 0:
-        raise ValueError(f"the size to keep must be 0 GB or more, got {max_gb}")
-    present = sorted(entries(), key=lambda entry: (entry.state != "broken", entry.last_used))
-    total = sum(entry.size for entry in present)
-    removed = []
-    for entry in present:
-        if (entry.state == "broken" or total > max_gb * 1e9) and _remove_unlocked(entry):
-            total -= entry.size
-            removed.append(entry)
-    return removed
-
-
-def _remove_unlocked(entry: Entry) -> bool:
-    try:
-        with io.lock(entry.path.with_name(entry.digest), wait=False):
-            if not entry.path.exists():
-                return False
-            _remove(entry.path)
-            return True
-    except filelock.Timeout:
-        return False
-
-
-def _remove(folder: Path) -> None:
-    """Delete a folder such that a kill in between leaves no half of it under its own name."""
-    doomed = folder.with_name(_REMOVED + folder.name.removeprefix(_REMOVED))
-    if doomed != folder:
-        if doomed.exists():
-            shutil.rmtree(doomed)
-        os.rename(folder, doomed)
-    shutil.rmtree(doomed)
 
 
 def finished(jobs: Sequence[Job]) -> list[bool]:

@@ -10,6 +10,8 @@ specification goes out, and nothing but an error comes back.
 from __future__ import annotations
 
 import os
+import pickle
+import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -17,6 +19,7 @@ import loky
 import torch
 
 from .. import runtime
+from ..discovery import load_file, loaded_files
 from .base import Job, ensure, finished
 
 __all__ = ["ensure_all"]
@@ -29,8 +32,8 @@ _IDLE_SECONDS = (
 def ensure_all(jobs: Iterable[Job], desc: str) -> list[Any]:
     """The outputs of ``jobs``, in order, under a progress bar that says ``desc``.
 
-    Jobs that name their threads (:attr:`Job.own_threads`) are computed side by side where there are
-    threads for two; the rest one after the other, with all threads. The bits are the same either
+    Jobs that are worth a process (:attr:`Job.apart`) are computed side by side where there are threads
+    for two; the rest one after the other. The bits are the same either
     way. The first error of a job is raised here, and ends the others; a job that can resume does so
     at the next call.
     """
@@ -39,7 +42,7 @@ def ensure_all(jobs: Iterable[Job], desc: str) -> list[Any]:
         [
             job
             for job, done in zip(todo, finished(todo), strict=True)
-            if job.own_threads and not done
+            if job.apart and not done
         ],
         desc,
     )
@@ -47,7 +50,7 @@ def ensure_all(jobs: Iterable[Job], desc: str) -> list[Any]:
 
 
 def _side_by_side(jobs: Sequence[Job], desc: str) -> None:
-    each = max((job.own_threads or 1 for job in jobs), default=1)
+    each = max((job.threads for job in jobs), default=1)
     workers = min(torch.get_num_threads() // each, len(jobs))
     if workers < 2:
         return
@@ -57,7 +60,7 @@ def _side_by_side(jobs: Sequence[Job], desc: str) -> None:
         workers, timeout=_IDLE_SECONDS, initializer=_start, initargs=(each,)
     ) as pool:
         try:
-            futures = [pool.submit(_compute, job) for job in jobs]
+            futures = [pool.submit(_compute, *_sent(job)) for job in jobs]
             done = runtime.progress(
                 loky.as_completed(futures),
                 desc=f"{desc}, {workers} side by side",
@@ -80,5 +83,13 @@ def _start(threads: int) -> None:
     runtime.set_threads(threads)
 
 
-def _compute(job: Job) -> None:
-    ensure(job)
+def _sent(job: Job) -> tuple[list[str], bytes]:
+    """A job as it travels: the users' files that its classes come from, and its pickle."""
+    used = {sys.modules[name].__file__ for name in loaded_files() if name in sys.modules}
+    return sorted(used), pickle.dumps(job)
+
+
+def _compute(files: list[str], job: bytes) -> None:
+    for file in files:
+        load_file(file)
+    ensure(pickle.loads(job))  # our own bytes, from the process that started this one

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 from torch import nn
 
+from .base import InputSpec, Network
 from .parts import Input, MaxPool2, square_side
 
-__all__ = ["LeNet"]
+__all__ = ["LENET", "LeNet"]
 
 
 class LeNet(nn.Module):
@@ -25,22 +24,24 @@ class LeNet(nn.Module):
 
     def __init__(
         self,
-        in_shape: Sequence[int],
-        classes: int,
+        spec: InputSpec,
         width: int,
-        mean: object = None,
-        std: object = None,
     ) -> None:
         super().__init__()
-        side = square_side(in_shape, (28, 32), "lenet")
+        side = square_side(spec.shape, (28, 32), "lenet")
         second = round(16 * width / 6)
-        self.input = Input(in_shape[0], mean, std, frame=(32 - side) // 2)
-        self.conv1 = nn.Sequential(nn.Conv2d(in_shape[0], width, 5), MaxPool2(), nn.ReLU())
+        self.input = Input(spec.shape, spec.mean, spec.std, frame=(32 - side) // 2)
+        self.conv1 = nn.Sequential(nn.Conv2d(spec.shape[0], width, 5), MaxPool2(), nn.ReLU())
         self.conv2 = nn.Sequential(nn.Conv2d(width, second, 5), MaxPool2(), nn.ReLU())
         self.fc1 = nn.Sequential(nn.Linear(second * 25, 20 * width), nn.ReLU())
         self.fc2 = nn.Sequential(nn.Linear(20 * width, 14 * width), nn.ReLU())
-        self.output = nn.Linear(14 * width, classes)
+        self.output = nn.Linear(14 * width, spec.outputs)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = self.conv2(self.conv1(self.input(x)))
         return self.output(self.fc2(self.fc1(x.flatten(1))))
+
+
+LENET = Network(
+    "lenet", "LeNet", LeNet, ("image",), LeNet.layers, 6, "channels of the first convolution"
+)

@@ -3,19 +3,25 @@ units)."""
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Sequence
 
 import torch
 from torch import nn
 
+from .base import InputSpec, Network
 from .parts import Input
 
-__all__ = ["MLP"]
+__all__ = ["MLP", "MLP7", "hidden"]
+
+
+def hidden(depth: int) -> tuple[str, ...]:
+    """Names of the hidden layers: ``hidden1`` … ``hidden{depth - 1}``."""
+    return tuple(f"hidden{k}" for k in range(1, depth))
 
 
 class MLP(nn.Module):
-    """``depth`` linear layers: the images flattened, ``depth - 1`` times ``width`` ReLU units,
+    """``depth`` linear layers: the samples flattened, ``depth - 1`` times ``width`` ReLU units,
     ``classes`` logits.
 
     Layers to look at: ``hidden1`` … ``hidden{depth - 1}``, each after its ReLU, (N, width).
@@ -24,24 +30,32 @@ class MLP(nn.Module):
 
     def __init__(
         self,
-        in_shape: Sequence[int],
-        classes: int,
+        spec: InputSpec,
         width: int,
-        mean: object = None,
-        std: object = None,
         *,
-        depth: int = 7,
+        depth: int,
     ) -> None:
         super().__init__()
-        self.input = Input(in_shape[0], mean, std)
-        sizes = [math.prod(in_shape)] + [width] * (depth - 1)
-        self.layers = [f"hidden{k}" for k in range(1, depth)]
+        self.input = Input(spec.shape, spec.mean, spec.std)
+        sizes = [math.prod(spec.shape)] + [width] * (depth - 1)
+        self.layers = hidden(depth)
         for name, fan_in, units in zip(self.layers, sizes[:-1], sizes[1:], strict=True):
             self.add_module(name, nn.Sequential(nn.Linear(fan_in, units), nn.ReLU()))
-        self.output = nn.Linear(width, classes)
+        self.output = nn.Linear(width, spec.outputs)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = self.input(x).flatten(1)
         for name in self.layers:
             x = self.get_submodule(name)(x)
         return self.output(x)
+
+
+MLP7 = Network(
+    "mlp7",
+    "MLP-7",
+    functools.partial(MLP, depth=7),
+    ("image", "table"),
+    hidden(7),
+    1024,
+    "units of each hidden layer",
+)

@@ -13,19 +13,19 @@ __all__ = ["Input", "MaxPool2", "positive", "square_side"]
 
 
 class Input(nn.Module):
-    """Raw images in [0, 1] to what the first layer sees: zero frame up to ``side`` pixels, then (x
-    - mean) / std.
+    """Raw samples to what the first layer sees: zero frame up to ``side`` pixels, then (x - mean) /
+    std.
 
     It is a part of the network, so that everything outside (masking, baselines, noise) happens on
-    the raw image. ``mean`` and ``std`` (one number per channel, or one for all) are buffers and
-    travel with the weights.
+    the raw sample. ``mean`` and ``std`` (one number per channel of an image or column of a table,
+    or one for all) are buffers and travel with the weights.
     """
 
-    def __init__(self, channels: int, mean: object, std: object, frame: int = 0) -> None:
+    def __init__(self, shape: Sequence[int], mean: object, std: object, frame: int = 0) -> None:
         super().__init__()
         self.frame = frame
-        self.register_buffer("mean", _per_channel(mean, 0.0, channels, "mean"))
-        self.register_buffer("std", _per_channel(std, 1.0, channels, "std"))
+        self.register_buffer("mean", _per_channel(mean, 0.0, shape, "mean"))
+        self.register_buffer("std", _per_channel(std, 1.0, shape, "std"))
         if not bool((self.std > 0).all()):
             raise ValueError(
                 f"std must be positive in every channel, got {self.std.flatten().tolist()}"
@@ -57,7 +57,9 @@ class MaxPool2(nn.MaxPool2d):
         return torch.maximum(rows[..., 0::2], rows[..., 1::2])
 
 
-def _per_channel(value: object, default: float, channels: int, what: str) -> torch.Tensor:
+def _per_channel(value: object, default: float, shape: Sequence[int], what: str) -> torch.Tensor:
+    """(channels, 1, 1) for images (channels, H, W), (columns,) for rows of a table."""
+    channels = shape[0]
     tensor = (
         torch.as_tensor(default if value is None else value, dtype=torch.float32).flatten().clone()
     )
@@ -66,7 +68,7 @@ def _per_channel(value: object, default: float, channels: int, what: str) -> tor
             f"{what} must be one finite number or one per channel ({channels}), got "
             f"{tensor.tolist()}"
         )
-    return tensor.expand(channels).reshape(channels, 1, 1).clone()
+    return tensor.expand(channels).reshape(channels, *(1 for _ in shape[1:])).clone()
 
 
 def positive(value: int, what: str) -> int:
@@ -79,6 +81,8 @@ def positive(value: int, what: str) -> int:
 def square_side(in_shape: Sequence[int], accepted: Sequence[int], model: str) -> int:
     """The side of square images (C, H, H) when ``model`` takes it; ValueError naming the accepted
     sides otherwise."""
+    if len(in_shape) != 3:
+        raise ValueError(f"{model} takes images (channels, height, width), got {tuple(in_shape)}")
     _, height, width = in_shape
     if height != width or height not in accepted:
         sizes = ", ".join(f"{side}x{side}" for side in accepted)

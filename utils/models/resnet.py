@@ -3,15 +3,21 @@ stages."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
+from .base import InputSpec, Network
 from .parts import Input
 
-__all__ = ["ResNet"]
+__all__ = ["RESNET20", "ResNet", "named"]
+
+
+def named(blocks: int) -> tuple[str, ...]:
+    """``stem``, ``block1`` … ``block{3 * blocks}``."""
+    return ("stem", *(f"block{k + 1}" for k in range(3 * blocks)))
 
 
 class Block(nn.Module):
@@ -51,29 +57,26 @@ class ResNet(nn.Module):
 
     def __init__(
         self,
-        in_shape: Sequence[int],
-        classes: int,
+        spec: InputSpec,
         width: int,
-        mean: object = None,
-        std: object = None,
         *,
-        blocks: int = 3,
+        blocks: int,
     ) -> None:
         super().__init__()
-        if min(in_shape[1:]) < 8:
+        if min(spec.shape[1:]) < 8:
             raise ValueError(
-                f"resnet20 takes images of at least 8x8 pixels, got {in_shape[1]}x{in_shape[2]}"
+                f"resnet20 takes images of at least 8x8 pixels, got {spec.shape[1]}x{spec.shape[2]}"
             )
-        self.input = Input(in_shape[0], mean, std)
-        convolution = nn.Conv2d(in_shape[0], width, 3, padding=1, bias=False)
+        self.input = Input(spec.shape, spec.mean, spec.std)
+        convolution = nn.Conv2d(spec.shape[0], width, 3, padding=1, bias=False)
         self.stem = nn.Sequential(convolution, nn.BatchNorm2d(width), nn.ReLU())
-        self.layers = ["stem"] + [f"block{k + 1}" for k in range(3 * blocks)]
+        self.layers = named(blocks)
         channels = width
         for k, name in enumerate(self.layers[1:]):
             out = width * 2 ** (k // blocks)
             self.add_module(name, Block(channels, out, stride=2 if out > channels else 1))
             channels = out
-        self.output = nn.Linear(channels, classes)
+        self.output = nn.Linear(channels, spec.outputs)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
@@ -83,3 +86,14 @@ class ResNet(nn.Module):
         for name in self.layers:
             x = self.get_submodule(name)(x)
         return self.output(x.mean(dim=(2, 3)))
+
+
+RESNET20 = Network(
+    "resnet20",
+    "ResNet-20",
+    functools.partial(ResNet, blocks=3),
+    ("image",),
+    named(3),
+    16,
+    "channels of the first stage",
+)

@@ -3,14 +3,13 @@ normalisation."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 from torch import nn
 
+from .base import InputSpec, Network
 from .parts import Input, MaxPool2, square_side
 
-__all__ = ["VGG11"]
+__all__ = ["VGG11", "VGG_11"]
 
 # Convolutions of each stage, as multiples of the width; every stage ends in a 2x2 max-pooling.
 _STAGES = ((1,), (2,), (4, 4), (8, 8), (8, 8))
@@ -31,19 +30,21 @@ class VGG11(nn.Module):
     eleven layers to nothing.
     """
 
+    layers = (
+        *(f"conv{s}_{k}" for s, m in enumerate(_STAGES, 1) for k in range(1, len(m) + 1)),
+        "fc1",
+        "fc2",
+    )
+
     def __init__(
         self,
-        in_shape: Sequence[int],
-        classes: int,
+        spec: InputSpec,
         width: int,
-        mean: object = None,
-        std: object = None,
     ) -> None:
         super().__init__()
-        side = square_side(in_shape, (28, 32), "vgg11")
-        self.input = Input(in_shape[0], mean, std, frame=(32 - side) // 2)
-        self.layers = []
-        channels = in_shape[0]
+        side = square_side(spec.shape, (28, 32), "vgg11")
+        self.input = Input(spec.shape, spec.mean, spec.std, frame=(32 - side) // 2)
+        channels = spec.shape[0]
         for stage, multiples in enumerate(_STAGES, start=1):
             for k, multiple in enumerate(multiples, start=1):
                 name = f"conv{stage}_{k}"
@@ -51,13 +52,11 @@ class VGG11(nn.Module):
                     name,
                     nn.Sequential(nn.Conv2d(channels, multiple * width, 3, padding=1), nn.ReLU()),
                 )
-                self.layers.append(name)
                 channels = multiple * width
         self.pool = MaxPool2()
         self.fc1 = nn.Sequential(nn.Linear(channels, channels), nn.ReLU())
         self.fc2 = nn.Sequential(nn.Linear(channels, channels), nn.ReLU())
-        self.layers += ["fc1", "fc2"]
-        self.output = nn.Linear(channels, classes)
+        self.output = nn.Linear(channels, spec.outputs)
         self.apply(_initialise)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -74,3 +73,8 @@ def _initialise(module: nn.Module) -> None:
         mode = "fan_out" if isinstance(module, nn.Conv2d) else "fan_in"
         nn.init.kaiming_normal_(module.weight, mode=mode, nonlinearity="relu")
         nn.init.zeros_(module.bias)
+
+
+VGG_11 = Network(
+    "vgg11", "VGG-11", VGG11, ("image",), VGG11.layers, 64, "channels of the first convolution"
+)

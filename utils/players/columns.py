@@ -7,28 +7,42 @@ are in the row, in every coalition.
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 from collections.abc import Sequence
+from typing import ClassVar, Self
 
 import torch
 
-from .base import Players
+from ..datasets import Kind, Samples, Source
+from .base import Draw, Players
 
-__all__ = ["ColumnDraw", "TableColumns", "column_players"]
+__all__ = ["ColumnDraw", "TableColumns"]
 
 
-@dataclasses.dataclass(frozen=True)
-class ColumnDraw:
-    """Which of the possible random draws of columns; where every column is a player there is one
-    draw only."""
+class ColumnDraw(Draw):
+    """n columns of a table, each masked by its training mean; where every column is a player there
+    is one draw only."""
 
-    draw: int = 0
+    takes: ClassVar[tuple[Kind, ...]] = ("table",)
 
-    def candidates(self, row: torch.Tensor) -> torch.Tensor:
-        """Bool (columns,): the columns of ``row`` (columns, 1, 1) that may be drawn, all of
-        them."""
-        return torch.ones(len(row), dtype=torch.bool)
+    @property
+    def unit(self) -> str:
+        return "columns"
+
+    @property
+    def masked_by(self) -> str:
+        return "training mean"
+
+    def possible(self, data: Samples, i: int) -> int:
+        """All columns."""
+        return len(data.about.columns)
+
+    def again(self, repeat: int, source: Source, n: int) -> Self | None:
+        return None if n == len(source.about.columns) else super().again(repeat, source, n)
+
+    def players(self, data: Samples, i: int, n: int, train: Samples) -> TableColumns:
+        names = data.about.columns
+        return TableColumns(data.x[i], self.columns(data.name, len(names), n), train.mean, names)
 
     def columns(self, table: str, count: int, n: int) -> list[int]:
         """The ``n`` of ``count`` columns that are players, ascending. ValueError when there are
@@ -38,7 +52,8 @@ class ColumnDraw:
                 f"the table {table} has {count} columns, fewer than the {n} players asked for"
             )
         ranked = sorted(
-            range(count), key=lambda k: hashlib.sha256(f"{table}/{self.draw}/{k}".encode()).digest()
+            range(count),
+            key=lambda k: hashlib.sha256(f"{table}/{self.repeat}/{k}".encode()).digest(),
         )
         return sorted(ranked[:n])
 
@@ -46,21 +61,16 @@ class ColumnDraw:
 class TableColumns(Players):
     """n columns of one row of a table.
 
-    row, baseline: (columns, 1, 1) in the columns' own units; chosen: the column of each player;
+    row, baseline: (columns,) in the columns' own units; chosen: the column of each player;
     names: of all columns.
     """
 
     def __init__(
         self, row: torch.Tensor, chosen: Sequence[int], baseline: torch.Tensor, names: Sequence[str]
     ) -> None:
-        if (
-            row.ndim != 3
-            or row.shape[1:] != (1, 1)
-            or baseline.shape != row.shape
-            or len(names) != len(row)
-        ):
+        if row.ndim != 1 or baseline.shape != row.shape or len(names) != len(row):
             raise ValueError(
-                f"row and baseline must be (columns, 1, 1) with a name for each column; got "
+                f"row and baseline must be (columns,) with a name for each column; got "
                 f"{tuple(row.shape)}, {tuple(baseline.shape)} and {len(names)} names"
             )
         if len(set(chosen)) != len(chosen) or not all(0 <= k < len(row) for k in chosen):
@@ -76,11 +86,18 @@ class TableColumns(Players):
         )
 
     def masked(self, subsets: torch.Tensor) -> torch.Tensor:
-        """(B,) → (B, columns, 1, 1)."""
+        """(B,) → (B, columns)."""
         bits = torch.arange(self.n, device=subsets.device)
         keep = torch.ones(len(subsets), len(self.row), dtype=torch.bool, device=subsets.device)
         keep[:, self.chosen] = (subsets[:, None] >> bits & 1).bool()
-        return torch.where(keep[:, :, None, None], self.row, self.baseline)
+        return torch.where(keep, self.row, self.baseline)
+
+    @property
+    def whole(self) -> torch.Tensor:
+        return self.row
+
+    def around(self, x: torch.Tensor) -> TableColumns:
+        return TableColumns(x, self.chosen, self.baseline, self.names)
 
     def describe(self, i: int) -> str:
         """``player 3: mean area = 1001 (masked: 654.9)``."""
@@ -94,27 +111,3 @@ class TableColumns(Players):
 
     def to(self, device: torch.device) -> TableColumns:
         return TableColumns(self.row.to(device), self.chosen, self.baseline.to(device), self.names)
-
-
-def column_players(
-    row: torch.Tensor,
-    table: str,
-    n: int,
-    names: Sequence[str],
-    *,
-    mean: torch.Tensor,
-    baseline: str = "mean",
-    how: ColumnDraw | None = None,
-) -> TableColumns:
-    """The default players of a row (columns, 1, 1): n columns masked by ``mean``, the training mean
-    of each column.
-
-    ValueError for another baseline: 0 is no neutral value of a column in its own unit.
-    """
-    if baseline != "mean":
-        raise ValueError(
-            "columns of a table are masked by their training mean, baseline='mean'; got "
-            f"{baseline!r}"
-        )
-    chosen = (how or ColumnDraw()).columns(table, len(row), n)
-    return TableColumns(row, chosen, mean.to(row), names)

@@ -8,6 +8,7 @@ on Features").
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 
 import scipy.linalg
@@ -115,6 +116,16 @@ class FeatureComponents(Players):
         self.other = components.coordinates(baseline.flatten())
 
     @property
+    def whole(self) -> torch.Tensor:
+        """f_N (*feature shape), float64: the feature without its remainder."""
+        return (self.components.mean + self.own @ self.components.directions).view(self.shape)
+
+    def around(self, x: torch.Tensor) -> FeatureComponents:
+        moved = copy.copy(self)
+        moved.own = self.components.coordinates(x.flatten())
+        return moved
+
+    @property
     def baseline(self) -> torch.Tensor:
         """The feature with every component masked."""
         return (self.components.mean + self.other @ self.components.directions).view(self.shape)
@@ -138,8 +149,7 @@ class FeatureComponents(Players):
         )
 
     def to(self, device: torch.device) -> FeatureComponents:
-        moved = object.__new__(FeatureComponents)
-        moved.n, moved.shape = self.n, self.shape
+        moved = copy.copy(self)
         moved.own, moved.other = self.own.to(device), self.other.to(device)
         parts = self.components
         moved.components = dataclasses.replace(

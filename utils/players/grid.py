@@ -7,30 +7,45 @@ aligned.
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
+from pydantic import Field
 
+from ..datasets import Kind, Samples
+from .base import Draw
 from .images import ImagePatches
 
 __all__ = ["GridDraw", "grid_owner", "grid_players"]
 
 
-@dataclasses.dataclass(frozen=True)
-class GridDraw:
+class GridDraw(Draw):
     """Which cells of the central grid are players, for all images alike.
 
     cell: side of a cell in pixels. The outermost ring of cells takes no part: 5x5 cells of 4x4
-        pixels remain of a 28x28 image, which is the box that MNIST's digits were fitted into, and
-        6x6 of a 32x32 image, the central cells that Cheng et al. 2024 (App. M.1) draw from.
-    draw: which of the possible random draws; 0 is the default, 1, 2, ... are repetitions with other
-    cells.
+    pixels remain of a 28x28 image, which is the box that MNIST's digits were fitted into, and 6x6
+    of a 32x32 image, the central cells that Cheng et al. 2024 (App. M.1) draw from.
     """
 
-    cell: int = 4
-    draw: int = 0
+    takes: ClassVar[tuple[Kind, ...]] = ("image",)
+    cell: int = Field(4, ge=1)
+
+    @property
+    def unit(self) -> str:
+        return "cells of the central grid"
+
+    @property
+    def masked_by(self) -> str:
+        return "mean image"
+
+    def possible(self, data: Samples, i: int) -> int:
+        height, width = data.shape[-2:]
+        return max(0, height // self.cell - 2) * max(0, width // self.cell - 2)
+
+    def players(self, data: Samples, i: int, n: int, train: Samples) -> ImagePatches:
+        return grid_players(data.x[i : i + 1], n, self, train.mean)[0]
 
 
 def grid_owner(image_shape: Sequence[int], n: int, how: GridDraw) -> torch.Tensor:
@@ -57,7 +72,7 @@ def grid_owner(image_shape: Sequence[int], n: int, how: GridDraw) -> torch.Tenso
             f"{how.cell}x{how.cell} pixels: take fewer players"
         )
     ranked = sorted(
-        inner, key=lambda cell: hashlib.sha256(f"grid/{how.draw}/{cell}".encode()).digest()
+        inner, key=lambda cell: hashlib.sha256(f"grid/{how.repeat}/{cell}".encode()).digest()
     )
     owner = torch.full((rows * columns,), n)
     owner[sorted(ranked[:n])] = torch.arange(n)

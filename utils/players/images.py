@@ -7,15 +7,15 @@ coalition.
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
-from collections.abc import Sequence
-from typing import Literal, get_args
+from typing import ClassVar, Literal, get_args
 
 import torch
 import torch.nn.functional as F
+from pydantic import Field
 
-from .base import Players
+from ..datasets import Kind, Samples
+from .base import Draw, Players
 
 __all__ = ["BASELINES", "ImagePatches", "PatchDraw", "draw_patches", "patch_players"]
 
@@ -23,29 +23,39 @@ Baseline = Literal["mean", "zero"]
 BASELINES: tuple[str, ...] = get_args(Baseline)
 
 
-@dataclasses.dataclass(frozen=True)
-class PatchDraw:
-    """How cells become players.
+class PatchDraw(Draw):
+    """Square cells of an image.
 
     cell: side of a cell in pixels. The image is padded evenly to a whole number of cells (a 28x28
         MNIST image of 3x3 cells to 30x30, as 10x10 cells); padding is never shown to the network.
     region: ``foreground`` admits the cells whose mean exceeds ``threshold`` of the image's maximum
         (MNIST in Cheng et al. 2024, Appendix M.1; the threshold is ours), ``center`` the central
         6x6 cells (CIFAR-10, same place).
-    draw: which of the possible random draws; 0 is the default, 1, 2, ... are repetitions with other
-    players.
+    baseline: what an absent cell shows, the training images' mean per pixel (same place) or black
+        (Li and Zhang 2023).
     """
 
-    cell: int = 3
+    takes: ClassVar[tuple[Kind, ...]] = ("image",)
+    cell: int = Field(3, ge=1)
     region: Literal["foreground", "center"] = "foreground"
     threshold: float = 0.2
-    draw: int = 0
+    baseline: Baseline = "mean"
 
-    @classmethod
-    def default(cls, image_shape: Sequence[int], draw: int = 0) -> PatchDraw:
-        """The papers' choice: 3x3 foreground cells for grey images, 4x4 central cells for colour
-        images."""
-        return cls(draw=draw) if image_shape[0] == 1 else cls(cell=4, region="center", draw=draw)
+    @property
+    def unit(self) -> str:
+        return "patches"
+
+    @property
+    def masked_by(self) -> str:
+        return "mean image" if self.baseline == "mean" else "black"
+
+    def possible(self, data: Samples, i: int) -> int:
+        return int(self.candidates(data.x[i]).sum())
+
+    def players(self, data: Samples, i: int, n: int, train: Samples) -> ImagePatches:
+        return patch_players(
+            data.x[i], data.key(i), n, baseline=self.baseline, mean=train.mean, how=self
+        )
 
     def candidates(self, image: torch.Tensor) -> torch.Tensor:
         """Bool (rows, columns): the cells that may be drawn from ``image`` (C, H, W)."""
@@ -91,7 +101,7 @@ def draw_patches(image: torch.Tensor, image_id: str, n: int, how: PatchDraw) -> 
             f"than the {n} players asked for: take another image, smaller cells or fewer players"
         )
     ranked = sorted(
-        cells, key=lambda cell: hashlib.sha256(f"{image_id}/{how.draw}/{cell}".encode()).digest()
+        cells, key=lambda cell: hashlib.sha256(f"{image_id}/{how.repeat}/{cell}".encode()).digest()
     )
     owner = torch.full((allowed.numel(),), n)
     owner[sorted(ranked[:n])] = torch.arange(n)
@@ -137,6 +147,13 @@ class ImagePatches(Players):
         inputs.index_copy_(2, self._pixels, torch.where(kept[:, None], self._kept, self._masked))
         return inputs.view(-1, *self.image.shape)
 
+    @property
+    def whole(self) -> torch.Tensor:
+        return self.image
+
+    def around(self, x: torch.Tensor) -> ImagePatches:
+        return ImagePatches(x, self.owner, self.baseline, self.n)
+
     def describe(self, i: int) -> str:
         """``player 3: 9 pixels, rows 12-14, columns 6-8``."""
         rows, columns = (self.owner == i).nonzero(as_tuple=True)
@@ -175,12 +192,12 @@ def patch_players(
     elif baseline == "mean":
         if mean is None:
             raise ValueError(
-                "baseline='mean' needs mean=, the training images' mean per pixel (Images.mean)"
+                "baseline='mean' needs mean=, the training images' mean per pixel (Samples.mean)"
             )
         masked_by = mean
     else:
         raise ValueError(
             f"baseline must be one of {BASELINES} or a tensor like the image, got {baseline!r}"
         )
-    owner = draw_patches(image, image_id, n, how or PatchDraw.default(image.shape))
+    owner = draw_patches(image, image_id, n, how or PatchDraw())
     return ImagePatches(image, owner, masked_by.to(image), n)
