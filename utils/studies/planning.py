@@ -15,6 +15,7 @@ PLANNED = {
     "01_sparsity": "sparsity",
     "02_two_phase_dynamics": "two_phase",
     "03_theoretical_fit": "theoretical_fit",
+    "06_iou_stability": "iou_stability",
     "07_noisy_labels": "noisy_labels",
     "08_what_the_split_identifies": "identified",
     "09_multi_order": "multi_order",
