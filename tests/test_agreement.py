@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from utils import datasets, extract, figures, jobs, lattice, params, sparsify
+from utils.evidence import stability
 from utils.interactions import Interactions
-from utils.jobs import agreement as study_of_layers
 from utils.jobs import study
 from utils.jobs.class_means import GROUPS, ClassGamesJob, ClassMeansJob
 from utils.jobs.noisy_inputs import NoisyInputsJob, OutputNoiseJob, noisy_players, output_noise
@@ -20,7 +20,7 @@ from utils.jobs.probed import LayerGamesJob, ProbesJob
 from utils.jobs.runs import GamesJob, TrainJob
 from utils.metrics import agreement, orders
 from utils.players import GridDraw, grid_owner, grid_players
-from utils.rows import stability
+from utils.studies import Analysis, layer_pairs
 from utils.train import TrainConfig
 
 NAN = float("nan")
@@ -297,20 +297,22 @@ def test_the_layer_judged_comes_first_and_the_output_last() -> None:
         "06_iou_stability", seeds=[0], pair_images=2, n_players=5, checkpoints=3, training=training
     )
     mlp, lenet = study.systems(p)
-    assert study_of_layers.layer_names(p, mlp) == ["hidden4", "output"]
-    assert study_of_layers.layer_names(p, lenet) == ["fc1", "output"]
-    e = study_of_layers.at_layers(p, mlp)
+    assert layer_pairs.layer_names(p, mlp) == ["hidden4", "output"]
+    assert layer_pairs.layer_names(p, lenet) == ["fc1", "output"]
+    main = Analysis(0.2)
+    e = layer_pairs.at_layers(p, mlp)[main].load()
     assert e.v.shape == (1, 2, 2, 32)
     at_output = params.validate(
         "06_iou_stability", **{**p.model_dump(), "layers": {"mlp7": "output"}}
     )
-    assert study_of_layers.layer_names(at_output, mlp) == ["output"]
-    assert torch.allclose(study_of_layers.at_layers(at_output, mlp).v[:, 0], e.v[:, 1], atol=1e-5)
+    assert layer_pairs.layer_names(at_output, mlp) == ["output"]
+    output = layer_pairs.at_layers(at_output, mlp)[main].load()
+    assert torch.allclose(output.v[:, 0], e.v[:, 1], atol=1e-5)
     wrong = params.validate("06_iou_stability", **{**p.model_dump(), "layers": {"mlp7": "conv1"}})
     with pytest.raises(
         ValueError, match=r"mlp7 has no layer 'conv1'; there are: hidden1, .*output"
     ):
-        study_of_layers.layer_names(wrong, mlp)
+        layer_pairs.layer_names(wrong, mlp)
 
 
 def test_class_games_are_disjoint_seen_halves_and_unseen_images() -> None:

@@ -12,13 +12,14 @@ import pytest
 import torch
 
 from utils import claims, figures, lattice
+from utils.evidence import layer_behaviour as behaviours
+from utils.evidence import layer_change, layer_controls, layer_similarity, layerwise
+from utils.evidence import layer_statistics as statistics
+from utils.evidence import layer_tables as tables
 from utils.interactions import Interactions
 from utils.jobs.games import CertifiedGames
 from utils.jobs.layered import Layered, Trio
 from utils.metrics import layers
-from utils.rows import layerwise
-from utils.rows import layerwise_statistics as statistics
-from utils.rows import layerwise_tables as tables
 
 N = 5
 SEEDS = (0, 1, 2, 3, 4)
@@ -205,7 +206,7 @@ RISING, HUMP, FLAT = [0.2, 0.4, 0.5, 0.7, 0.9], [0.2, 0.5, 0.9, 0.4, 0.1], [0.4]
 
 
 def test_planted_shares_are_read_back() -> None:
-    p = layerwise.control_of(planted(RISING, HUMP), "and", "max_per_sample")
+    p = layer_controls.courses(planted(RISING, HUMP), "and", "max_per_sample")
     assert p["completeness"][:-1] == pytest.approx(RISING, abs=0.04)
     assert p["redundancy"][:-1] == pytest.approx(HUMP, abs=0.06)
     assert p["completeness"][-1] == pytest.approx(1)
@@ -215,14 +216,14 @@ def test_planted_shares_are_read_back() -> None:
 def test_games_that_drown_in_rounding_are_told_by_layer() -> None:
     x = planted(RISING, HUMP)
     x.e.noise_floor[2, 1] = 100.0
-    assert "at b the mean" in layerwise.signal(x).reason
-    assert not layerwise.signal(x).ok
-    assert layerwise.signal(planted(RISING, HUMP)).ok
+    assert "at b the mean" in layer_controls.signal(x).reason
+    assert not layer_controls.signal(x).ok
+    assert layer_controls.signal(planted(RISING, HUMP)).ok
 
 
 def test_layers_that_are_equal_are_similar_and_neighbours_more_than_others() -> None:
     x = planted(RISING, [0.0] * 5)
-    between = layerwise.similarities(x)
+    between = layer_similarity.salient_similarities(x, "max_per_sample")
     assert between.shape == (5, 6, 6)
     assert between[:, 2, 2] == pytest.approx([1.0] * 5)
     assert between[0, 0, 1] == pytest.approx(0.5, abs=0.05)
@@ -236,7 +237,7 @@ def test_layers_that_are_equal_are_similar_and_neighbours_more_than_others() -> 
 def test_bars_add_up_to_both_layers() -> None:
     x = planted(RISING, HUMP)
     bars = tables.bar_table(x, "and", "max_per_sample")
-    change = layerwise.changes(x, "and")
+    change = layer_change.change_of(x, "and", "max_per_sample")
     own = bars.groupby("layer", sort=False)[["forget", "overlap"]].sum().sum(axis=1)
     target = bars.groupby("layer", sort=False)[["new", "overlap"]].sum().sum(axis=1)
     assert own.to_numpy() == pytest.approx(change.own.sum(-1).mean((0, 2)).numpy())
@@ -246,10 +247,11 @@ def test_bars_add_up_to_both_layers() -> None:
 
 def test_figures_show_every_layer_and_curve() -> None:
     x, null = planted(RISING, HUMP), planted(FLAT, FLAT, seed=2)
-    courses = tables.course_table(x, "and", "max_per_sample", {"shuffled labels": null})
+    courses = tables.course_table(Trio(x, null, null), "and", "max_per_sample")
     assert set(courses["curve"]) == {
         "all orders",
         "shuffled labels",
+        "untrained",
         *(f"order {m}" for m in range(1, 6)),
     }
     assert "output" not in set(courses[courses["curve"] == "shuffled labels"]["layer"])
@@ -258,7 +260,7 @@ def test_figures_show_every_layer_and_curve() -> None:
     titles = [axis.get_title() for axis in whole.axes]
     assert titles[:6] == list(NAMES)
     assert figures.layer_courses(courses).axes[0].get_ylim()[0] == 0
-    left, matrix = tables.sharing_tables(x, null, "max_per_sample")
+    left, matrix = layer_similarity.sharing_tables(Trio(x, null, null), "max_per_sample")
     assert matrix.shape == (6, 6)
     assert (
         figures.layer_similarity(left, matrix, ylabel="share")
@@ -271,16 +273,18 @@ def test_figures_show_every_layer_and_curve() -> None:
 
 
 def test_a_network_is_described_by_its_numbers() -> None:
-    course = tables.behaviour_table(planted(RISING, HUMP), "max_per_sample", planted(FLAT, FLAT))
-    text = tables.behaviour(course)
+    null = planted(FLAT, FLAT)
+    trio = Trio(planted(RISING, HUMP), null, null)
+    course = behaviours.behaviour_table(trio, "max_per_sample")
+    text = behaviours.behaviour(course)
     assert (
         "completeness is 0.2" in text
         and "largest at c (0.9" in text
         and "100% is of order above n/2" in text
     )
-    assert set(tables.behaviour_control(course)) == {"trained", "untrained"}
+    assert set(behaviours.behaviour_control(course)) == {"trained", "untrained"}
     verdict = claims.describe(
-        "L13", SYSTEM, text, n=5, scope="a test", control=tables.behaviour_control(course)
+        "L13", SYSTEM, text, n=5, scope="a test", control=behaviours.behaviour_control(course)
     )
     assert verdict.verdict is None
 
@@ -288,11 +292,16 @@ def test_a_network_is_described_by_its_numbers() -> None:
 # The rows' statistics -----------------------------------------------------------------------------
 
 
+STATISTICS = {
+    "L3": layerwise.low_orders("and"),
+    "L11": layerwise.little_redundancy("and", "max_per_sample"),
+    "L15": layerwise.completeness("both", "max_per_sample"),
+    "L18": layer_similarity.neighbours,
+}
+
+
 def parts(row: str, trio: Trio) -> dict[str, np.ndarray]:
-    return {
-        part.name: np.asarray(part.values)
-        for part in layerwise.row_parts(row, trio, "max_per_sample")
-    }
+    return {part.name: np.asarray(part.values) for part in STATISTICS[row](trio)}
 
 
 def test_balance_and_high_share_by_hand() -> None:
@@ -395,8 +404,6 @@ def test_uncertified_images_are_left_out_of_their_network() -> None:
     x = planted(RISING, HUMP)
     x.e.found.and_[0, :, 2] *= -1
     x.e.converged[0, 3, 2] = False
-    y = layerwise.by_orders(x, "and", "max_per_sample", certified_only=True)
-    assert (
-        np.isnan(y.strength[0, :, 2]).all() and np.isfinite(y.strength[0, :, [0, 1, 3, 4, 5]]).all()
-    )
-    assert np.isfinite(y.strength[1:]).all()
+    y = layer_change.strengths(x.certified(), "and")
+    assert np.isnan(y[0, :, 2]).all() and np.isfinite(y[0, :, [0, 1, 3, 4, 5]]).all()
+    assert np.isfinite(y[1:]).all()

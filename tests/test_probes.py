@@ -10,11 +10,11 @@ import torch
 from torch import nn
 
 from utils import extract, jobs, models, params
-from utils.jobs import layered as layered_jobs
 from utils.jobs import study
 from utils.jobs.probed import LayerGamesJob, ProbesJob, layers_of
 from utils.jobs.runs import GamesJob, TrainJob
 from utils.probes import LayerClassifier, LinearProbe, ProbeConfig, features, fit_probe
+from utils.studies import layerwise
 from utils.train import TrainConfig
 
 
@@ -206,7 +206,7 @@ def test_layers_are_stacked_over_seeds_the_output_last() -> None:
     )
     (system,) = study.systems(p)
     main, shuffled, untrained = (
-        layered_jobs.layered(p, system, **how)
+        layerwise.layer_splits(p, system, **how).load()
         for how in ({}, {"shuffled": True}, {"untrained": True})
     )
     assert main.layers == ("conv1", "conv2", "fc1", "fc2", "output")
@@ -235,20 +235,25 @@ def test_layers_are_stacked_over_seeds_the_output_last() -> None:
     ],
 )
 def test_which_analyses_a_system_gets(
-    second_draw: bool, dataset: str, n: int, names: set[str], monkeypatch: pytest.MonkeyPatch
+    second_draw: bool, dataset: str, n: int, names: set[str]
 ) -> None:
     p = params.validate(
-        "05_layerwise_change", second_draw=second_draw, dataset=dataset, n_players=n
+        "05_layerwise_change",
+        second_draw=second_draw,
+        dataset=dataset,
+        n_players=n,
+        networks=["mlp7"],
     )
-    asked = []
-    monkeypatch.setattr(layered_jobs, "layered", lambda _p, _s, **how: asked.append(how) or how)
-    monkeypatch.setattr(layered_jobs, "accuracies", lambda _runs: [])
-    a = layered_jobs.analyses(p, study.System("a/b", "a", ()))
-    assert set(a.orders) | set(a.second) == names
-    assert a.orders["order weight -0.2"].shuffled == {"shuffled": True, "order_weight": -0.2}, (
-        "every analysis has its nulls"
-    )
-    assert a.orders["order weight -0.2"].untrained == {"untrained": True, "order_weight": -0.2}
-    assert (
-        asked.count({}) == asked.count({"shuffled": True}) == asked.count({"untrained": True}) == 1
-    )
+    (system,) = study.systems(p)
+    planned = layerwise.planned(p, system)
+    main, *others = planned
+    assert (main.order_weight, main.draw) == (p.order_weights[0], 0)
+    assert {a.label for a in others} == names
+    every = []
+    for a, three in planned.items():
+        how = [(one.probes[0].shuffled, one.probes[0].step) for one in three]
+        assert how == [(False, None), (True, None), (False, 0)], "every analysis has its nulls"
+        splits = [job for one in three for job in one.splits.jobs]
+        assert {job.order_weight for job in splits} == {a.order_weight}
+        every += [job.digest() for job in splits]
+    assert len(set(every)) == len(every) == len(planned) * 3 * len(p.seeds)

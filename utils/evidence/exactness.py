@@ -6,7 +6,7 @@ from ..claims import Premise
 from ..jobs.games import CertifiedGames
 from ..metrics import sparsity
 
-__all__ = ["require_duality", "signal"]
+__all__ = ["require_duality", "require_identities", "signal"]
 
 
 def require_duality(e: CertifiedGames) -> None:
@@ -15,7 +15,15 @@ def require_duality(e: CertifiedGames) -> None:
     duality = float(sparsity.duality_error(e.v).max())
     allowed = e.kappa * (e.v[..., -1] - e.v[..., 0]).abs()
     excess = float((e.error - allowed).max())
-    scale = float(e.v.abs().max())
+    require_identities(duality, excess, float(e.v.abs().max()))
+
+
+def require_identities(duality: float, excess: float, scale: float = 1.0) -> None:
+    """ArithmeticError where an identity fails by more than rounding.
+
+    duality: largest |I_or + I_and of the inverted game|, relative to the largest |v|; excess:
+    largest |v - model| beyond its noise terms; scale: of v where ``excess`` is not relative to it.
+    """
     print(
         f"max |I_or + I_and of the inverted game| / max |v| = {duality:.1e}; max |v - model| "
         f"beyond kappa = {excess:.1e}"

@@ -3,7 +3,7 @@ D12, D16 (class products).
 
 Noise is chosen after the default networks (MNIST part): two networks' pooled IoU differ between
 pairs of networks by a few hundredths and between images by about .15; slopes of log stability by
-.05 between networks. The split is not drawn here; :mod:`tests.test_agreement_rows` sends planted
+.05 between networks. The split is not drawn here; :mod:`tests.test_iou_stability` sends planted
 stabilities through it.
 """
 
@@ -15,7 +15,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ..claims import Part
-from ..rows import agreement, class_similarity, stability
+from ..evidence import class_similarity, overlap, stability
 from .base import Simulation, Sizes
 
 __all__ = ["SIMULATIONS", "class_products", "shared_counts", "stabilities"]
@@ -47,12 +47,12 @@ def shared_counts(low: float, high: float, sizes: Sizes, rng: np.random.Generato
     return np.stack([common + met, common + own[0], common + own[1]]).astype(np.float64)
 
 
-def _shared(kind: agreement.Kind) -> Callable[[str, Sizes, np.random.Generator], list[Part]]:
+def _shared(kind: overlap.Kind) -> Callable[[str, Sizes, np.random.Generator], list[Part]]:
     def draw(scenario: str, sizes: Sizes, rng: np.random.Generator) -> list[Part]:
         # A share s of common sets gives an IoU of about .18 + .82 s²; slopes of both readings near
         # .5 are about 1.
         gain = {"paper": 0.04, "half": 0.02}.get(scenario, 0.0)
-        return agreement.parts(kind, shared_counts(0.5 + gain, 0.5, sizes, rng))
+        return overlap.parts(kind, shared_counts(0.5 + gain, 0.5, sizes, rng))
 
     return draw
 
@@ -185,7 +185,7 @@ SIMULATIONS = [
             row,
             "mlp7_w256+lenet/mnist_part",
             _shared(kind),
-            ("utils.rows.agreement", "utils.metrics.agreement"),
+            ("utils.evidence.overlap", "utils.metrics.agreement"),
             _PAIRS,
         )
         for row, kind in (("L5", "AND"), ("L9", "OR"))
@@ -195,7 +195,7 @@ SIMULATIONS = [
             row,
             "lenet/mnist_part",
             _stable(kind),
-            ("utils.rows.stability", "utils.metrics.agreement"),
+            ("utils.evidence.stability", "utils.metrics.agreement"),
             _NOISY,
         )
         for row, kind in (("L6", "AND"), ("L10", "OR"))
@@ -204,14 +204,14 @@ SIMULATIONS = [
         "D12",
         "lenet/mnist_part",
         _like,
-        ("utils.rows.class_similarity", "utils.metrics.agreement"),
+        ("utils.evidence.class_similarity", "utils.metrics.agreement"),
         _CLASSES,
     ),
     Simulation(
         "D16",
         "lenet/mnist_part",
         _drop,
-        ("utils.rows.class_similarity", "utils.metrics.agreement"),
+        ("utils.evidence.class_similarity", "utils.metrics.agreement"),
         _LATE,
     ),
 ]

@@ -13,7 +13,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ..claims import Part
-from ..rows import layerwise_statistics as statistics
+from ..evidence import layer_statistics as statistics
 from .base import Simulation, Sizes
 
 __all__ = ["SIMULATIONS"]
@@ -22,7 +22,7 @@ _LAYERS, _ORDERS = 5, 10
 _DEPTH = np.arange(1, _LAYERS + 1) / (_LAYERS + 1)
 _HUMP = np.array([0.0, 0.5, 1.0, 0.5, 0.0])
 _WEIGHTS = np.array([0.3, 0.25, 0.15, 0.1, 0.08, 0.06, 0.03, 0.02, 0.007, 0.003])
-_CODE = ("utils.rows.layerwise_statistics",)
+_CODE = ("utils.evidence.layer_statistics",)
 _NONE = "none"
 
 

@@ -12,12 +12,13 @@ from ..evidence.sparsity import COUNT_RULE, MASS
 from ..jobs import Job
 from ..jobs import study as games_of
 from ..jobs.games import CertifiedGames, Splits
-from ..jobs.layered import layered
+from ..jobs.layered import LayerSplits
 from ..jobs.study import System, accuracies, scope
 from ..params import Layerwise
 from ..params import Sparsity as Settings
 from ..train import Run
 from .base import Analysis, Study, analyses
+from .layerwise import layer_splits
 
 __all__ = [
     "Sparsity",
@@ -76,7 +77,8 @@ def _study(p: Settings, system: System, runs: list[Run]) -> Sparsity:
     main = every[0]
     facts = (system.id, system.name, p.seeds, scope(p, system), accuracies(runs))
     others = {k: found[main, f"kappa {k:g}"] for k in p.kappas if k != p.kappa}
-    kappas = Kappas(found[main, "games"], others, _inner(p, system))
+    inner = {kappa: one.load() for kappa, one in _inner(p, system).items()}
+    kappas = Kappas(found[main, "games"], others, inner)
     return Sparsity(
         *facts,
         games=games,
@@ -120,13 +122,13 @@ def counted_games(p: Settings, system: System) -> Splits:
     return games_of.planned(p, system, images=p.count_images, steps=ends)
 
 
-def _inner(p: Settings, system: System) -> dict[float, object]:
+def _inner(p: Settings, system: System) -> dict[float, LayerSplits]:
     """The layers of 05_layerwise_change, split with each kappa; probes as there."""
     shared = {
         name: getattr(p, name) for name in Layerwise.model_fields if name in type(p).model_fields
     }
     return {
-        kappa: layered(Layerwise(**{**shared, "kappa": kappa, "second_draw": False}), system)
+        kappa: layer_splits(Layerwise(**{**shared, "kappa": kappa, "second_draw": False}), system)
         for kappa in p.kappas
     }
 
@@ -172,6 +174,7 @@ def changed_kappas(p: Settings) -> str | None:
 
 
 def plan(p: Settings, system: System) -> list[Job]:
-    """The jobs of one system's study, but for L12's inner layers (see 05's)."""
-    found = [*_splits(p, system).values(), *_sizes(p, system).values()]
+    """The jobs of one system's study."""
+    inner = [one.splits for one in _inner(p, system).values()]
+    found = [*_splits(p, system).values(), *inner, *_sizes(p, system).values()]
     return [job for splits in found for job in splits.jobs]

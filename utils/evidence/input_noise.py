@@ -8,14 +8,10 @@ import numpy as np
 import pandas as pd
 import torch
 
-from .. import datasets, lattice
-from ..jobs.noisy_inputs import noisy_players
-from ..jobs.runs import choose_images
+from .. import lattice
 from ..metrics import agreement
-from ..params import Agreement
-from ..players import PatchDraw, patch_players
 
-__all__ = ["Ratios", "controls", "ratios", "scope", "spread", "statement", "table"]
+__all__ = ["Ratios", "controls", "ratios", "spread", "statement", "table"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,49 +23,12 @@ class Ratios:
     whole: torch.Tensor
 
 
-def ratios(p: Agreement, draw: int = 0) -> Ratios:
-    """Noise-to-signal ratios of p.images images per seed. No network takes part: a seed is a draw
-    of noise and of images.
-
-    Seeds see different images, so that an interval over them speaks for images, not for one
-    picture's noise.
-    """
-    data = datasets.load(p.dataset, "train")
-    how, mean = PatchDraw.default(data.shape, draw), data.mean
-    positions = choose_images(data, p.images * len(p.seeds), p.n_players, how)
-    cells, whole = [], []
-    for group, seed in enumerate(p.seeds):
-        players = [
-            patch_players(
-                data.images[i],
-                f"{data.name}/train/{int(data.ids[i])}",
-                p.n_players,
-                mean=mean,
-                how=how,
-            )
-            for i in positions[group * p.images : (group + 1) * p.images]
-        ]
-        noisy = noisy_players(players, p.noise, torch.Generator().manual_seed(seed))
-        energy = [
-            [_energies(x.image, x.owner, x.n) for x in players],
-            [_energies(x.baseline, x.owner, x.n) for x in players],
-            [
-                _energies(b.image - a.image, a.owner, a.n)
-                for a, b in zip(players, noisy, strict=True)
-            ],
-        ]
-        signal, masked, noise = (torch.stack(e) for e in energy)
-        cells.append(agreement.noise_ratio(signal[:, :-1], noise[:, :-1]))
-        whole.append(_whole_ratio(signal, masked, noise))
-    return Ratios(torch.stack(cells), torch.stack(whole))
-
-
-def _energies(image: torch.Tensor, owner: torch.Tensor, n: int) -> torch.Tensor:
-    """Squared norm of each player's pixels and, last, of the pixels of no player: (n + 1,)
-    float64."""
-    return torch.zeros(n + 1, dtype=torch.float64).index_add_(
-        0, owner.flatten(), image.double().square().sum(0).flatten()
-    )
+def ratios(signal: torch.Tensor, masked: torch.Tensor, noise: torch.Tensor) -> Ratios:
+    """Ratios of squared norms (R, X, n + 1): of each player's part of the input, of the baseline
+    and of the noise, and, last, of what belongs to no player."""
+    groups = list(zip(signal, masked, noise, strict=True))
+    cells = [agreement.noise_ratio(x[:, :-1], e[:, :-1]) for x, _, e in groups]
+    return Ratios(torch.stack(cells), torch.stack([_whole_ratio(*group) for group in groups]))
 
 
 def _whole_ratio(signal: torch.Tensor, masked: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
@@ -133,12 +92,3 @@ def table(found: Ratios) -> pd.DataFrame:
             inner = values[(values >= q1 - 1.5 * (q3 - q1)) & (values <= q3 + 1.5 * (q3 - q1))]
             rows.append((panel, k, inner.min(), q1, median, q3, inner.max()))
     return pd.DataFrame(rows, columns=["panel", "order", "low", "q1", "median", "q3", "high"])
-
-
-def scope(p: Agreement) -> str:
-    """For what the description speaks, in a sentence."""
-    return (
-        f"{p.dataset}, no network: {len(p.seeds)} draws of noise of standard deviation "
-        f"{p.noise:g} and of {p.images} "
-        f"training images each, all coalitions of {p.n_players} patches, baseline: mean image"
-    )

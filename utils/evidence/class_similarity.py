@@ -3,45 +3,36 @@ and less so?"""
 
 from __future__ import annotations
 
+import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
-import pandas as pd
 import torch
 from scipy import stats as sps
 
 from .. import stats
 from ..claims import Part, Premise
-from ..jobs.class_means import GROUPS, ClassMeans
-from ..jobs.study import System
+from ..jobs.class_means import ClassMeans
 from ..metrics import agreement, orders
-from ..params import Agreement
-from .agreement import curve
 
 __all__ = [
     "CLEAR",
     "LEAST_ORDERS",
-    "Times",
-    "case",
-    "case_in_time",
-    "certificates",
+    "ClassCourse",
+    "Classes",
+    "controls",
     "drop",
     "enough_orders",
     "established",
+    "fall",
     "jaccard",
     "over_time",
     "parts",
     "products",
     "ratios",
-    "require_identities",
-    "scope",
-    "table",
-    "table_in_time",
 ]
 
-Times = Sequence[Sequence[ClassMeans]]
-"""Class means per checkpoint and network."""
 CLEAR = 5
 """Standard errors by which the product of the halves must exceed 0 for an order to be established
 (registered)."""
@@ -49,7 +40,42 @@ LEAST_ORDERS = 4
 """Established orders that a slope needs, one of them at least n/2 (registered with the row)."""
 
 
-def products(found: Sequence[ClassMeans], certified_only: bool = False) -> np.ndarray:
+@dataclasses.dataclass(frozen=True, eq=False)
+class Classes:
+    """Class means of training and test images, one per network."""
+
+    networks: Sequence[ClassMeans]
+    certified_only: bool = False
+
+    @property
+    def uncertified(self) -> float:
+        """Share of games above the split's tolerance."""
+        done = torch.stack([one.converged for one in self.networks])
+        return float((~done).double().mean())
+
+    def certified(self) -> Classes:
+        """The same for means over images whose split is certified."""
+        return dataclasses.replace(self, certified_only=True)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class ClassCourse:
+    """Class means at some checkpoints; steps: of training, one each."""
+
+    times: Sequence[Classes]
+    steps: Sequence[int]
+
+    @property
+    def uncertified(self) -> float:
+        """Largest share of games above the split's tolerance, over the checkpoints."""
+        return max(one.uncertified for one in self.times)
+
+    def certified(self) -> ClassCourse:
+        """The same for means over images whose split is certified."""
+        return dataclasses.replace(self, times=[one.certified() for one in self.times])
+
+
+def products(x: Classes) -> np.ndarray:
     """Inner products of class means over the sets of each order, AND and OR together: (2, R, K, n).
 
     First P: of a train half and the test images, averaged over both halves; then Q: of the two
@@ -58,10 +84,10 @@ def products(found: Sequence[ClassMeans], certified_only: bool = False) -> np.nd
     training images are. A class without any certified image counts as 0.
     """
     pairs = []
-    for one in found:
-        half, other, unseen = one.certified if certified_only else one.means
+    for one in x.networks:
+        half, other, unseen = one.certified if x.certified_only else one.means
         across = (half * unseen + other * unseen) / 2
-        pairs.append(torch.stack([orders.by_order(x).sum(-2) for x in (across, half * other)]))
+        pairs.append(torch.stack([orders.by_order(y).sum(-2) for y in (across, half * other)]))
     both = torch.stack(pairs, 1).numpy()
     return np.where(np.isnan(both).any(0), 0.0, both)
 
@@ -170,17 +196,23 @@ def over_time(products: np.ndarray, order: np.ndarray) -> list[Part]:
     ]
 
 
-def drop(found: Times, certified_only: bool = False) -> list[Part]:
+def fall(x: Classes) -> list[Part]:
+    """D12 of a system's class means."""
+    return parts(products(x))
+
+
+def drop(x: ClassCourse) -> list[Part]:
     """D16 of class means per checkpoint and network (see :func:`over_time`)."""
-    every = np.stack([products(one, certified_only) for one in found], 2)
-    return over_time(every, np.stack([[m.order[2].numpy() for m in one] for one in found], 1))
+    every = np.stack([products(one) for one in x.times], 2)
+    order = [[means.order[2].numpy() for means in one.networks] for one in x.times]
+    return over_time(every, np.stack(order, 1))
 
 
-def jaccard(found: Sequence[ClassMeans]) -> tuple[np.ndarray, np.ndarray]:
+def jaccard(x: Classes) -> tuple[np.ndarray, np.ndarray]:
     """The papers' similarity, mean over classes: train half with test (mean of both), half with
     half; (R, n) each."""
     rows = []
-    for one in found:
+    for one in x.networks:
         half, other, unseen = one.means
         across = (
             agreement.weighted_jaccard(half, unseen) + agreement.weighted_jaccard(other, unseen)
@@ -190,10 +222,10 @@ def jaccard(found: Sequence[ClassMeans]) -> tuple[np.ndarray, np.ndarray]:
     return test, train
 
 
-def controls(found: Sequence[ClassMeans], per_class: int) -> dict[str, object]:
+def controls(x: Classes, per_class: int) -> dict[str, object]:
     """The papers' raw curves, which fall for sampling reasons alone, and how clearly each order is
-    established."""
-    every, (test, train) = products(found), jaccard(found)
+    established; per_class: images of a class in each group."""
+    every, (test, train) = products(x), jaccard(x)
     use = established(every[1])
     return {
         "order": list(range(1, every.shape[-1] + 1)),
@@ -205,141 +237,3 @@ def controls(found: Sequence[ClassMeans], per_class: int) -> dict[str, object]:
         "Q in standard errors over the other networks, least": _clarity(every[1]).min(0).tolist(),
         "networks that count the order as established": use.sum(0).tolist(),
     }
-
-
-def table(
-    found: Sequence[ClassMeans], others: Mapping[str, Sequence[ClassMeans]], weight: float
-) -> pd.DataFrame:
-    """Curves of the figure: the papers' Jaccard (train with test, half with half), and R at its
-    established orders."""
-    test, train = jaccard(found)
-    tables = [
-        curve("weighted Jaccard", "train and test", test),
-        curve("weighted Jaccard", "two train halves", train),
-    ]
-    for name, one in {f"order weight {weight:+g}": found, **others}.items():
-        every = products(one)
-        tables.append(
-            curve("P / Q, established orders", name, ratios(every, established(every[1])))
-        )
-    return pd.concat(tables, ignore_index=True)
-
-
-def require_identities(found: Sequence[ClassMeans]) -> None:
-    """ArithmeticError where the AND-OR duality fails or the model leaves kappa: a bug, then."""
-    duality, excess = (
-        max(float(getattr(one, name)) for one in found) for name in ("duality", "excess")
-    )
-    print(
-        f"max |I_or + I_and of the inverted game| / max |v| = {duality:.1e}; max |v - model| "
-        f"beyond kappa = {excess:.1e}"
-    )
-    if duality > 1e-8 or excess > 1e-8:
-        raise ArithmeticError(
-            "the identities of the AND-OR model fail: this is a bug, nothing below may be believed"
-        )
-
-
-def certificates(found: Sequence[ClassMeans]) -> pd.DataFrame:
-    """One row per group of images: games, uncertified ones, median and largest gap, share of
-    saturated scores."""
-    gap, done, flat = (
-        torch.stack([getattr(one, name) for one in found], 1).flatten(1)
-        for name in ("gap", "converged", "saturated")
-    )
-    return pd.DataFrame(
-        {
-            "group": GROUPS,
-            "games": gap.shape[1],
-            "uncertified": (~done).sum(1).tolist(),
-            "median gap": gap.median(1).values.tolist(),
-            "largest gap": gap.amax(1).tolist(),
-            "saturated share": flat.mean(1).tolist(),
-        }
-    )
-
-
-def variants(
-    found: Sequence[ClassMeans], others: Mapping[str, Sequence[ClassMeans]]
-) -> dict[str, list[Part]]:
-    """D12 under the analyses that must agree."""
-    return {name: parts(products(one)) for name, one in others.items()} | {
-        "uncertified games dropped": parts(products(found, certified_only=True))
-    }
-
-
-def uncertified(found: Sequence[ClassMeans], others: Mapping[str, Sequence[ClassMeans]]) -> float:
-    """Largest share of games above the split's tolerance among all analyses."""
-    return max(
-        float((~torch.stack([one.converged for one in group])).double().mean())
-        for group in (found, *others.values())
-    )
-
-
-def variants_in_time(found: Times, others: Mapping[str, Times]) -> dict[str, list[Part]]:
-    """D16 under the analyses that must agree."""
-    return {name: drop(one) for name, one in others.items()} | {
-        "uncertified games dropped": drop(found, True)
-    }
-
-
-def uncertified_in_time(found: Times, others: Mapping[str, Times]) -> float:
-    """As :func:`uncertified`, over all checkpoints."""
-    return max(uncertified(one, {}) for group in (found, *others.values()) for one in group)
-
-
-def table_in_time(
-    found: Times, others: Mapping[str, Times], steps: Sequence[int], weight: float
-) -> pd.DataFrame:
-    """P / Q of orders 3 and above at each checkpoint (NaN where the pooled Q is not established);
-    mean over networks."""
-    rows = []
-    for name, times in {f"order weight {weight:+g}": found, **others}.items():
-        for step, one in zip(steps, times, strict=True):
-            pooled = products(one)[..., 2:].sum(-1, keepdims=True)
-            values = ratios(pooled, established(pooled[1]))[:, 0]
-            value = float(np.nanmean(values)) if np.isfinite(values).any() else math.nan
-            rows.append(("orders 3 and above", name, int(step), value))
-    return pd.DataFrame(rows, columns=["panel", "curve", "step", "value"]).astype(
-        {"step": int, "value": float}
-    )
-
-
-def case(
-    found: Sequence[ClassMeans], others: Mapping[str, Sequence[ClassMeans]], p: Agreement
-) -> dict[str, object]:
-    """What the verdict on D12 rests on, as the keywords of :func:`utils.claims.judge`."""
-    every = products(found)
-    return {
-        "parts": parts(every),
-        "premises": [enough_orders(every, p.class_images)],
-        "variants": variants(found, others),
-        "uncertified": uncertified(found, others),
-        "control": controls(found, p.class_images),
-    }
-
-
-def case_in_time(
-    found: Times, others: Mapping[str, Times], steps: Sequence[int]
-) -> dict[str, object]:
-    """The same for D16."""
-    return {
-        "parts": drop(found),
-        "variants": variants_in_time(found, others),
-        "uncertified": uncertified_in_time(found, others),
-        "control": {"steps": [int(step) for step in steps]},
-    }
-
-
-def scope(p: Agreement, system: System) -> str:
-    """For what a verdict speaks, in a sentence."""
-    config = system.jobs[0].config
-    return (
-        f"{len(p.seeds)} networks {system.id} (seeds {', '.join(map(str, p.seeds))}) trained for "
-        f"{config.steps} steps "
-        f"on {config.n_train} images; per class {p.class_images} images in each of two training "
-        "halves and of the test "
-        f"images, drawn anew for each seed; {p.class_players} cells of the central grid, the "
-        "same in all, baseline: "
-        f"mean image; kappa {p.kappa:g}, gap {p.mean_tol:g}"
-    )

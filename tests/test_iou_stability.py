@@ -4,7 +4,7 @@ mere noise are not."""
 from __future__ import annotations
 
 import dataclasses
-import types
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,8 +13,12 @@ from pydantic import ValidationError
 
 from utils import claims, datasets, lattice, params, power, sparsify
 from utils.claims.weighing import decide, p_values, weigh
+from utils.evidence import class_similarity, input_noise, overlap, stability
+from utils.evidence.class_similarity import ClassCourse, Classes
+from utils.evidence.overlap import Kind, Pair
+from utils.evidence.stability import Noisy
 from utils.interactions import Interactions
-from utils.jobs.agreement import Noisy
+from utils.jobs import entries
 from utils.jobs.class_means import ClassMeans
 from utils.jobs.games import CertifiedGames
 from utils.jobs.noisy_inputs import noisy_players
@@ -22,7 +26,9 @@ from utils.jobs.runs import choose_images
 from utils.metrics import agreement as metrics
 from utils.params.shared import Agreement
 from utils.players import PatchDraw, patch_players
-from utils.rows import agreement, class_similarity, input_noise, stability
+from utils.studies import Analysis, iou_stability, layer_pairs
+from utils.studies.base import CERTIFIED
+from utils.studies.planning import plan_of
 
 N, SEEDS, IMAGES = 6, (0, 1, 2, 3, 4), 12
 ORDER = lattice.order(N)
@@ -52,9 +58,11 @@ def uniform(*shape: int, seed: int) -> torch.Tensor:
     return torch.rand(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
-def planted_pair(
-    shared: torch.Tensor, seed: int = 0, kind: str = "AND"
-) -> tuple[CertifiedGames, CertifiedGames]:
+def pair_of(one: CertifiedGames, other: CertifiedGames, kind: Kind = "AND") -> Pair:
+    return Pair(one, other, kind, "max_per_sample")
+
+
+def planted_pair(shared: torch.Tensor, seed: int = 0, kind: Kind = "AND") -> Pair:
     """Two networks' salient sets: of order k the same in both with probability shared[k],
     independent otherwise."""
     shape = (len(SEEDS), 1, IMAGES, 1 << N)
@@ -69,7 +77,7 @@ def planted_pair(
         found.append(
             extracted(sets, None) if kind == "AND" else extracted(torch.zeros_like(sets), disj)
         )
-    return found[0], found[1]
+    return pair_of(*found, kind)
 
 
 def decided(row: str, parts: list[claims.Part]) -> dict[str, str]:
@@ -90,18 +98,10 @@ BOTH = dict.fromkeys(("as_stated", "specific"), "REPRODUCED")
 LOW = torch.tensor([0, 0.95, 0.9, 0.6, 0.3, 0.1, 0.0], dtype=torch.float64)
 
 
-def sizes(
-    pair: tuple[CertifiedGames, CertifiedGames], kind: agreement.Kind, **rest: object
-) -> np.ndarray:
-    return agreement.overlap(pair, kind, "max_per_sample", **rest).sizes
-
-
 @pytest.mark.parametrize("row, kind", [("L5", "AND"), ("L9", "OR")])
-def test_shared_low_orders_are_found_and_shared_high_orders_refute(
-    row: str, kind: agreement.Kind
-) -> None:
+def test_shared_low_orders_are_found_and_shared_high_orders_refute(row: str, kind: Kind) -> None:
     low, high = (
-        agreement.parts(kind, sizes(planted_pair(shared, kind=kind), kind))
+        overlap.low_minus_high(planted_pair(shared, kind=kind))
         for shared in (LOW, torch.cat([LOW[:1], LOW[1:].flip(0)]))
     )
     assert decided(row, low) == BOTH
@@ -109,7 +109,7 @@ def test_shared_low_orders_are_found_and_shared_high_orders_refute(
 
 
 @pytest.mark.parametrize("row, kind", [("L5", "AND"), ("L9", "OR")])
-def test_dense_low_orders_are_as_stated_and_not_specific(row: str, kind: agreement.Kind) -> None:
+def test_dense_low_orders_are_as_stated_and_not_specific(row: str, kind: Kind) -> None:
     """Independent supports: the raw IoU is larger where more sets are salient; what is left of it
     is nothing."""
     density = torch.tensor([0, 0.95, 0.7, 0.4, 0.2, 0.2, 1.0], dtype=torch.float64)[ORDER]
@@ -119,24 +119,24 @@ def test_dense_low_orders_are_as_stated_and_not_specific(row: str, kind: agreeme
             (uniform(len(SEEDS), 1, IMAGES, 1 << N, seed=2 * seed + i) < density).double()
             for i in range(2)
         )
-        pair = tuple(
+        pair = [
             extracted(x, None)
             if kind == "AND"
             else extracted(torch.zeros_like(x), torch.where(ORDER == 1, 0.0, x))
             for x in (one, other)
-        )
+        ]
         for e in pair:
             (e.found.and_ if kind == "AND" else e.found.or_)[..., 0] = 0
             (e.found.and_ if kind == "AND" else e.found.or_)[..., -1] = 0
-        outcomes.append(decided(row, agreement.parts(kind, sizes(pair, kind))))
+        outcomes.append(decided(row, overlap.low_minus_high(pair_of(*pair, kind))))
     assert sum(o["as_stated"] == "REPRODUCED" for o in outcomes) >= 18
     assert sum(o["specific"] == "REPRODUCED" for o in outcomes) <= 2
 
 
 def test_parts_against_sets_counted_one_by_one() -> None:
     pair = planted_pair(LOW)
-    one, other = (e.found.and_[1, 0, 2] != 0 for e in pair)
-    found = sizes(pair, "AND")
+    one, other = (e.found.and_[1, 0, 2] != 0 for e in (pair.one, pair.other))
+    found = overlap.overlap(pair).sizes
     values = []
     for wanted in ((1, 2), (4, 5, 6)):
         a, b = (
@@ -144,21 +144,21 @@ def test_parts_against_sets_counted_one_by_one() -> None:
             for x in (one, other)
         )
         values.append(len(a & b) / len(a | b))
-    raw = agreement._low_minus_high(found, "AND")[0]
+    raw = overlap._low_minus_high(found, "AND")[0]
     assert raw[1, 2] == pytest.approx(values[0] - values[1])
-    assert agreement.parts("AND", found)[0].values[1] == pytest.approx(raw[1].mean())
+    assert overlap.parts("AND", found)[0].values[1] == pytest.approx(raw[1].mean())
 
 
 def test_images_with_an_empty_union_are_left_out_and_counted() -> None:
-    one, other = planted_pair(LOW)
-    for e in (one, other):
+    pair = planted_pair(LOW)
+    for e in (pair.one, pair.other):
         e.found.and_[2, :, :3][..., ORDER > 3] = 0
-    assert agreement.enough_images("AND", sizes((one, other), "AND")).ok is False  # 9 of 12 images
-    controls = agreement.controls((one, other), "AND", "max_per_sample")
+    assert overlap.enough_images(pair).ok is False  # 9 of 12 images
+    controls = overlap.controls(pair)
     assert controls["images left out, per seed"] == [0, 0, 3, 0, 0]
-    part = agreement.parts("AND", sizes((one, other), "AND"))[0]
+    part = overlap.low_minus_high(pair)[0]
     assert np.isfinite(part.values).all() and np.isfinite(part.without).all()
-    assert agreement.enough_images("AND", sizes(planted_pair(LOW), "AND")).ok
+    assert overlap.enough_images(planted_pair(LOW)).ok
 
 
 def test_first_order_or_terms_count_as_and() -> None:
@@ -166,27 +166,33 @@ def test_first_order_or_terms_count_as_and() -> None:
     OR is empty."""
     conj = torch.zeros(5, 1, 3, 1 << N, dtype=torch.float64)
     conj[..., 1] = 1
-    pair = (extracted(conj), extracted(torch.zeros_like(conj), conj))
-    assert agreement.overlap(pair, "AND", "max_per_sample").raw[..., 0].min() == 1
-    assert np.isnan(agreement.overlap(pair, "OR", "max_per_sample").raw).all()
+    pair = pair_of(extracted(conj), extracted(torch.zeros_like(conj), conj))
+    assert overlap.overlap(pair).raw[..., 0].min() == 1
+    assert np.isnan(overlap.overlap(dataclasses.replace(pair, kind="OR")).raw).all()
 
 
 def test_uncertified_images_are_left_out_of_both_networks() -> None:
-    one, other = planted_pair(torch.ones(N + 1, dtype=torch.float64))
-    one.converged[:, :, 0] = False
-    only = agreement.overlap((one, other), "AND", "max_per_sample", certified_only=True)
+    pair = planted_pair(torch.ones(N + 1, dtype=torch.float64))
+    pair.one.converged[:, :, 0] = False
+    only = overlap.overlap(pair.certified())
     assert np.isnan(only.raw[:, 0]).all() and np.nanmin(only.raw[:, 1:]) == 1
 
 
 def test_pairs_are_named_in_the_order_of_the_networks() -> None:
-    a, b, c = (types.SimpleNamespace(id=f"{x}/mnist_part") for x in ("mlp7_w256", "lenet", "vgg11"))
-    assert [agreement.pair_id(*pair) for pair in agreement.pairs([a, b, c])] == [
-        PAIR,
-        "mlp7_w256+vgg11/mnist_part",
-        "lenet+vgg11/mnist_part",
+    p = params.validate("06_iou_stability", seeds=2)
+    accuracy = {"mlp7_w256": [0.9, 0.99], "lenet": [0.95, 0.8], "vgg11": [1.0, 1.0]}
+    games = {Analysis(0.2): extracted(torch.ones(2, 1, 3, 1 << N, dtype=torch.float64))}
+    found = layer_pairs.pairs(
+        p,
+        [
+            layer_pairs.AtLayers(f"{name}/mnist_part", name, values, ["output"], games)
+            for name, values in accuracy.items()
+        ],
+    )
+    assert [(pair["AND"].id, pair["OR"].id) for pair in found] == [
+        (name, name) for name in (PAIR, "mlp7_w256+vgg11/mnist_part", "lenet+vgg11/mnist_part")
     ]
-    runs = [[types.SimpleNamespace(test_accuracy=x) for x in y] for y in ([0.9, 0.99], [0.95, 0.8])]
-    assert agreement.pair_accuracies(*runs) == [0.9, 0.8]
+    assert found[0]["AND"].accuracy == [0.9, 0.8]
 
 
 # Stability ----------------------------------------------------------------------------------------
@@ -225,7 +231,7 @@ def noisy(growth: float, seed: int, images: int = 5, draws: int = 8) -> Noisy:
         saturated=nothing[..., 0],
         noise_floor=torch.full(v.shape[:2], 1e-9, dtype=torch.float64),
     )
-    return Noisy(split, 1e-4)
+    return Noisy(split, 1e-4, "AND", "max_per_sample", 5)
 
 
 @pytest.mark.parametrize("growth, least, most", [(0.35, 8, 10), (0.0, 0, 1)])
@@ -236,9 +242,9 @@ def test_relative_noise_that_grows_with_the_order_is_found_through_the_split(
     ever. 10 studies each."""
     outcomes = []
     for seed in range(10):
-        found = stability.resplit("AND", noisy(growth, seed), "max_per_sample")
-        assert stability.enough_orders(found, N, 5).ok
-        outcomes.append(decided("L6", stability.parts(found, N, 5, 5))["as_stated"])
+        found = noisy(growth, seed)
+        assert stability.enough_orders(found).ok
+        outcomes.append(decided("L6", stability.slope(found))["as_stated"])
     assert least <= outcomes.count("REPRODUCED") <= most, outcomes
     if not growth:
         assert outcomes.count("NOT REPRODUCED") >= 5
@@ -246,7 +252,7 @@ def test_relative_noise_that_grows_with_the_order_is_found_through_the_split(
 
 def test_stability_counts_draws_of_the_clean_support_only() -> None:
     one = noisy(0.35, 0, images=3, draws=4)
-    (first, *_) = stability.resplit("AND", one, "max_per_sample")
+    (first, *_) = stability.resplit(one)
     clean = one.split.merged[0, 0]
     marked = clean.salient(
         0.05 * torch.maximum(clean.and_[:, 1:].abs().amax(-1), clean.or_[:, 1:].abs().amax(-1))
@@ -261,9 +267,9 @@ def test_stability_counts_draws_of_the_clean_support_only() -> None:
         first.value
     )
     one.split.converged[0, 0, 1] = False
-    (dropped, *_) = stability.resplit("AND", one, "max_per_sample", certified_only=True)
+    (dropped, *_) = stability.resplit(one.certified())
     assert set(dropped.image) == {0, 2}
-    assert not stability.enough_orders([first], N, 100).ok
+    assert not stability.enough_orders(dataclasses.replace(one, least=100)).ok
 
 
 def test_the_bootstrap_over_images_has_the_variance_of_new_images() -> None:
@@ -326,7 +332,7 @@ FALLING = torch.tensor([0, 0.98, 0.95, 0.85, 0.7, 0.5, 0.4], dtype=torch.float64
 
 def test_products_against_their_definition() -> None:
     one = class_means(FALLING, 0)
-    p, q = class_similarity.products([one])
+    p, q = class_similarity.products(Classes([one]))
     third = ORDER == 3
     m1, m2, t = (x[4, :, third].flatten() for x in one.means)
     assert p[0, 4, 2] == pytest.approx(float(m1 @ t + m2 @ t) / 2)
@@ -334,13 +340,13 @@ def test_products_against_their_definition() -> None:
 
 
 def test_falling_likeness_is_recovered_and_refuted_where_it_is_flat() -> None:
-    every = class_similarity.products([class_means(FALLING, seed) for seed in SEEDS])
+    every = class_similarity.products(Classes([class_means(FALLING, seed) for seed in SEEDS]))
     assert class_similarity.established(every[1]).all()
     found = class_similarity.ratios(every, class_similarity.established(every[1])).mean(0)
     assert found == pytest.approx(FALLING[1:].numpy(), abs=0.02)
     assert decided("D12", class_similarity.parts(every)) == {"as_stated": "REPRODUCED"}
     flat = class_similarity.products(
-        [class_means(torch.full((N + 1,), 0.9, dtype=torch.float64), s) for s in SEEDS]
+        Classes([class_means(torch.full((N + 1,), 0.9, dtype=torch.float64), s) for s in SEEDS])
     )
     assert decided("D12", class_similarity.parts(flat)) == {"as_stated": "NOT REPRODUCED"}
 
@@ -367,7 +373,7 @@ def test_too_few_established_orders_give_no_value_and_say_how_many_images_would_
     premise = class_similarity.enough_orders(every, 30)
     assert not premise.ok and "images per class and half would do" in premise.reason
     assert class_similarity.enough_orders(
-        class_similarity.products([class_means(FALLING, s) for s in SEEDS]), 30
+        class_similarity.products(Classes([class_means(FALLING, s) for s in SEEDS])), 30
     ).ok
     q = every[1].copy()
     q[0] *= 1e6  # a network's own luck must not decide whether it enters its own ratio
@@ -380,10 +386,13 @@ def test_likeness_that_is_lost_after_the_least_mean_order_is_found() -> None:
         return dataclasses.replace(one, order=one.order * 0 + order)
 
     lost, kept = (
-        [
-            [at(x, 10 * c + s, order) for s in SEEDS]
-            for c, (x, order) in enumerate(zip(likeness, (2.5, 2.0, 2.6), strict=True))
-        ]
+        ClassCourse(
+            [
+                Classes([at(x, 10 * c + s, order) for s in SEEDS])
+                for c, (x, order) in enumerate(zip(likeness, (2.5, 2.0, 2.6), strict=True))
+            ],
+            steps=(0, 1, 2),
+        )
         for likeness in ((0.9, 0.9, 0.6), (0.9, 0.9, 0.9))
     )
     (part,) = class_similarity.drop(lost)
@@ -410,7 +419,7 @@ def test_equal_cells_have_equal_noise_and_unequal_ones_do_not() -> None:
 
 def test_ratios_of_images_against_the_masked_images_themselves() -> None:
     p = params.validate("06_iou_stability", n_players=5, images=3, seeds=[0, 7])
-    found = input_noise.ratios(p)
+    found = iou_stability.input_noise(p).ratios
     assert found.cells.shape == found.whole.shape == (2, 3, 32)
     data = datasets.load("mnist_part", "train")
     how = PatchDraw.default(data.shape)
@@ -445,3 +454,50 @@ def test_parameters_say_what_is_accepted() -> None:
         params.validate("06_iou_stability", n_players=4)
     with pytest.raises(params.ParameterError, match="cifar10"):
         params.validate("06_iou_stability", dataset="breast_cancer")
+
+
+# Studies ------------------------------------------------------------------------------------------
+
+
+def test_the_share_of_uncertified_games_is_the_largest_of_what_a_statistic_takes() -> None:
+    pair = planted_pair(LOW)
+    pair.other.converged[0, 0, :3] = False
+    assert pair.uncertified == pytest.approx(3 / (len(SEEDS) * IMAGES))
+    sure, unsure = (Classes([class_means(FALLING, s) for s in SEEDS]) for _ in range(2))
+    unsure.networks[0].converged[:, :10] = False
+    course = ClassCourse([sure, unsure, sure], steps=(0, 1, 2))
+    assert course.uncertified == unsure.uncertified == pytest.approx(30 / (len(SEEDS) * 90))
+    assert all(one.certified_only for one in course.certified().times)
+
+
+def test_the_plan_names_what_the_studies_compute(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("INTERACTIONS_CACHE", str(tmp_path))
+    small = {"steps": 12, "n_train": 60, "batch": 10, "first_checkpoint": 1}
+    few = {"pair_images": 2, "noise_images": 2, "noise_draws": 2, "class_images": 2, "images": 2}
+    p = params.validate(
+        "06_iou_stability",
+        seeds=1,
+        training={"mlp7": {"width": 8, **small}, "lenet": small},
+        checkpoints=3,
+        n_players=5,
+        class_players=4,
+        class_checkpoints=2,
+        **few,
+    )
+    nodes = {node.digest: node.job.kind for node in plan_of("06_iou_stability", p)}
+    one, other = iou_stability.studies(p)
+    computed = {entry.digest: entry.kind for entry in entries()}
+    assert computed.items() <= nodes.items()
+    # A job that names other games' inputs needs their specification, not their scores.
+    assert set(nodes[digest] for digest in set(nodes) - set(computed)) == {"games"}
+    assert one.layers == ["hidden4", "output"] and one.main.v.shape == (1, 2, 2, 32)
+    assert list(one.noisy["OR"].main.nulls) == ["independent", "permuted"]
+    assert list(one.noisy["OR"].other_ends) == list(one.means.other_ends) == ["order weight -0.2"]
+    assert one.course is not None and len(one.course.main.times) == 2
+    (pair,) = iou_stability.pairs(p, [one, other])
+    case = pair["OR"].case(overlap.low_minus_high, beside=overlap.beside(pair["OR"].main))
+    assert list(case["variants"]) == ["order weight -0.2", CERTIFIED]
+    reported = ["second draw of players", *overlap.beside(pair["OR"].main)]
+    assert list(case["reported"]) == reported
