@@ -15,11 +15,12 @@ import math
 from collections.abc import Iterator, Sequence
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import nn
 from torch.nn import functional as F
 
 from . import runtime
+from .strict import Strict
 
 __all__ = ["LayerClassifier", "LinearProbe", "ProbeConfig", "ProbeReport", "features", "fit_probe"]
 
@@ -33,10 +34,8 @@ _NEGLIGIBLE = 1e-12
 which CPUs are slow."""
 
 
-class ProbeConfig(BaseModel):
+class ProbeConfig(Strict):
     """All that decides a probe's training beside the features."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
     lr: float = Field(0.01, gt=0, description="learning rate of SGD, constant")
     momentum: float = Field(0.9, ge=0, lt=1, description="momentum of SGD")
@@ -142,11 +141,9 @@ def _forward(model: nn.Module, x: torch.Tensor, layers: Sequence[str]) -> dict[s
 
 
 @torch.no_grad()
-def features(
-    model: nn.Module, images: torch.Tensor, layers: Sequence[str]
-) -> dict[str, torch.Tensor]:
-    """Layer → its outputs on ``images`` (N, C, H, W), as (N, *shape) on the CPU: one pass of the
-    network for all layers.
+def features(model: nn.Module, x: torch.Tensor, layers: Sequence[str]) -> dict[str, torch.Tensor]:
+    """Layer → its outputs (N, *its shape), on the CPU, of samples ``x`` (N, *shape): one pass of
+    the network for all layers.
 
     The network is evaluated in eval mode on its own device. ValueError for a layer that it lacks,
     listing those it has.
@@ -155,18 +152,16 @@ def features(
     was_training, device = model.training, next(model.parameters()).device
     model.eval()
     try:
-        first = _forward(model, images[:1].to(device), layers)
-        size = sum(out.numel() * out.element_size() for out in first.values()) * len(images)
-        runtime.require_memory(
-            size, f"the features of {len(images)} samples at {len(layers)} layers"
-        )
+        first = _forward(model, x[:1].to(device), layers)
+        size = sum(out.numel() * out.element_size() for out in first.values()) * len(x)
+        runtime.require_memory(size, f"the features of {len(x)} samples at {len(layers)} layers")
         found = {
-            name: torch.empty(len(images), *out.shape[1:], dtype=out.dtype)
+            name: torch.empty(len(x), *out.shape[1:], dtype=out.dtype)
             for name, out in first.items()
         }
-        for start in range(0, len(images), _FORWARD_BATCH):
+        for start in range(0, len(x), _FORWARD_BATCH):
             for name, out in _forward(
-                model, images[start : start + _FORWARD_BATCH].to(device), layers
+                model, x[start : start + _FORWARD_BATCH].to(device), layers
             ).items():
                 found[name][start : start + _FORWARD_BATCH] = out.cpu()
     finally:

@@ -32,7 +32,6 @@ __all__ = [
     "progress",
     "require_memory",
     "set_threads",
-    
 ]
 
 _CGROUPS = Path("/sys/fs/cgroup")

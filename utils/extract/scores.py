@@ -19,7 +19,15 @@ from torch import nn
 
 from .. import lattice, runtime
 from ..players import Players
-from .batches import as_input, evaluating, laid_out, layout, micro_batch, pad_to_block, refusing_too_large
+from .batches import (
+    as_input,
+    evaluating,
+    laid_out,
+    layout,
+    micro_batch,
+    pad_to_block,
+    refusing_too_large,
+)
 from .values import Score, score_of
 
 __all__ = ["Cost", "logits_of", "noise_floor", "predict", "scores"]
@@ -146,9 +154,7 @@ class _Plan:
         self, start: int, stop: int, caught: dict[str, torch.Tensor] | None
     ) -> Mapping[str, torch.Tensor]:
         with refusing_too_large(self.rows, self.device):
-            inputs = as_input(
-                _rows(self.players, start, stop, self.n, self.device), self.dtype
-            )
+            inputs = as_input(_rows(self.players, start, stop, self.n, self.device), self.dtype)
             if (
                 stop - start < self.rows
             ):  # the last batch has the size of the others: same kernels, same rounding
@@ -299,5 +305,7 @@ def noise_floor(
     exact = copy.deepcopy(model).double()
     with evaluating(model), evaluating(exact):
         rough = score_of(logits_of(model(as_input(inputs, dtype)), "output"), targets, score)
-        sharp = score_of(logits_of(exact(as_input(inputs, torch.float64)), "output"), targets, score)
+        sharp = score_of(
+            logits_of(exact(as_input(inputs, torch.float64)), "output"), targets, score
+        )
     return float((rough - sharp).abs().max()) * 2 ** (n / 2)

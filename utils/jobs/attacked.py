@@ -13,9 +13,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from .. import extract, io, runtime
-from ..players import ImagePatches
 from .base import Job, ensure
-from .runs import GamesJob
+from .scored import GamesJob
 
 __all__ = ["Attacked", "AttackedJob", "pgd"]
 
@@ -61,12 +60,6 @@ class AttackedJob(Job):
 
     kind: ClassVar[str] = "attacked"
     version: ClassVar[int] = 2
-    code: ClassVar[tuple[str, ...]] = (
-        "utils.extract",
-        "utils.players",
-        "utils.jobs.runs",
-        "utils.jobs.attacked",
-    )
     games: GamesJob
     checkpoint: int = -1
     sizes: tuple[float, ...] = ()
@@ -76,18 +69,18 @@ class AttackedJob(Job):
     def compute(self, folder: Path) -> None:
         run = ensure(self.games.train)
         players, labels, _ = self.games.players()
-        if not all(isinstance(one, ImagePatches) for one in players):
-            raise ValueError("an attack moves pixels: the players must be image patches")
+        if run.config.source.kind != "image":
+            raise ValueError(
+                f"an attack moves pixels in [0, 1]: {run.config.dataset} is a set of "
+                f"{run.config.source.noun}, not of images"
+            )
         device = runtime.device(self.games.device)
         model = run.model(run.steps[self.checkpoint]).to(device)
-        images = torch.stack([one.image for one in players])
+        images = torch.stack([one.whole for one in players])
         signs = torch.randn(images.shape, generator=torch.Generator().manual_seed(self.seed)).sign()
 
         def scored(inputs: torch.Tensor) -> torch.Tensor:
-            theirs = [
-                ImagePatches(x, one.owner, one.baseline, one.n)
-                for x, one in zip(inputs, players, strict=True)
-            ]
+            theirs = [one.around(x) for x, one in zip(inputs, players, strict=True)]
             return extract.scores(
                 model, theirs, labels, score=self.games.score, rows=self.games.rows, device=device
             ).cpu()

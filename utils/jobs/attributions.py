@@ -11,16 +11,15 @@ import torch
 from pydantic import Field
 from torch import nn
 
-from .. import datasets, io, runtime
+from .. import io, runtime
 from ..models.tail import features
-from ..params import FiveGroups
 from ..players.components import Components
 from ..train import Run
 from .base import Job, ensure
-from .components import Analysis, PCAJob
-from .runs import GamesJob
+from .components import PCAJob
+from .scored import GamesJob
 
-__all__ = ["Maps", "MapsJob", "maps", "path_attributions"]
+__all__ = ["Maps", "MapsJob", "path_attributions"]
 
 
 def path_attributions(
@@ -65,12 +64,6 @@ class MapsJob(Job):
 
     kind: ClassVar[str] = "maps"
     version: ClassVar[int] = 1
-    code: ClassVar[tuple[str, ...]] = (
-        "utils.jobs.attributions",
-        "utils.models.tail",
-        "utils.players",
-        "utils.jobs.runs",
-    )
     sample: GamesJob
     pca: PCAJob
     images: int = Field(ge=1)
@@ -81,7 +74,7 @@ class MapsJob(Job):
         components: Components = ensure(self.pca)
         players, labels, _ = self.sample.players()
         device = runtime.device(self.pca.device)
-        mean = datasets.load(run.config.dataset, "train").mean.to(device)
+        mean = run.config.data("train").mean.to(device)
         images = torch.stack([one.image for one in players[: self.images]])
         found, change = [], []
         for step in (run.steps[0], run.steps[-1]):
@@ -114,11 +107,3 @@ class MapsJob(Job):
 
     def load(self, folder: Path) -> Maps:
         return Maps(**io.load_arrays(folder / "maps.safetensors"))
-
-
-def maps(p: FiveGroups, a: Analysis) -> Maps:
-    """Maps for the first images of the first seed of one system."""
-    device, job = str(runtime.device(p.device)), a.system.jobs[0]
-    pca = PCAJob(train=job, layer=a.layer, images=p.pca_images, r=p.n_players, device=device)
-    sample = GamesJob.of(job, p.images, p.n_players, device=device, split=p.image_split)
-    return ensure(MapsJob(sample=sample, pca=pca, images=p.map_images))

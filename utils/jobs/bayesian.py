@@ -11,9 +11,10 @@ import torch
 from pydantic import Field
 from torch.nn import functional as F
 
-from .. import bayesian, datasets, extract, io, runtime, train
-from .base import MANY_STEPS, Job, ensure
-from .runs import GamesJob, TrainJob
+from .. import bayesian, extract, io, runtime, train
+from .base import Job, ensure
+from .scored import GamesJob
+from .trained import TrainJob
 
 __all__ = [
     "GROUPS",
@@ -63,22 +64,15 @@ class BayesianTrainJob(Job):
 
     kind: ClassVar[str] = "bayesian"
     version: ClassVar[int] = 1
-    code: ClassVar[tuple[str, ...]] = (
-        "utils.bayesian",
-        "utils.train",
-        "utils.models",
-        "utils.datasets",
-    )
+    threads: int = 1  # as the standard network's training, see TrainJob
     standard: TrainJob
     prior_sd: float = Field(bayesian.PRIOR_SD, gt=0)
     lr: float = Field(1e-3, gt=0)
     draws: int = Field(DRAWS, ge=2)
 
     @property
-    def own_threads(self) -> int | None:
-        config = self.standard.config
-        long = config.steps >= MANY_STEPS and runtime.device(config.device).type == "cpu"
-        return config.threads if long else None
+    def apart(self) -> bool:
+        return self.standard.apart
 
     def _start(self) -> tuple[train.Run, torch.nn.Module]:
         run: train.Run = ensure(self.standard)
@@ -87,10 +81,9 @@ class BayesianTrainJob(Job):
     def compute(self, folder: Path) -> None:
         run, network = self._start()
         config = run.config
-        data = datasets.load(config.dataset, "train", config.n_train)
-        test = datasets.load(config.dataset, "test", config.n_test)
+        data, test = config.told(), config.data("test", config.n_test)
         device = runtime.device(config.device)
-        images, (labels, _) = data.images.to(device), train.given_labels(config)
+        images, (labels, _) = data.x.to(device), train.given_labels(config)
 
         def batch_of(step: int) -> torch.Tensor:
             epoch, position = divmod(step, len(labels) // config.batch)
@@ -99,22 +92,21 @@ class BayesianTrainJob(Job):
                 shuffled[position * config.batch : (position + 1) * config.batch]
             ).to(device)
 
-        with runtime.torch_threads(config.threads):
-            posterior = bayesian.fit_posterior(
-                network.to(device),
-                images,
-                labels.to(device),
-                batch_of,
-                steps=config.steps,
-                lr=self.lr,
-                seed=config.seed,
-                prior_sd=self.prior_sd,
-            ).cpu()
-            with torch.inference_mode():
-                probability = sum(
-                    torch.cat([model(part).softmax(1) for part in test.images.split(_BATCH)])
-                    for model in posterior.draw(self.draws, config.seed)
-                )
+        posterior = bayesian.fit_posterior(
+            network.to(device),
+            images,
+            labels.to(device),
+            batch_of,
+            steps=config.steps,
+            lr=self.lr,
+            seed=config.seed,
+            prior_sd=self.prior_sd,
+        ).cpu()
+        with torch.inference_mode():
+            probability = sum(
+                torch.cat([model(part).softmax(1) for part in test.x.split(_BATCH)])
+                for model in posterior.draw(self.draws, config.seed)
+            )
         io.save_arrays(
             folder / "posterior.safetensors",
             {name: x.detach() for name, x in posterior.state_dict().items()},
@@ -154,12 +146,6 @@ class BayesianGamesJob(Job):
 
     kind: ClassVar[str] = "bayesian_games"
     version: ClassVar[int] = 1
-    code: ClassVar[tuple[str, ...]] = (
-        "utils.extract",
-        "utils.players",
-        "utils.jobs.runs",
-        "utils.jobs.bayesian",
-    )
     games: GamesJob
     bayes: BayesianTrainJob
 

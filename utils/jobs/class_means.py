@@ -9,12 +9,14 @@ from typing import ClassVar
 import torch
 from pydantic import Field
 
-from .. import datasets, extract, io, lattice, runtime, sparsify
+from .. import extract, io, lattice, runtime, sparsify
+from ..datasets import Samples
 from ..interactions import Interactions
 from ..metrics import orders, sparsity
 from ..players import GridDraw, ImagePatches, grid_players
 from .base import Job, ensure
-from .runs import Games, TrainJob
+from .scored import Games
+from .trained import TrainJob
 
 __all__ = ["GROUPS", "ClassGamesJob", "ClassMeans", "ClassMeansJob"]
 
@@ -32,12 +34,10 @@ class ClassGamesJob(Job):
 
     kind: ClassVar[str] = "class_games"
     version: ClassVar[int] = 1
-    code: ClassVar[tuple[str, ...]] = ("utils.extract", "utils.players", "utils.jobs.class_means")
     train: TrainJob
     per_class: int = Field(ge=2)
     n: int
-    cell: int = GridDraw.cell
-    draw: int = 0
+    how: GridDraw = GridDraw()
     seed: int = 0
     score: extract.Score = "logodds"
     rows: int | None = None
@@ -48,10 +48,7 @@ class ClassGamesJob(Job):
         """Players (3 groups, K per_class), labels (K per_class,), the same for all groups, and ids
         (3, K per_class)."""
         config = self.train.config
-        seen, unseen = (
-            datasets.load(config.dataset, "train", config.n_train),
-            datasets.load(config.dataset, "test"),
-        )
+        seen, unseen = config.told(), config.data("test")
         generator = torch.Generator().manual_seed(self.seed)
         one, other, test = [], [], []
         for label in range(len(seen.classes)):
@@ -59,10 +56,10 @@ class ClassGamesJob(Job):
             one += chosen[: self.per_class]
             other += chosen[self.per_class :]
             test += _draw(unseen, label, self.per_class, generator)
-        mean, how = datasets.load(config.dataset, "train").mean, GridDraw(self.cell, self.draw)
+        mean = config.data("train").mean
         groups = [(seen, one), (seen, other), (unseen, test)]
         return (
-            [grid_players(data.images[positions], self.n, how, mean) for data, positions in groups],
+            [grid_players(data.x[positions], self.n, self.how, mean) for data, positions in groups],
             seen.labels[one],
             torch.stack([data.ids[positions] for data, positions in groups]),
         )
@@ -102,7 +99,7 @@ class ClassGamesJob(Job):
         return Games(**io.load_arrays(folder / "games.safetensors"))
 
 
-def _draw(data: datasets.Images, label: int, count: int, generator: torch.Generator) -> list[int]:
+def _draw(data: Samples, label: int, count: int, generator: torch.Generator) -> list[int]:
     there = (data.labels == label).nonzero().flatten()
     if len(there) < count:
         raise ValueError(
@@ -139,14 +136,6 @@ class ClassMeansJob(Job):
 
     kind: ClassVar[str] = "class_means"
     version: ClassVar[int] = 2
-    code: ClassVar[tuple[str, ...]] = (
-        "utils.lattice",
-        "utils.sparsify",
-        "utils.interactions",
-        "utils.metrics.orders",
-        "utils.metrics.sparsity",
-        "utils.jobs.class_means",
-    )
     games: ClassGamesJob
     kappa: float
     order_weight: float

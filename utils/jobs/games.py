@@ -11,8 +11,8 @@ import torch
 
 from ..interactions import Interactions
 from ..metrics import orders, salience
-from .runs import SplitGames, SplitJob
 from .side_by_side import ensure_all
+from .split import SplitGames, SplitJob
 
 __all__ = ["CertifiedGames", "Splits"]
 
@@ -23,7 +23,7 @@ class CertifiedGames:
 
     v (R, C, X, 2^n); found: :class:`Interactions` of that shape, before the first-order merge;
     kappa: bound of the noise terms that the split was given; gap, converged, l1, error (R, C, X):
-    certificate of the feasible split, see :class:`utils.jobs.runs.SplitGames`; steps (C,);
+    certificate of the feasible split, see :class:`utils.jobs.split.SplitGames`; steps (C,);
     saturated, noise_floor (R, C). certified_only: statistics leave out what is not certified.
     nulls: matched null games through the same split, by name.
     """

@@ -12,13 +12,14 @@ import torch
 from pydantic import Field
 from torch import nn
 
-from .. import datasets, extract, io, runtime, train
+from .. import extract, io, runtime, train
 from ..models.tail import features, tail
-from ..players import PatchDraw, Players, patch_players
+from ..players import Players
 from ..players.components import Components, FeatureComponents
 from .base import Job, ensure
 from .components import PCAJob
-from .runs import GamesJob, TrainJob
+from .scored import GamesJob
+from .trained import TrainJob
 
 __all__ = [
     "GROUPS",
@@ -65,18 +66,17 @@ class MemorisedJob(Job):
 
     kind: ClassVar[str] = "memorised"
     version: ClassVar[int] = 1
-    code: ClassVar[tuple[str, ...]] = ("utils.extract", "utils.jobs.mislabelled")
     train: TrainJob
     device: str = "cpu"
 
     def compute(self, folder: Path) -> None:
         run: train.Run = ensure(self.train)
-        data = datasets.load(run.config.dataset, "train", run.config.n_train)
+        data = run.config.told()
         given, flipped = train.given_labels(run.config)
         device = runtime.device(self.device)
         model = run.model(run.steps[-1]).to(device)
         with torch.inference_mode():
-            logits = torch.cat([model(part.to(device)).cpu() for part in data.images.split(_BATCH)])
+            logits = torch.cat([model(part.to(device)).cpu() for part in data.x.split(_BATCH)])
         io.save_arrays(
             folder / "memorised.safetensors",
             {
@@ -122,12 +122,6 @@ class MislabelledJob(Job):
 
     kind: ClassVar[str] = "mislabelled"
     version: ClassVar[int] = 2
-    code: ClassVar[tuple[str, ...]] = (
-        "utils.extract",
-        "utils.players",
-        "utils.models.tail",
-        "utils.jobs.mislabelled",
-    )
     sample: GamesJob
     memorised: MemorisedJob
     groups: int = Field(len(GROUPS), ge=2, le=len(GROUPS))
@@ -203,21 +197,17 @@ def beside(
 
 
 class _Explained:
-    """The training images of a run as players, of patches or of feature components, and their
-    scores."""
+    """The training images of a run as players, those of the sample's draw or feature components,
+    and their scores."""
 
     def __init__(self, job: MislabelledJob, run: train.Run) -> None:
         self.job, self.run = job, run
-        self.data = datasets.load(run.config.dataset, "train", run.config.n_train)
-        self.mean = datasets.load(run.config.dataset, "train").mean
-        self.how = PatchDraw(**job.sample.how.model_dump())
+        self.data, self.train = run.config.told(), run.config.data("train")
         self.device = runtime.device(job.sample.device)
 
     def can_play(self, i: int) -> bool:
-        return (
-            self.job.pca is not None
-            or int(self.how.candidates(self.data.images[i]).sum()) >= self.job.sample.n
-        )
+        sample = self.job.sample
+        return self.job.pca is not None or sample.how.possible(self.data, i) >= sample.n
 
     def network(self, checkpoint: int) -> nn.Module:
         return self.run.model(self.run.steps[checkpoint]).to(self.device)
@@ -225,20 +215,12 @@ class _Explained:
     def players(self, model: nn.Module, images: torch.Tensor) -> tuple[nn.Module, list[Players]]:
         """What is scored, and the players of the images at positions ``images``."""
         if self.job.pca is None:
-            data, job = self.data, self.job.sample
+            sample = self.job.sample
             return model, [
-                patch_players(
-                    data.images[i],
-                    f"{data.name}/train/{int(data.ids[i])}",
-                    job.n,
-                    baseline=job.baseline,
-                    mean=self.mean,
-                    how=self.how,
-                )
-                for i in images.tolist()
+                sample.how.players(self.data, i, sample.n, self.train) for i in images.tolist()
             ]
         components: Components = ensure(self.job.pca)
-        x = torch.cat([self.data.images[images], self.mean[None]]).to(self.device)
+        x = torch.cat([self.data.x[images], self.train.mean[None]]).to(self.device)
         with torch.inference_mode():
             found = torch.cat(
                 [features(model, self.job.pca.layer, part)[0].cpu() for part in x.split(_BATCH)]
@@ -254,5 +236,7 @@ class _Explained:
         if not len(images):
             return torch.zeros(0, 1 << self.job.sample.n, dtype=torch.float64), 0.0
         model, players = self.players(self.network(checkpoint), images)
-        v = extract.scores(model, players, labels, device=self.device).cpu()
+        v = extract.scores(
+            model, players, labels, rows=self.job.sample.rows, device=self.device
+        ).cpu()
         return v, extract.noise_floor(model, players[0].to(self.device), int(labels[0]))

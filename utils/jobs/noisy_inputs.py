@@ -1,4 +1,4 @@
-"""Scores of noisy copies of images, and of clean scores with noise of the same size added: the
+"""Scores of noisy copies of samples, and of clean scores with noise of the same size added: the
 games of a stability test."""
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from pydantic import Field
 from torch import nn
 
 from .. import extract, io, lattice, runtime
-from ..players import ImagePatches, Players
+from ..players import Players
 from ..probes import LayerClassifier
 from .base import Job, ensure
 from .probed import OUTPUT, ProbesJob
-from .runs import Games, GamesJob
+from .scored import Games, GamesJob
 
 Kind = Literal["independent", "permuted"]
 
@@ -24,21 +24,20 @@ __all__ = ["NoisyInputsJob", "OutputNoiseJob", "noisy_players", "output_noise"]
 
 def noisy_players(
     players: list[Players], noise: float, generator: torch.Generator
-) -> list[ImagePatches]:
-    """Copies of image players whose images carry Gaussian noise on every pixel; the baseline stays
-    as it is.
+) -> list[Players]:
+    """Copies of players whose samples carry Gaussian noise on every number (pixel, column,
+    coordinate); the baseline stays as it is.
 
     The values of a noisy image may leave [0, 1]: clipping would make the noise depend on the pixel.
+    ValueError for samples of integers, such as tokens.
     """
-    if not all(isinstance(one, ImagePatches) for one in players):
-        raise ValueError("noise is put on images: the players must be image patches")
-    return [
-        ImagePatches(
-            one.image + noise * torch.randn(one.image.shape, generator=generator),
-            one.owner,
-            one.baseline,
-            one.n,
+    if not all(one.whole.is_floating_point() for one in players):
+        raise ValueError(
+            "noise is put on pixels, columns or coordinates: these samples are integers (tokens), "
+            "which it would make others of"
         )
+    return [
+        one.around(one.whole + noise * torch.randn(one.whole.shape, generator=generator))
         for one in players
     ]
 
@@ -53,14 +52,6 @@ class NoisyInputsJob(Job):
 
     kind: ClassVar[str] = "noisy_inputs"
     version: ClassVar[int] = 1
-    code: ClassVar[tuple[str, ...]] = (
-        "utils.extract",
-        "utils.players",
-        "utils.probes",
-        "utils.jobs.runs",
-        "utils.jobs.probed",
-        "utils.jobs.noisy_inputs",
-    )
     games: GamesJob
     probes: ProbesJob | None = None
     noise: float = Field(gt=0)
@@ -152,7 +143,6 @@ class OutputNoiseJob(Job):
 
     kind: ClassVar[str] = "output_noise"
     version: ClassVar[int] = 2
-    code: ClassVar[tuple[str, ...]] = ("utils.jobs.noisy_inputs",)
     games: NoisyInputsJob
     how: Kind
     draws: int = Field(ge=2)

@@ -14,7 +14,7 @@ from torch import nn
 
 from .. import extract, io, runtime
 from .base import Job, ensure
-from .runs import GamesJob
+from .scored import GamesJob
 
 __all__ = ["Perturbed", "PerturbedJob", "with_noise"]
 
@@ -34,12 +34,6 @@ class PerturbedJob(Job):
 
     kind: ClassVar[str] = "perturbed"
     version: ClassVar[int] = 1
-    code: ClassVar[tuple[str, ...]] = (
-        "utils.extract",
-        "utils.players",
-        "utils.jobs.runs",
-        "utils.jobs.perturbed",
-    )
     games: GamesJob
     noise: float = Field(gt=0)
     copies: int = Field(ge=2)

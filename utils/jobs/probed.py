@@ -12,12 +12,13 @@ import pydantic
 import torch
 from torch import nn
 
-from .. import datasets, extract, io, models, runtime
+from .. import extract, io, runtime
 from ..probes import LayerClassifier, LinearProbe, ProbeConfig, features, fit_probe
 from .base import Job, ensure
-from .runs import Games, GamesJob, TrainJob
+from .scored import Games, GamesJob
+from .trained import TrainJob
 
-__all__ = ["OUTPUT", "LayerGamesJob", "Probes", "ProbesJob", "layers_of"]
+__all__ = ["OUTPUT", "LayerGamesJob", "Probes", "ProbesJob"]
 
 OUTPUT = "output"
 """The layer whose features are the logits: no probe is needed there."""
@@ -32,17 +33,6 @@ class Probes:
     report: pd.DataFrame
 
 
-def layers_of(job: TrainJob) -> tuple[str, ...]:
-    """The layers of the network that ``job`` trains, input side first, the output layer left
-    out."""
-    data = datasets.load(job.config.dataset, "train")
-    return tuple(
-        models.layers(
-            models.build(job.config.model, data.shape, len(data.classes), job.config.width)
-        )
-    )
-
-
 class ProbesJob(Job):
     """A linear probe on each of some layers of one trained network, at one checkpoint (None: the
     last).
@@ -54,7 +44,6 @@ class ProbesJob(Job):
 
     kind: ClassVar[str] = "probes"
     version: ClassVar[int] = 1
-    code: ClassVar[tuple[str, ...]] = ("utils.probes", "utils.jobs.probed")
     train: TrainJob
     step: int | None = None
     layers: tuple[str, ...]
@@ -65,10 +54,10 @@ class ProbesJob(Job):
 
     @classmethod
     def of(cls, job: TrainJob, layers: tuple[str, ...] | None = None, **rest: object) -> ProbesJob:
-        """Probes on ``layers``, default all that the network names (see
-        :func:`utils.models.layers`)."""
+        """Probes on ``layers``, default all that the network names (:class:`utils.models.Network`),
+        input side first, the output left out."""
         return cls(
-            train=job, layers=tuple(layers) if layers is not None else layers_of(job), **rest
+            train=job, layers=job.config.network.layers if layers is None else tuple(layers), **rest
         )
 
     def model(self) -> nn.Module:
@@ -78,7 +67,7 @@ class ProbesJob(Job):
 
     def compute(self, folder: Path) -> None:
         config = self.train.config
-        data = datasets.load(config.dataset, "train", self.n_train or config.n_train)
+        data = config.data("train", self.n_train or config.n_train)
         labels = data.labels
         if self.shuffled:
             labels = labels[
@@ -87,7 +76,7 @@ class ProbesJob(Job):
                 )
             ]
         device = runtime.device(self.device)
-        seen = features(self.model().to(device), data.images, self.layers)
+        seen = features(self.model().to(device), data.x, self.layers)
         arrays, rows = {}, []
         words = (
             f"probes on {config.model}, seed "
@@ -126,29 +115,9 @@ class LayerGamesJob(Job):
 
     kind: ClassVar[str] = "layergames"
     version: ClassVar[int] = 1
-    code: ClassVar[tuple[str, ...]] = (
-        "utils.extract",
-        "utils.players",
-        "utils.probes",
-        "utils.jobs.runs",
-        "utils.jobs.probed",
-    )
     probes: ProbesJob
     sample: GamesJob
     rows: int | None = None
-
-    @classmethod
-    def of(
-        cls,
-        probes: ProbesJob,
-        images: int,
-        n: int,
-        draw: int = 0,
-        device: str = "cpu",
-        **rest: object,
-    ) -> LayerGamesJob:
-        """The inputs and players that :meth:`GamesJob.of` chooses; ``rest`` as there."""
-        return cls(probes=probes, sample=GamesJob.of(probes.train, images, n, draw, device, **rest))
 
     @pydantic.model_validator(mode="after")
     def _one_network(self) -> LayerGamesJob:

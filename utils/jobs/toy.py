@@ -26,15 +26,13 @@ from pydantic import Field
 from torch import nn
 
 from .. import extract, io, runtime
+from ..models import InputSpec
 from ..models.mlp import MLP
-from ..params import FiveGroups
 from ..players import ImagePatches
 from ..train import log_spaced
 from .base import Job
-from .games import CertifiedGames
-from .study import split_games
 
-__all__ = ["BETRAYED", "INPUTS", "LOYAL", "TOY_SYSTEM", "ToyGames", "ToyJob", "planted", "toy_data"]
+__all__ = ["BETRAYED", "INPUTS", "LOYAL", "TOY_SYSTEM", "ToyGames", "ToyJob", "toy_data"]
 
 INPUTS = ("z: betrayed", "s: learnt late", "u: loyal", "h1", "h2", "noise")
 BETRAYED, LOYAL = 0, 2
@@ -72,12 +70,6 @@ class ToyJob(Job):
 
     kind: ClassVar[str] = "toy"
     version: ClassVar[int] = 1
-    code: ClassVar[tuple[str, ...]] = (
-        "utils.jobs.toy",
-        "utils.models.mlp",
-        "utils.extract",
-        "utils.players",
-    )
     seed: int
     steps: int = Field(ge=20)
     checkpoints: int = Field(ge=2)
@@ -93,7 +85,7 @@ class ToyJob(Job):
         keep = set(log_spaced(self.steps, self.checkpoints))
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(self.seed)
-            model = MLP((1, 1, len(INPUTS)), 2, self.width, depth=3)
+            model = MLP(InputSpec((1, 1, len(INPUTS)), 2), self.width, depth=3)
         optimizer = torch.optim.SGD(model.parameters(), lr=self.lr)
         generator = torch.Generator().manual_seed(self.seed)
         present = x[:, 0, 0, [BETRAYED, LOYAL]].amin(1) > 0.5
@@ -133,16 +125,3 @@ def _players(row: torch.Tensor) -> ImagePatches:
     return ImagePatches(
         row, torch.arange(row.shape[-1])[None], torch.zeros_like(row), row.shape[-1]
     )
-
-
-def planted(p: FiveGroups) -> dict[str, CertifiedGames]:
-    """Interactions of the toy networks, one per seed, at every order weight: the first is
-    primary."""
-    jobs = [
-        ToyJob(seed=seed, steps=p.toy_steps, checkpoints=p.checkpoints, images=p.images)
-        for seed in p.seeds
-    ]
-    return {
-        f"order weight {w:+g}": split_games(p, "the planted toy set", jobs, order_weight=w)
-        for w in p.order_weights
-    }

@@ -60,7 +60,7 @@ def fit(config: TrainConfig, folder: Path | str, threads: int = 1) -> Run:
     ``datasets.load``.
     """
     folder = Path(folder)
-    with _deterministic(), runtime.torch_threads(threads):
+    with _deterministic(), runtime.fixed_threads(threads):
         trainer = _Trainer(config, folder)
         trainer.claim_folder()
         if not (folder / "losses.csv").is_file():
