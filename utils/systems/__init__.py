@@ -1,0 +1,11 @@
+"""Systems: network × data set × players × training, one file each.
+
+``find("lenet/mnist_part")`` or a path to a user's file that defines ``SYSTEM``; ``names()`` is what
+lies in this folder. A new system is a new file here and nothing else.
+"""
+
+from .base import Floor, System
+from .changing import changed
+from .finding import find, names, sha256
+
+__all__ = ["Floor", "System", "changed", "find", "names", "sha256"]

@@ -1,0 +1,72 @@
+"""What a verdict speaks of: a network on a data set, its players and how it was trained."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from pydantic import Field
+
+from ..datasets import Source
+from ..extract import Score
+from ..models import Network
+from ..players import Draw
+from ..probes import ProbeConfig
+from ..strict import Strict
+from ..train import Training, Weights
+
+__all__ = ["Floor", "System"]
+
+
+class Floor(Strict):
+    """Below it a network has not learnt the task that the claims are about, and every verdict that
+    rests on its having learnt is INCONCLUSIVE."""
+
+    value: float = Field(le=1, description="test accuracy; of a regression, R² on the test set")
+    source: str = Field(min_length=1, description="where the number comes from, fixed before a run")
+
+
+@dataclasses.dataclass(frozen=True)
+class System:
+    """One system. What is None takes no part in the rows that need it, and they say so.
+
+    data, network: as ``utils.datasets`` and ``utils.models`` have them; width: the network's, None:
+    the paper's; players: how the players of a sample are drawn; training: our own, or weights given
+    by others; floor: None only for a system that was changed, until a floor is given with the
+    change. half_depth: the layer whose features are taken apart (04, 07); read_at: the layer that a
+    probe reads (06); probes: their training (01, 05, 06); memorising: the training on wrong labels
+    (07). file: the user's file that it was found in.
+    """
+
+    data: Source
+    network: Network
+    players: Draw
+    training: Training | Weights
+    floor: Floor | None
+    width: int | None = None
+    score: Score = "logodds"
+    half_depth: str | None = None
+    read_at: str | None = None
+    probes: ProbeConfig | None = None
+    memorising: Training | None = None
+    file: str | None = None
+
+    @property
+    def id(self) -> str:
+        """network/data, as in verdicts, folders and ``systems=[...]``."""
+        return f"{self.network.sized(self.width)}/{self.data.name}"
+
+    @property
+    def name(self) -> str:
+        """The network in print."""
+        return self.network.titled(self.width)
+
+    @property
+    def unit(self) -> str:
+        """What a player is called, in the plural."""
+        return self.players.unit
+
+    @property
+    def given(self) -> bool:
+        """Whether its weights are those of others: one network, so the unit of replication is the
+        sample."""
+        return isinstance(self.training, Weights)

@@ -1,0 +1,131 @@
+"""Systems by name: the files of this folder, and users' own."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+from .. import io
+from ..datasets import Source
+from ..discovery import UserFileError, load_file, modules_of, nearest
+from ..models import Network
+from ..players import Draw
+from ..probes import ProbeConfig
+from ..train import Training, Weights
+from .base import Floor, System
+
+__all__ = ["find", "names", "sha256"]
+
+_KINDS = {
+    "data": (Source,),
+    "network": (Network,),
+    "players": (Draw,),
+    "training": (Training, Weights),
+    "floor": (Floor,),
+    "width": (int, type(None)),
+    "half_depth": (str, type(None)),
+    "read_at": (str, type(None)),
+    "probes": (ProbeConfig, type(None)),
+    "memorising": (Training, type(None)),
+}
+
+
+@functools.cache
+def names() -> tuple[str, ...]:
+    """The ids of the systems that come with the package."""
+    modules = modules_of(__package__)
+    found = [m.SYSTEM for m in modules if isinstance(getattr(m, "SYSTEM", None), System)]
+    return tuple(sorted(system.id for system in found))
+
+
+def find(name: str) -> System:
+    """The system ``network/data``, or that of a user's file: a path that ends in ``.py``.
+
+    ValueError with the nearest name where there is none; UserFileError that names the file and the
+    field where a file does not say what it must.
+    """
+    if name.endswith(".py"):
+        path = Path(name).expanduser().resolve()
+        system = _checked(load_file(path), path)
+        return dataclasses.replace(system, file=str(path))
+    module = _module(name)
+    if module is None:
+        there = ", ".join(names())
+        raise ValueError(
+            f"there is no system {name!r}{nearest(name, names())}; there are: {there}, or a path "
+            "to a file of your own that ends in .py"
+        )
+    return module.SYSTEM
+
+
+def _module(name: str) -> ModuleType | None:
+    """The file of a system by the package's rule: its id with _ for /."""
+    if name.count("/") != 1 or not name.replace("/", "_").isidentifier():
+        return None
+    where = f"{__package__}.{name.replace('/', '_')}"
+    if importlib.util.find_spec(where) is None:
+        return None
+    module = importlib.import_module(where)
+    return module if module.SYSTEM.id == name else None
+
+
+def sha256(system: System) -> str:
+    """Of the file that says what the system is, as every verdict carries it."""
+    if system.file is not None:
+        return io.sha256_file(system.file)
+    module = _module(system.id) or _module(_original(system))
+    if module is None or module.__file__ is None:
+        raise ValueError(f"{system.id} comes from no file")
+    return io.sha256_file(module.__file__)
+
+
+def _original(system: System) -> str:
+    """The id of the system that one of another width was made from."""
+    here = [
+        name
+        for name in names()
+        if (found := find(name)).network == system.network and found.data == system.data
+    ]
+    return here[0] if here else ""
+
+
+def _checked(module: ModuleType, path: Path) -> System:
+    system = getattr(module, "SYSTEM", None)
+    if not isinstance(system, System):
+        raise UserFileError(
+            f"{path} must define SYSTEM = System(...), of utils.systems; it has "
+            f"{'none' if system is None else type(system).__name__}"
+        )
+    for field, kinds in _KINDS.items():
+        value = getattr(system, field)
+        if not isinstance(value, kinds):
+            wanted = " or ".join("None" if k is type(None) else k.__name__ for k in kinds)
+            raise UserFileError(
+                f"{path}: SYSTEM.{field} must be {wanted}, got {type(value).__name__}"
+            )
+    return _possible(system, path)
+
+
+def _possible(system: System, path: Path) -> System:
+    kind, network = system.data.kind, system.network
+    if kind not in network.takes:
+        raise UserFileError(
+            f"{path}: SYSTEM.network takes {', '.join(network.takes)}, the data set is of kind "
+            f"{kind}"
+        )
+    if kind not in type(system.players).takes:
+        raise UserFileError(
+            f"{path}: SYSTEM.players draws from {', '.join(type(system.players).takes)}, the data "
+            f"set is of kind {kind}"
+        )
+    for field in ("half_depth", "read_at"):
+        layer = getattr(system, field)
+        if layer is not None and layer not in network.layers:
+            raise UserFileError(
+                f"{path}: SYSTEM.{field} names the layer {layer!r}, which {network.name} lacks; it "
+                f"has {', '.join(network.layers)}"
+            )
+    return system
