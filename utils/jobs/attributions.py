@@ -75,7 +75,7 @@ class MapsJob(Job):
         players, labels, _ = self.sample.players()
         device = runtime.device(self.pca.device)
         mean = run.config.data("train").mean.to(device)
-        images = torch.stack([one.image for one in players[: self.images]])
+        images = torch.stack([one.whole for one in players[: self.images]])
         found, change = [], []
         for step in (run.steps[0], run.steps[-1]):
             model = run.model(step).to(device)

@@ -21,8 +21,6 @@ left out of :func:`content_digest`, which is what must not change when a killed 
 
 from __future__ import annotations
 
-import enum
-import errno
 import os
 import re
 import shutil
@@ -34,7 +32,7 @@ from typing import Any, ClassVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from .. import io, paths, provenance, runtime
-from . import cache, code
+from . import cache, code, keys
 
 __all__ = ["MANY_STEPS", "Job", "content_digest", "ensure", "finished"]
 
@@ -57,7 +55,8 @@ class Job(BaseModel, ABC):
     Fields are what decides the output: numbers, strings, tuples, other frozen models (which count
     with their type), other jobs (which count by their digest). An unknown field is refused. A field
     declared with ``Field(exclude=True)`` is not part of the key: only for what cannot change the
-    output. Of ``device`` its type counts: cuda:1 is cuda. Names data by their sha256, not by a path.
+    output. Of ``device`` its type counts: cuda:1 is cuda. Names data by their sha256, not by a
+    path.
 
     The code that decides the output is part of the key too: the job's own module, those of the
     models among its fields, and what they import (:mod:`utils.jobs.code`).
@@ -118,14 +117,14 @@ class Job(BaseModel, ABC):
         return {
             "kind": self.kind,
             "version": self.version,
-            "fields": _fields(self),
+            "fields": keys.fields(self),
             "code": [name for name in names if name.split(".")[0] == "utils"],
             "code_sha256": code.digest(names),
         }
 
     def code(self) -> tuple[str, ...]:
         """The modules whose code decides the output of this very job."""
-        return code.modules([type(self).__module__, *_used(self)])
+        return code.modules([type(self).__module__, *keys.used(self)])
 
     def digest(self) -> str:
         """The sha256 of :meth:`spec`: 64 digits, the same in every process and on every machine."""
@@ -136,61 +135,17 @@ class Job(BaseModel, ABC):
         return paths.job_cache() / self.kind / self.digest()
 
 
-def _fields(model: BaseModel) -> dict[str, Any]:
-    included = (name for name, field in type(model).model_fields.items() if not field.exclude)
-    found = {name: _identity(getattr(model, name)) for name in included}
-    if isinstance(found.get("device"), str):
-        found["device"] = found["device"].partition(":")[0]
-    return found
-
-
-def _used(value: Any) -> set[str]:
-    """The modules of the models inside ``value`` and of what they name by a string (a network, say:
-    ``modules()``); those of other jobs count through their digests."""
-    if isinstance(value, BaseModel):
-        inner = [getattr(value, name) for name in type(value).model_fields]
-        found = {type(value).__module__, *getattr(value, "modules", tuple)()}
-        return found.union(*(_used(item) for item in inner if not isinstance(item, Job)))
-    if isinstance(value, list | tuple | set | frozenset):
-        return set().union(*(_used(item) for item in value if not isinstance(item, Job)))
-    if isinstance(value, dict):
-        return _used(tuple(value.values()))
-    return set()
-
-
-def _identity(value: Any) -> Any:
-    """A field's value as JSON that says the same thing in every process; canonical_json refuses the
-    rest by name."""
-    if isinstance(value, Job):
-        return {"job": value.kind, "digest": value.digest()}
-    if isinstance(value, BaseModel):
-        return {"type": type(value).__name__, **_fields(value)}
-    if isinstance(value, enum.Enum):
-        return _identity(value.value)
-    if isinstance(value, dict):
-        return {key: _identity(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_identity(item) for item in value]
-    if isinstance(value, set | frozenset):
-        return sorted((_identity(item) for item in value), key=io.canonical_json)
-    return value
-
-
 def ensure(job: Job, refresh: bool = False) -> Any:
     """The job's output: loaded when it is finished and undamaged, computed (or resumed) first
     otherwise.
 
     ``refresh=True`` computes from nothing even so, and replaces the finished output only when the
-    new one is complete. A finished output on a read-only mount is loaded; where anything would have
-    to be written there: OSError.
+    new one is complete. A finished output in a cache that may only be read is loaded; where
+    something would have to be written there, or the disk is full: OSError saying what.
     """
     home = job.folder()
-    if home.is_dir() and not refresh and not os.access(home.parent, os.W_OK):
-        problems = io.verify(home)
-        if problems:
-            raise OSError(
-                errno.EROFS, f"the cache is read-only, and a job in it is damaged: {problems[0]}"
-            )
+    if not cache.writable(home):
+        cache.require_finished(home, _words(job), refresh)
         return job.load(home)
     with io.lock(home):
         if home.exists() and not refresh:
@@ -200,10 +155,15 @@ def ensure(job: Job, refresh: bool = False) -> Any:
                     home, why="; ".join(problems[:3]) + ("; ..." if len(problems) > 3 else "")
                 )
         if refresh or not home.exists():
-            _produce(job, home, afresh=refresh)
+            with cache.full_disk_explained(_words(job)):
+                _produce(job, home, afresh=refresh)
         os.utime(home)  # "last used", for prune
         cache.in_use()
         return job.load(home)
+
+
+def _words(job: Job) -> str:
+    return f"{job.kind} {job.digest()[:12]}"
 
 
 def _produce(job: Job, home: Path, afresh: bool) -> None:

@@ -1,24 +1,37 @@
-"""What lies in the job cache, and how it is pruned."""
+"""What lies in the job cache, how it is pruned, and what is said where it cannot be written."""
 
 from __future__ import annotations
 
 import atexit
 import contextlib
+import errno
 import math
 import os
 import shutil
 import socket
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import filelock
 import psutil
+from safetensors import SafetensorError
 
 from .. import io, paths
 
-__all__ = ["Entry", "entries", "in_use", "prune", "remove"]
+__all__ = [
+    "Entry",
+    "FullCacheError",
+    "entries",
+    "full_disk_explained",
+    "in_use",
+    "prune",
+    "remove",
+    "require_finished",
+    "writable",
+]
 
 WORK = ".work"
 PROVENANCE = "provenance.json"
@@ -160,3 +173,52 @@ def remove(folder: Path) -> None:
             shutil.rmtree(doomed)
         os.rename(folder, doomed)
     shutil.rmtree(doomed)
+
+
+def writable(home: Path) -> bool:
+    """Whether this process may write where the folder ``home`` lies, or will."""
+    there = next(folder for folder in home.parents if folder.exists())
+    return os.access(there, os.W_OK)
+
+
+def require_finished(home: Path, words: str, refresh: bool) -> None:
+    """OSError unless the output in ``home`` can be had without writing; ``words`` say what it
+    is."""
+    problems = io.verify(home) if home.is_dir() else []
+    if not home.is_dir():
+        what = "is not finished"
+    elif problems:
+        what = f"is damaged ({problems[0]})"
+    elif refresh:
+        what = "was to be computed again"
+    else:
+        return
+    raise OSError(
+        errno.EROFS,
+        f"the job cache {paths.job_cache()} may only be read here, and {words} in it {what}: set "
+        "INTERACTIONS_CACHE to a folder that can be written",
+    )
+
+
+class FullCacheError(OSError):
+    """The disk of the job cache is full; what was done so far is kept."""
+
+
+@contextlib.contextmanager
+def full_disk_explained(words: str) -> Iterator[None]:
+    """Inside, a full disk is a :class:`FullCacheError`; ``words`` say what was computed."""
+    try:
+        yield
+    except (OSError, SafetensorError) as error:
+        number = getattr(error, "errno", None)
+        if "(os error 28)" in str(error):  # safetensors tells of it in words only
+            number = errno.ENOSPC
+        full = number in (errno.ENOSPC, errno.EDQUOT)
+        if not full or isinstance(error, FullCacheError):
+            raise
+        raise FullCacheError(
+            number,
+            f"no space is left while {words} was computed into the job cache {paths.job_cache()}: "
+            "free some (`reproduce cache prune`), or set INTERACTIONS_CACHE to a folder on a "
+            "larger disk. What was done is kept, and goes on when it is asked for again",
+        ) from error

@@ -24,7 +24,8 @@ _NEUTRAL = frozenset(
     f"{_ROOT}{name}"
     for name in (
         *("", ".discovery", ".io", ".paths", ".provenance", ".runtime", ".strict"),
-        *(".jobs", ".jobs.base", ".jobs.cache", ".jobs.code", ".jobs.plan", ".jobs.side_by_side"),
+        *(".jobs", ".jobs.base", ".jobs.cache", ".jobs.code", ".jobs.keys", ".jobs.plan"),
+        ".jobs.side_by_side",
     )
 )
 """Modules that say where and when something is computed, never what comes out."""
@@ -68,6 +69,11 @@ def _label(name: str) -> str:
 
 def stripped(source: str) -> str:
     """Python source without docstrings and comments, written in one way."""
+    return ast.unparse(_bare(source))
+
+
+def _bare(source: str) -> ast.Module:
+    """The syntax tree without expressions that are constants: docstrings, and ``...``."""
     tree = ast.parse(source)
     for node in ast.walk(tree):
         if hasattr(node, "body") and isinstance(node.body, list):
@@ -77,7 +83,7 @@ def stripped(source: str) -> str:
                 if not (isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant))
             ]
             node.body = kept or [ast.Pass()]
-    return ast.unparse(tree)
+    return tree
 
 
 @functools.cache
@@ -97,12 +103,12 @@ def _file(name: str) -> Path:
 
 @functools.cache
 def _tree(name: str) -> ast.Module:
-    return ast.parse(_file(name).read_text(encoding="utf-8"))
+    return _bare(_file(name).read_text(encoding="utf-8"))
 
 
 @functools.cache
 def _code(name: str) -> str:
-    return stripped(_file(name).read_text(encoding="utf-8"))
+    return ast.unparse(_tree(name))
 
 
 @functools.cache
@@ -125,7 +131,9 @@ def _imports(name: str) -> frozenset[str]:
     found: set[str] = set()
     for node in _running(tree):
         if isinstance(node, ast.Import):
-            found |= {a.name for a in node.names if a.name.split(".")[0] == _ROOT}
+            for alias in node.names:
+                if alias.name.split(".")[0] == _ROOT:
+                    found |= _spelt(tree, alias)
         elif isinstance(node, ast.ImportFrom):
             base = _base(name, node)
             if base.split(".")[0] == _ROOT:
@@ -141,6 +149,32 @@ def _running(tree: ast.AST) -> Iterator[ast.AST]:
             continue
         yield node
         yield from _running(node)
+
+
+def _spelt(tree: ast.Module, alias: ast.alias) -> set[str]:
+    """What ``import utils.models`` brings: the modules that ``tree`` reaches by dots from the name
+    that it binds (``utils.models.find``)."""
+    local, start = (alias.asname, alias.name) if alias.asname else (_ROOT, _ROOT)
+    attributes = [node for node in ast.walk(tree) if isinstance(node, ast.Attribute)]
+    inner = {id(node.value) for node in attributes}
+    chains = [_dotted(node) for node in attributes if id(node) not in inner]
+    found = {alias.name} if alias.asname and not _is_package(start) else set()
+    return found.union(*(_reached(start, rest) for first, *rest in chains if first == local))
+
+
+def _dotted(node: ast.expr) -> list[str]:
+    """``a.b.c`` → a, b, c; of another expression nothing but a mark."""
+    if isinstance(node, ast.Attribute):
+        return [*_dotted(node.value), node.attr]
+    return [node.id if isinstance(node, ast.Name) else ""]
+
+
+def _reached(module: str, names: list[str]) -> set[str]:
+    """The module that the dotted ``names`` lead to from ``module``."""
+    if not names or not _is_package(module):
+        return {module}
+    inner = f"{module}.{names[0]}"
+    return _reached(inner, names[1:]) if _exists(inner) else _definer(module, names[0])
 
 
 def _base(name: str, node: ast.ImportFrom) -> str:

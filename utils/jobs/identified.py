@@ -9,6 +9,7 @@ from typing import ClassVar
 
 import pydantic
 import torch
+from pydantic import Field
 
 from .. import io, sparsify
 from ..interactions import Interactions
@@ -67,6 +68,7 @@ class ComparedJob(Job):
 
     kind: ClassVar[str] = "compared"
     version: ClassVar[int] = 1
+    threads: int = Field(1, ge=1)
     games: tuple[pydantic.InstanceOf[Job], ...]
     checkpoints: tuple[int, ...]
     images: int

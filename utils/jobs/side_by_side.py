@@ -32,18 +32,13 @@ _IDLE_SECONDS = (
 def ensure_all(jobs: Iterable[Job], desc: str) -> list[Any]:
     """The outputs of ``jobs``, in order, under a progress bar that says ``desc``.
 
-    Jobs that are worth a process (:attr:`Job.apart`) are computed side by side where there are threads
-    for two; the rest one after the other. The bits are the same either
-    way. The first error of a job is raised here, and ends the others; a job that can resume does so
-    at the next call.
+    Jobs that are worth a process (:attr:`Job.apart`) are computed side by side where there are
+    threads for two; the rest one after the other. The bits are the same either way. The first error
+    of a job is raised here, and ends the others; a job that can resume does so at the next call.
     """
     todo = list(jobs)
     _side_by_side(
-        [
-            job
-            for job, done in zip(todo, finished(todo), strict=True)
-            if job.apart and not done
-        ],
+        [job for job, done in zip(todo, finished(todo), strict=True) if job.apart and not done],
         desc,
     )
     return [ensure(job) for job in runtime.progress(todo, desc=desc, total=len(todo), unit="job")]
@@ -84,9 +79,9 @@ def _start(threads: int) -> None:
 
 
 def _sent(job: Job) -> tuple[list[str], bytes]:
-    """A job as it travels: the users' files that its classes come from, and its pickle."""
-    used = {sys.modules[name].__file__ for name in loaded_files() if name in sys.modules}
-    return sorted(used), pickle.dumps(job)
+    """A job as it travels: the users' files that its classes may come from, and its pickle."""
+    used = {sys.modules[name].__file__ for name in loaded_files()}
+    return sorted(file for file in used if os.path.isfile(file)), pickle.dumps(job)
 
 
 def _compute(files: list[str], job: bytes) -> None:

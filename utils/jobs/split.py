@@ -50,8 +50,8 @@ class SplitJob(Job):
     """The AND-OR split of a network's games, or of null games matched to them, at all or at the
     named checkpoints.
 
-    games: any job whose output has ``v`` (C, X, 2^n), such as :class:`utils.jobs.scored.GamesJob`; C counts
-    checkpoints, layers or draws.
+    games: any job whose output has ``v`` (C, X, 2^n), such as
+    :class:`utils.jobs.scored.GamesJob`; C counts checkpoints, layers or draws.
     """
 
     kind: ClassVar[str] = "split"

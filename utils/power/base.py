@@ -10,7 +10,6 @@ systems that the profile has.
 
 from __future__ import annotations
 
-import ast
 import dataclasses
 import functools
 import importlib
@@ -29,6 +28,7 @@ from ..claims.registry import ReadingName
 from ..claims.verdict import Part, PartResult
 from ..claims.weighing import correct, decide, p_values, weigh
 from ..jobs import Job
+from ..jobs.code import stripped
 from ..jobs.side_by_side import ensure_all
 
 __all__ = [
@@ -152,7 +152,7 @@ class PowerJob(Job):
 
     kind: ClassVar[str] = "power"
     version: ClassVar[int] = 1
-    code: ClassVar[tuple[str, ...]] = ("utils.power.base",)
+    threads: int = 1
     row: str
     scenario: str
     networks: int
@@ -164,8 +164,8 @@ class PowerJob(Job):
     criterion: str
 
     @property
-    def own_threads(self) -> int | None:
-        return 1
+    def apart(self) -> bool:
+        return True
 
     def compute(self, folder: Path) -> None:
         one = simulations()[self.row]
@@ -197,16 +197,7 @@ def _syntax(module: str) -> str:
 
 def _stripped(file: Path) -> str:
     """The file's code without docstrings and comments, written in one way."""
-    tree = ast.parse(file.read_text(encoding="utf-8"))
-    for node in ast.walk(tree):
-        if hasattr(node, "body") and isinstance(node.body, list):
-            kept = [
-                s
-                for s in node.body
-                if not (isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant))
-            ]
-            node.body = kept or [ast.Pass()]
-    return ast.unparse(tree)
+    return stripped(file.read_text(encoding="utf-8"))
 
 
 def _jobs(one: Simulation) -> dict[tuple[str, str], PowerJob]:
