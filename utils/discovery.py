@@ -13,6 +13,7 @@ import hashlib
 import importlib
 import importlib.util
 import pkgutil
+import re
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -37,9 +38,9 @@ class UserFileError(ValueError):
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """``'; did you mean lenet?'``, or nothing when no known name is close."""
+    """``" (did you mean 'images'?)"``, or '' when no known name is close."""
     found = difflib.get_close_matches(name, list(known), n=1)
-    return f"; did you mean {found[0]}?" if found else ""
+    return f" (did you mean {found[0]!r}?)" if found else ""
 
 
 def modules_of(package: str) -> list[ModuleType]:
@@ -69,7 +70,8 @@ def load_file(path: Path | str) -> ModuleType:
 @functools.lru_cache(maxsize=64)
 def _loaded(path: Path, content: str) -> ModuleType:
     where = hashlib.sha256(f"{path}{content}".encode()).hexdigest()[:12]
-    name = f"{_PREFIX}{path.stem}_{where}"
+    stem = re.sub(r"\W", "_", path.stem)  # a dot would make a package of it
+    name = f"{_PREFIX}{stem}_{where}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise UserFileError(f"{path} is no Python file")

@@ -100,9 +100,9 @@ def set_threads(n: int | None = None) -> int:
     is done.
 
     ``n=None``: the environment variable INTERACTIONS_THREADS or OMP_NUM_THREADS, the first that is
-    set, else :func:`available_cores`. May be
-    called again, with the same or another number. From then on freed memory stays with the process
-    (:func:`_keep_freed_pages`). Raises ValueError when ``n`` is below 1.
+    set, else :func:`available_cores`. May be called again, with the same or another number. From
+    then on freed memory stays with the process (:func:`_keep_freed_pages`). Raises ValueError when
+    ``n`` is below 1.
     """
     n = _wanted_threads() if n is None else n
     if isinstance(n, bool) or not isinstance(n, int) or n < 1:
@@ -122,17 +122,18 @@ def set_threads(n: int | None = None) -> int:
 
 @contextlib.contextmanager
 def fixed_threads(n: int) -> Iterator[None]:
-    """Inside, torch and numba compute with ``n`` threads, whatever :func:`set_threads` said;
-    afterwards with as many as before.
+    """Inside, torch, numba and the BLAS compute with ``n`` threads, whatever :func:`set_threads`
+    said; afterwards with as many as before.
 
-    For work whose bits are to be the same on a machine with more or fewer cores: torch cuts its
-    sums by threads, and n threads on one core take turns.
+    For work whose bits are to be the same on a machine with more or fewer cores: torch and the BLAS
+    cut their sums by threads, and n threads on one core take turns.
     """
     before, compiled = torch.get_num_threads(), numba.get_num_threads()
     torch.set_num_threads(n)
     numba.set_num_threads(min(n, numba.config.NUMBA_NUM_THREADS))
     try:
-        yield
+        with threadpoolctl.threadpool_limits(limits=n, user_api="blas"):
+            yield
     finally:
         torch.set_num_threads(before)
         numba.set_num_threads(compiled)

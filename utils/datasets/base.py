@@ -187,22 +187,13 @@ class Samples:
     @classmethod
     def from_raw(cls, raw: Raw, source: Source, split: Split) -> Samples:
         """uint8 pixels to float32 in [0, 1], the rest as it is, with the checksum of the content as
-        stored. TypeError for another dtype, ValueError for another shape than the source says."""
+        stored. TypeError for another dtype, ValueError for what the source does not allow."""
+        _check(raw, source)
         digest = hashlib.sha256(repr(raw.x.shape).encode())
         labels = raw.labels.astype(np.int64 if source.classes else np.float32)
         ids = raw.ids.astype(np.int64)
         for array in (raw.x, labels, ids, *([] if raw.parts is None else [raw.parts])):
             digest.update(np.ascontiguousarray(array))
-        if raw.x.dtype not in (np.uint8, np.float32, np.int64):
-            raise TypeError(
-                f"{source.name}: pixels are uint8, numbers float32 and tokens int64, got "
-                f"{raw.x.dtype}"
-            )
-        if raw.x.shape[1:] != tuple(source.shape):
-            raise ValueError(
-                f"{source.name}: a sample has the shape {tuple(source.shape)}, read was "
-                f"{raw.x.shape[1:]}"
-            )
         x = torch.from_numpy(raw.x.astype(np.int64 if raw.x.dtype == np.int64 else np.float32))
         if raw.x.dtype == np.uint8:
             x.div_(255)
@@ -217,16 +208,37 @@ class Samples:
         )
 
 
+def _check(raw: Raw, source: Source) -> None:
+    """TypeError for another dtype; ValueError for another shape, a label that is no class, a
+    missing number."""
+    if raw.x.dtype not in (np.uint8, np.float32, np.int64):
+        raise TypeError(
+            f"{source.name}: pixels are uint8, numbers float32 and tokens int64, got {raw.x.dtype}"
+        )
+    if raw.x.shape[1:] != tuple(source.shape):
+        raise ValueError(
+            f"{source.name}: a sample has the shape {tuple(source.shape)}, read was "
+            f"{raw.x.shape[1:]}"
+        )
+    known = range(len(source.classes))
+    strange = set(np.unique(raw.labels).tolist()) - set(known) if source.classes else ()
+    if strange:
+        raise ValueError(
+            f"{source.name}: labels are 0 … {known[-1]}, read was {sorted(strange)[0]}"
+        )
+    for what, numbers in (("x", raw.x), ("labels", raw.labels)):
+        if numbers.dtype.kind == "f" and not np.isfinite(numbers).all():
+            raise ValueError(f"{source.name}: {what} holds NaN or infinity")
+
+
 def balanced(labels: np.ndarray, limit: int) -> np.ndarray:
     """Positions (limit,) of a class-balanced first part, ascending: the first ``limit / classes``
     of every class.
 
     Samples are ranked by (how many of their class came before, class) and the first ``limit`` of
     that order are kept, so that a smaller part is contained in every larger one and ``limit = N``
-    is everything. Targets of a regression have no classes: the first ``limit`` are kept.
+    is everything.
     """
-    if labels.dtype.kind == "f":
-        return np.arange(limit)
     occurrence = np.empty(len(labels), dtype=np.int64)
     for label in np.unique(labels):
         of_class = labels == label

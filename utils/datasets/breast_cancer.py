@@ -70,4 +70,8 @@ BREAST_CANCER = Source(
     package="scikit-learn",
     kind="table",
     about=About(columns=_COLUMNS),
+    sha256={
+        "train": ("d297abc2db017d049f899228edf20869fbbba3a8b6373baaf4c785987822708b",),
+        "test": ("ed9125c79e865c21afdb224940a3b06dd158cea5e3fc785fa02138d69bb1b15d",),
+    },
 )

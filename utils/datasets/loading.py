@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 from pathlib import Path
 
+import numpy as np
+
 from .. import io, paths
 from ..discovery import defined_in, modules_of, nearest
 from .base import DamagedData, MissingData, Samples, Source, Split, balanced
@@ -14,7 +16,8 @@ __all__ = ["available", "digest", "find", "get", "load", "names"]
 
 
 def load(of: str | Source, split: Split, limit: int | None = None) -> Samples:
-    """One split of a data set; ``limit`` keeps a class-balanced first part, in the original order.
+    """One split of a data set; ``limit`` keeps a class-balanced first part, in the original order
+    (of a regression, which has no classes, the first).
 
     Asked again while the files are as they were, it may hand out the same object: its tensors are
     to be read only.
@@ -38,7 +41,8 @@ def _read(source: Source, folder: Path, split: Split, limit: int | None) -> Samp
                 f"limit must be 1 … {len(raw.labels)} for the {split} split of {source.name}, "
                 f"got {limit}"
             )
-        return Samples.from_raw(raw.at(balanced(raw.labels, limit)), source, split)
+        kept = balanced(raw.labels, limit) if source.classes else np.arange(limit)
+        return Samples.from_raw(raw.at(kept), source, split)
     found, known = Samples.from_raw(raw, source, split), source.sha256.get(split)
     if known is not None and found.sha256 not in known:
         raise DamagedData(

@@ -138,5 +138,25 @@ def _download(cache: Path) -> None:
     datasets.MNIST(str(cache), download=True)
 
 
-MNIST_PART = Source("mnist_part", _CLASSES, _SHAPE, _find_part, _read_part)
-MNIST = Source("mnist", _CLASSES, _SHAPE, _find_whole, _read_whole, _download)
+MNIST_PART = Source(
+    "mnist_part",
+    _CLASSES,
+    _SHAPE,
+    _find_part,
+    _read_part,
+    sha256={
+        "train": ("161d75e182a7b927cd71f21675bdfffcba0ee542741308029f7db087dd9eb031",),
+        "test": ("69b22b1d4b570b4dbd43aa2f868395b0c6ca91f3fa3db65974d76b2933171daf",),
+    },
+)
+# The test set is in circulation whole and in part, so that its checksum is that of what is there;
+# either way its files are known by their own.
+MNIST = Source(
+    "mnist",
+    _CLASSES,
+    _SHAPE,
+    _find_whole,
+    _read_whole,
+    _download,
+    sha256={"train": ("b582d2f5e7c97275e0537d6651d4bd3ee0b998dd754acff28f38f37486325d84",)},
+)

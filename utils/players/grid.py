@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import torch
 from pydantic import Field
 
-from ..datasets import Kind, Samples
+from ..datasets import Kind, Samples, Source
 from .base import Draw
 from .images import ImagePatches
 
@@ -41,7 +41,13 @@ class GridDraw(Draw):
         return "mean image"
 
     def possible(self, data: Samples, i: int) -> int:
-        height, width = data.shape[-2:]
+        return self._central(data.shape)
+
+    def again(self, repeat: int, source: Source, n: int) -> Self | None:
+        return None if n == self._central(source.shape) else super().again(repeat, source, n)
+
+    def _central(self, shape: Sequence[int]) -> int:
+        height, width = shape[-2:]
         return max(0, height // self.cell - 2) * max(0, width // self.cell - 2)
 
     def players(self, data: Samples, i: int, n: int, train: Samples) -> ImagePatches:

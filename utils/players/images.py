@@ -8,19 +8,21 @@ coalition.
 from __future__ import annotations
 
 import hashlib
-from typing import ClassVar, Literal, get_args
+from typing import ClassVar, Literal, Self, get_args
 
 import torch
 import torch.nn.functional as F
 from pydantic import Field
 
-from ..datasets import Kind, Samples
+from ..datasets import Kind, Samples, Source
 from .base import Draw, Players
 
 __all__ = ["BASELINES", "ImagePatches", "PatchDraw", "draw_patches", "patch_players"]
 
 Baseline = Literal["mean", "zero"]
 BASELINES: tuple[str, ...] = get_args(Baseline)
+
+_CENTRAL = 6  # cells a side of the region ``center``
 
 
 class PatchDraw(Draw):
@@ -52,6 +54,10 @@ class PatchDraw(Draw):
     def possible(self, data: Samples, i: int) -> int:
         return int(self.candidates(data.x[i]).sum())
 
+    def again(self, repeat: int, source: Source, n: int) -> Self | None:
+        every = self.region == "center" and n == _CENTRAL**2
+        return None if every else super().again(repeat, source, n)
+
     def players(self, data: Samples, i: int, n: int, train: Samples) -> ImagePatches:
         return patch_players(
             data.x[i], data.key(i), n, baseline=self.baseline, mean=train.mean, how=self
@@ -63,13 +69,13 @@ class PatchDraw(Draw):
         if self.region == "foreground":
             return cells > self.threshold * image.max()
         inner = torch.zeros_like(cells, dtype=torch.bool)
-        top, left = (cells.shape[0] - 6) // 2, (cells.shape[1] - 6) // 2
+        top, left = ((side - _CENTRAL) // 2 for side in cells.shape)
         if min(top, left) < 0:
             raise ValueError(
-                f"the central 6x6 cells need at least {6 * self.cell} pixels a side, got "
+                f"the central 6x6 cells need at least {_CENTRAL * self.cell} pixels a side, got "
                 f"{image.shape}"
             )
-        inner[top : top + 6, left : left + 6] = True
+        inner[top : top + _CENTRAL, left : left + _CENTRAL] = True
         return inner
 
 

@@ -4,6 +4,7 @@ come from."""
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Literal, Self, TypeVar
 
 import pydantic
@@ -11,7 +12,7 @@ from pydantic import Field
 
 from .. import datasets, models
 from ..datasets import Samples, Source, Split
-from ..discovery import defined_in, load_file
+from ..discovery import defined_in, load_file, modules_of
 from ..models import Network
 from ..strict import Strict
 
@@ -162,18 +163,26 @@ class TrainConfig(Strict):
                 f"n_train = {self.n_train} is less than batch = {self.batch} or loss_images = "
                 f"{self.loss_images}: both are taken out of the training samples"
             )
+        if self.label_noise and not self.source.classes:
+            raise ValueError(f"label_noise: {self.dataset} has no classes to take wrong ones from")
         log_spaced(self.steps, self.checkpoints, self.first_checkpoint)
         return self
 
     @property
     def source(self) -> Source:
         """The data set."""
-        return _in(self.file, Source, self.dataset) or datasets.find(self.dataset)
+        return _found(Source, self.dataset, self.file, datasets.find)
 
     @property
     def network(self) -> Network:
         """The architecture."""
-        return _in(self.file, Network, self.model) or models.find(self.model)
+        return _found(Network, self.model, self.file, models.find)
+
+    def modules(self) -> set[str]:
+        """The modules that define the data set and the network: their code decides the outcome,
+        and the fields only name them."""
+        packages = {datasets.__name__: self.source, models.__name__: self.network}
+        return {_home(one, package, self.file) for package, one in packages.items()}
 
     def data(self, split: Split, limit: int | None = None) -> Samples:
         """One split of the data set, see :func:`utils.datasets.load`."""
@@ -202,8 +211,21 @@ class TrainConfig(Strict):
         return sorted(steps)
 
 
-def _in(file: str | None, kind: type[T], name: str) -> T | None:
-    """The network or data set of that name in a user's file, if there is one."""
-    if file is None:
-        return None
-    return next((one for one in defined_in(load_file(file), kind) if one.name == name), None)
+def _found(kind: type[T], name: str, file: str | None, find: Callable[[str], T]) -> T:
+    """The network or data set of that name in a user's file, if there is one, else of the
+    package."""
+    own = {} if file is None else {one.name: one for one in defined_in(load_file(file), kind)}
+    if name in own:
+        return own[name]
+    try:
+        return find(name)
+    except ValueError as error:
+        if file is None:
+            raise
+        raise ValueError(f"{error}; {file} defines {', '.join(own) or 'none'}") from error
+
+
+def _home(one: Source | Network, package: str, file: str | None) -> str:
+    """Name of the module that defines a network or data set."""
+    own = [] if file is None else [load_file(file)]
+    return next(m.__name__ for m in own + modules_of(package) if one in defined_in(m, type(one)))
