@@ -1,8 +1,59 @@
 """Frozen, content-hashed specifications of everything expensive; ``ensure(job)`` loads or
-computes."""
+computes.
 
+``base`` is what every job is, ``keys`` and ``code`` what its name is taken of, ``cache`` and
+``plan`` what there is and what is needed; the other modules are jobs, one idea each.
+"""
+
+from .attacked import AttackedJob
 from .base import Job, content_digest, ensure, finished
-from .cache import Entry, entries, prune
+from .bayesian import BayesianGamesJob, BayesianTrainJob
+from .cache import Entry, FullCacheError, entries, prune
+from .class_means import ClassGamesJob, ClassMeansJob
+from .games import CertifiedGames, Splits
+from .identified import ComparedJob
+from .layered import Layered, LayerSplits, Trio
+from .noisy_inputs import NoisyInputsJob, OutputNoiseJob
+from .perturbed import PerturbedJob
+from .plan import Node, graph
+from .probed import LayerGamesJob, ProbesJob
+from .scored import Games, GamesJob
 from .side_by_side import ensure_all
+from .split import SplitJob
+from .toy import ToyJob
+from .trained import TrainJob
 
-__all__ = ["Entry", "Job", "content_digest", "ensure", "ensure_all", "entries", "finished", "prune"]
+__all__ = [
+    "AttackedJob",
+    "BayesianGamesJob",
+    "BayesianTrainJob",
+    "CertifiedGames",
+    "ClassGamesJob",
+    "ClassMeansJob",
+    "ComparedJob",
+    "Entry",
+    "FullCacheError",
+    "Games",
+    "GamesJob",
+    "Job",
+    "LayerGamesJob",
+    "LayerSplits",
+    "Layered",
+    "Node",
+    "NoisyInputsJob",
+    "OutputNoiseJob",
+    "PerturbedJob",
+    "ProbesJob",
+    "SplitJob",
+    "Splits",
+    "ToyJob",
+    "TrainJob",
+    "Trio",
+    "content_digest",
+    "ensure",
+    "ensure_all",
+    "entries",
+    "finished",
+    "graph",
+    "prune",
+]

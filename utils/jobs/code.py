@@ -203,12 +203,14 @@ def _meant(base: str, imported: str, tree: ast.Module, local: str) -> set[str]:
         and isinstance(node.value, ast.Name)
         and node.value.id == local
     }
-    return set().union(*(_definer(whole, name) for name in used)) or {whole}
+    return set().union(*(_definer(whole, name) for name in used)) if used else {whole}
 
 
 @functools.cache
 def _definer(base: str, name: str) -> set[str]:
     """The module that defines ``name`` of module or package ``base``."""
+    if name.startswith("__"):  # what every module has: its name, its file
+        return set()
     if _exists(f"{base}.{name}") and _is_package(base):
         return {f"{base}.{name}"}
     if not _is_package(base):

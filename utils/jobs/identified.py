@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import pydantic
 import torch
@@ -16,7 +16,9 @@ from ..interactions import Interactions
 from ..metrics import identification
 from ..sparsify.published import Loop
 from .base import MANY_STEPS, Job, ensure
-from .games import CertifiedGames
+
+if TYPE_CHECKING:
+    from .games import CertifiedGames
 
 __all__ = ["Compared", "ComparedJob"]
 
