@@ -18,7 +18,7 @@ import torch
 from PIL import Image
 
 from utils import datasets, paths
-from utils.datasets import DamagedData, MissingData, base, cifar10, idx, mnist, recent
+from utils.datasets import DamagedData, MissingData, base, cifar10, idx, loading, mnist, recent
 from utils.datasets.pickled import load_arrays_only
 
 BESIDE = paths.ROOT.parent / "shared" / "data"
@@ -51,12 +51,12 @@ def embedded_copy(tmp_path, monkeypatch):
 def test_embedded_part_has_the_promised_images():
     for split, per_digit in (("train", 1200), ("test", 200)):
         part = datasets.load("mnist_part", split)
-        assert part.images.shape == (10 * per_digit, 1, 28, 28)
-        assert part.images.dtype == torch.float32
+        assert part.x.shape == (10 * per_digit, 1, 28, 28)
+        assert part.x.dtype == torch.float32
         assert part.labels.dtype == part.ids.dtype == torch.int64
         assert torch.bincount(part.labels).tolist() == [per_digit] * 10
-        assert float(part.images.min()) == 0 and float(part.images.max()) == 1
-        assert torch.equal(part.images * 255, (part.images * 255).round())
+        assert float(part.x.min()) == 0 and float(part.x.max()) == 1
+        assert torch.equal(part.x * 255, (part.x * 255).round())
         assert (part.ids.diff() > 0).all(), "original order"
         assert part.classes == tuple("0123456789")
 
@@ -104,7 +104,7 @@ def test_embedded_images_are_those_of_the_whole_set(split, monkeypatch):
     ]
     assert len(shared) >= 0.9 * len(part)
     mine, theirs = (torch.tensor(column) for column in zip(*shared, strict=True))
-    assert torch.equal(part.images[mine], whole.images[theirs])
+    assert torch.equal(part.x[mine], whole.x[theirs])
     assert torch.equal(part.labels[mine], whole.labels[theirs])
 
 
@@ -156,7 +156,7 @@ def test_what_is_handed_out_again_is_read_anew_when_a_file_changes(embedded_copy
     with pytest.raises(DamagedData, match="git checkout"):
         datasets.load("mnist_part", "test", 20)
     name.write_bytes(content)
-    assert torch.equal(datasets.load("mnist_part", "test", 20).images, first.images)
+    assert torch.equal(datasets.load("mnist_part", "test", 20).x, first.x)
 
 
 def test_large_sets_are_not_kept(embedded_copy, monkeypatch):
@@ -167,7 +167,7 @@ def test_large_sets_are_not_kept(embedded_copy, monkeypatch):
     assert len(datasets.load("mnist_part", "test", 30)) == 30
     assert not recent._kept
     datasets.load("mnist_part", "test", 20), datasets.load("mnist_part", "test", 21)
-    assert [len(images) for images in recent._kept.values()] == [21]
+    assert [len(samples) for samples in recent._kept.values()] == [21]
 
 
 # What load() promises -----------------------------------------------------------------------------
@@ -199,9 +199,90 @@ def test_checksum_tells_content_apart():
     assert first.sha256 == again.sha256 != datasets.load("mnist_part", "test", 21).sha256
 
 
+@pytest.mark.parametrize("name", ["mnist_part", "breast_cancer"])
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_a_sets_file_says_the_checksum_of_each_whole_split(name, split, monkeypatch):
+    found = datasets.load(name, split)
+    assert datasets.find(name).sha256[split] == (found.sha256,)
+    monkeypatch.setattr(loading, "load", None)  # it is said, not computed
+    assert datasets.digest(name, split) == found.sha256
+
+
+@needs_mnist
+@needs_cifar
+def test_the_checksum_of_a_set_in_several_copies_is_that_of_the_copy_here(monkeypatch):
+    monkeypatch.setenv("INTERACTIONS_DATA", str(PREFILLED))
+    for name in ("mnist", "cifar10"):
+        assert datasets.find(name).sha256["train"] == (datasets.load(name, "train").sha256,)
+        assert datasets.digest(name, "test") == datasets.load(name, "test").sha256
+
+
+def test_a_split_that_is_not_the_known_one_is_refused(monkeypatch):
+    monkeypatch.setitem(mnist.MNIST_PART.sha256, "test", ("0" * 64,))
+    recent._kept.clear()
+    with pytest.raises(DamagedData, match=r"test split of mnist_part.*not the one that is known"):
+        datasets.load("mnist_part", "test")
+    assert len(datasets.load("mnist_part", "test", 20)) == 20  # a part has no known checksum
+
+
+def test_the_checksum_of_a_missing_set_is_not_said(cache):
+    with pytest.raises(MissingData, match="reproduce data mnist"):
+        datasets.digest("mnist", "train")
+
+
+def small_source(kind="points", classes=("a", "b"), shape=(3,), labels=(0, 1, 1, 0), **raw):
+    x = np.arange(4 * int(np.prod(shape)), dtype=np.float32).reshape(4, *shape)
+    content = base.Raw(raw.get("x", x), np.asarray(labels), np.arange(4), raw.get("parts"))
+    return base.Source(
+        "small", classes, shape, lambda: paths.EMBEDDED, lambda folder, split: content, kind=kind
+    )
+
+
+def test_targets_of_a_regression_are_float32_and_a_part_is_the_first_of_them():
+    source = small_source(kind="table", classes=(), labels=[7, 5, 5, 9])
+    data = datasets.load(source, "train")
+    assert data.labels.dtype == torch.float32 and data.labels.tolist() == [7, 5, 5, 9]
+    assert datasets.load(source, "train", 2).ids.tolist() == [0, 1]
+
+
+def test_tokens_stay_integers_and_have_no_mean():
+    tokens = np.array([[1, 300, 70000], [4, 5, 6], [7, 8, 9], [1, 2, 3]])
+    data = datasets.load(small_source(kind="text", x=tokens), "train")
+    assert data.x.dtype == torch.int64 and torch.equal(data.x, torch.from_numpy(tokens))
+    assert data.source.noun == "sentences" and data.key(1) == "small/train/1"
+    with pytest.raises(TypeError, match="tokens have no mean"):
+        _ = data.mean
+
+
+def test_parts_of_points_are_carried_and_counted_in_the_checksum():
+    parts = np.array([[0, 1], [1, 1], [0, 0], [1, 0]], dtype=np.int32)
+    plain, parted = (
+        datasets.load(small_source(shape=(2, 3), parts=p), "train", 2) for p in (None, parts)
+    )
+    assert plain.parts is None and plain.sha256 != parted.sha256
+    assert parted.parts.dtype == torch.int64
+    assert parted.ids.tolist() == [0, 1] and parted.parts.tolist() == [[0, 1], [1, 1]]
+
+
+@pytest.mark.parametrize(
+    ("source", "error", "message"),
+    [
+        (small_source(shape=(4,), x=np.zeros((4, 3), np.float32)), ValueError, r"shape \(4,\)"),
+        (small_source(x=np.zeros((4, 3))), TypeError, "float64"),
+        (small_source(labels=[0, 1, 2, 0]), ValueError, "labels are 0 … 1, read was 2"),
+        (small_source(labels=[0, -1, 1, 0]), ValueError, "read was -1"),
+        (small_source(x=np.full((4, 3), np.nan, np.float32)), ValueError, "x holds NaN"),
+        (small_source(classes=(), labels=[0.0, np.inf, 1, 2]), ValueError, "labels holds NaN"),
+    ],
+)
+def test_what_a_set_must_not_hold_is_named(source, error, message):
+    with pytest.raises(error, match=f"small: .*{message}"):
+        datasets.load(source, "train")
+
+
 def test_mean_is_of_training_images_only():
     train = datasets.load("mnist_part", "train", 50)
-    expected = train.images.double().mean(0)
+    expected = train.x.double().mean(0)
     assert train.mean.shape == (1, 28, 28) and train.mean.dtype == torch.float32
     torch.testing.assert_close(train.mean.double(), expected, atol=1e-7, rtol=0)
     with pytest.raises(ValueError, match="training images"):
@@ -211,7 +292,10 @@ def test_mean_is_of_training_images_only():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("minst", "train"), "unknown data set 'minst'; there are: mnist_part, mnist, cifar10"),
+        (
+            ("minst", "train"),
+            r"unknown data set 'minst' \(did you mean 'mnist'\?\); there are: .*mnist_part",
+        ),
         (("mnist_part", "val"), "'train' or 'test'"),
         (("mnist_part", "test", 0), r"1 … 2000"),
         (("mnist_part", "test", 2001), r"1 … 2000"),
@@ -270,13 +354,14 @@ def write_fake_mnist(root: Path, monkeypatch) -> np.ndarray:
             (raw / f"{name}.gz").write_bytes(gzip.compress(content))
             known[name] = hashlib.sha256(content).hexdigest()
     monkeypatch.setattr(mnist, "_ORIGINAL", known)
+    monkeypatch.delitem(mnist.MNIST.sha256, "train", raising=False)
     return idx.parse(gzip.decompress((raw / "t10k-images-idx3-ubyte.gz").read_bytes()))
 
 
 def test_torchvision_layout_is_read_and_its_damage_found(cache, monkeypatch):
     pixels = write_fake_mnist(cache, monkeypatch)
     test = datasets.load("mnist", "test")
-    assert np.array_equal((test.images[:, 0] * 255).round().numpy(), pixels)
+    assert np.array_equal((test.x[:, 0] * 255).round().numpy(), pixels)
     assert test.ids.tolist() == list(range(20))
     images = cache / "MNIST" / "raw" / "t10k-images-idx3-ubyte.gz"
     images.write_bytes(images.read_bytes()[:-50])
@@ -319,6 +404,7 @@ def write_fake_cifar(cache: Path, monkeypatch) -> dict[str, np.ndarray]:
             known[split][name] = hashlib.md5(content).hexdigest()
         pixels[split] = np.concatenate(parts).reshape(-1, 3, 32, 32)
     monkeypatch.setattr(cifar10, "_BATCH_MD5", known)
+    monkeypatch.delitem(cifar10.CIFAR10.sha256, "train")
     return pixels
 
 
@@ -326,7 +412,7 @@ def test_cifar_batches_are_read_after_their_checksum_only(cache, monkeypatch):
     pixels = write_fake_cifar(cache, monkeypatch)
     train = datasets.load("cifar10", "train")
     assert train.shape == (3, 32, 32) and len(train) == 100
-    assert np.array_equal((train.images * 255).round().numpy(), pixels["train"])
+    assert np.array_equal((train.x * 255).round().numpy(), pixels["train"])
     batch = cache / "cifar-10-batches-py" / "data_batch_3"
     batch.write_bytes(pickle.dumps({"data": print}))
     with pytest.raises(DamagedData, match=r"data_batch_3.*md5.*reproduce data cifar10"):
@@ -348,7 +434,7 @@ def test_cifar_mosaics_have_the_published_mean(monkeypatch):
     assert torch.bincount(train.labels).tolist() == [5000] * 10
     assert train.labels[:10].tolist() == [6, 9, 9, 4, 1, 1, 2, 7, 8, 3]
     torch.testing.assert_close(
-        train.images.mean((0, 2, 3), dtype=torch.float64).tolist(),
+        train.x.mean((0, 2, 3), dtype=torch.float64).tolist(),
         [0.49139968, 0.48215841, 0.44653091],
         atol=1e-6,
         rtol=0,
