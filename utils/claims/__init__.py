@@ -9,6 +9,7 @@ run and tabulates them.
 from __future__ import annotations
 
 from . import criteria
+from .applying import rows_of, why_not
 from .judging import demonstrate, describe, judge, judge_identity, judge_numerical
 from .registry import Protocol, Registry, RegistryError, Row, Threshold, load, row_key, sha256
 from .store import (
@@ -50,9 +51,11 @@ __all__ = [
     "read_verdict",
     "record",
     "row_key",
+    "rows_of",
     "sha256",
     "status_rows",
     "summary",
     "table",
     "verdict_path",
+    "why_not",
 ]

@@ -71,6 +71,9 @@ class _Case:
     figure: str | None
     claims: Path | str | None
     kind: str
+    floor: float | None = None
+    measure: str = "test accuracy"
+    system_sha256: str | None = None
 
     def __post_init__(self) -> None:
         if self.entry.kind != self.kind:
@@ -155,11 +158,12 @@ class _Case:
             control={
                 **(self.control or {}),
                 **extra,
-                "criterion": criterion(self.registry, self.row, self.system),
+                "criterion": criterion(self.registry, self.row, self.system, self.floor),
             },
             reason=reason,
             scope=self.scope,
             claims_sha256=sha256(self.claims),
+            system_sha256=self.system_sha256,
             **_shown(deciding),
             **rest,
         )
@@ -181,12 +185,13 @@ class _Case:
             control=plain(
                 {
                     **(self.control or {}),
-                    "criterion": criterion(self.registry, self.row, self.system),
+                    "criterion": criterion(self.registry, self.row, self.system, self.floor),
                 }
             ),
             reason=statement,
             scope=self.scope,
             claims_sha256=sha256(self.claims),
+            system_sha256=self.system_sha256,
         )
 
 
@@ -204,9 +209,10 @@ def _shown(parts: Sequence[PartResult]) -> dict[str, Any]:
     }
 
 
-def criterion(registry: Registry, row: str, system: str) -> dict[str, Any]:
+def criterion(registry: Registry, row: str, system: str, floor: float | None) -> dict[str, Any]:
     """Everything in claims.yaml that can change this verdict, kept in each: thresholds and, where
-    intervals decide, the accuracy below which nothing is concluded and the protocol."""
+    intervals decide, the protocol and the ``floor`` of the system below which nothing is
+    concluded."""
     entry = registry.row(row)
     found: dict[str, Any] = {
         "thresholds": [
@@ -214,9 +220,8 @@ def criterion(registry: Registry, row: str, system: str) -> dict[str, Any]:
         ]
     }
     if entry.kind == "empirical":
-        accuracy = entry.min_accuracy.get(system)
         found |= {
-            "min_accuracy": accuracy.value if accuracy else None,
+            "min_accuracy": floor if entry.needs_accuracy else None,
             "protocol": registry.protocol.model_dump(exclude={"note"}),
             "uses_split": entry.uses_split,
             "order_based": entry.order_based,
@@ -404,26 +409,24 @@ def _premises(
             f"{protocol.uncertified_limit:.0%} may be"
         )
         found.append(Premise("certified", bool(uncertified <= protocol.uncertified_limit), text))
-    if case.entry.min_accuracy:
+    if case.entry.needs_accuracy:
         found.append(_accuracy(case, accuracy))
     return found
 
 
 def _accuracy(case: _Case, accuracy: Any) -> Premise:
     if accuracy is None:
-        raise ValueError("accuracy= is needed: the test accuracy of each seed's network (0 to 1)")
+        raise ValueError(f"accuracy= is needed: the {case.measure} of each seed's network")
     values = np.asarray(accuracy, dtype=np.float64).reshape(-1)
-    if not len(values) or not ((values >= 0) & (values <= 1)).all():
-        raise ValueError(f"accuracies must lie in [0, 1], got {values}")
-    needed = case.entry.min_accuracy.get(case.system)
-    if needed is None:
-        text = (
-            f"no min_accuracy is registered for {case.system}: add it to claims.yaml, "
-            "with its source, before the run"
+    if not len(values) or not (values <= 1).all():
+        raise ValueError(f"accuracies must be at most 1, got {values}")
+    if case.floor is None:
+        raise ValueError(
+            f"floor= is needed: the {case.measure} below which {case.row} concludes nothing on "
+            f"{case.system}"
         )
-        return Premise("accuracy", False, text)
-    text = f"the lowest test accuracy is {values.min():.3f}, at least {needed.value:.3f} is needed"
-    return Premise("accuracy", bool(values.min() >= needed.value), text)
+    text = f"the lowest {case.measure} is {values.min():.3f}, at least {case.floor:.3f} is needed"
+    return Premise("accuracy", bool(values.min() >= case.floor), text)
 
 
 def _check_variants(case: _Case, given: Mapping[str, Parts], uncertified: float | None) -> None:
@@ -487,6 +490,9 @@ def judge(
     seeds: Sequence[int],
     scope: str,
     accuracy: ArrayLike | None = None,
+    floor: float | None = None,
+    measure: str = "test accuracy",
+    system_sha256: str | None = None,
     uncertified: float | None = None,
     variants: Mapping[str, Parts] | None = None,
     reported: Mapping[str, Parts] | None = None,
@@ -501,8 +507,9 @@ def judge(
 
     parts: one :class:`Part` per threshold of the row that applies to ``system``, whichever reading
     it belongs to. seeds: the seeds, in the order of the values. accuracy: test accuracy per seed
-    (rows with ``min_accuracy``). uncertified: share of games above the split's tolerance (rows with
-    ``uses_split``). variants: the same parts under analyses that must agree (claims.yaml names
+    (rows that need it), ``measure`` in words; floor: below it nothing is concluded; both are of the
+    system, whose file has ``system_sha256``. uncertified: share of games above the split's
+    tolerance (rows with ``uses_split``). variants: the same parts under analyses that must agree (claims.yaml names
     those required). reported: the same parts under analyses whose spread is shown without gating (a
     second draw of players). premises: the row's own. control: what the claim was compared with
     (null estimates, settings), any plain data. scope: for what it speaks. given: the networks are
@@ -515,7 +522,10 @@ def judge(
     Raises ValueError for a missing or unknown part, a required variant left out, values that are
     not one per seed, a row of another kind.
     """
-    case = _Case(row, system, scope, control, figure, claims, "empirical")
+    case = _Case(
+        *(row, system, scope, control, figure, claims, "empirical"),
+        *(floor, measure, system_sha256),
+    )
     if len(set(seeds)) != len(seeds) or not len(seeds):
         raise ValueError(f"seeds must be distinct and at least one, got {list(seeds)}")
     main = case.weigh(parts, seeds, given)

@@ -18,12 +18,12 @@ import yaml
 from pydantic import Field
 
 from .. import io, paths
+from ..datasets import Kind as Data
 
 __all__ = [
     "Change",
     "Effect",
     "Kind",
-    "MinAccuracy",
     "Paper",
     "Protocol",
     "Registry",
@@ -182,20 +182,14 @@ class Threshold(_Strict):
         )
 
 
-class MinAccuracy(_Strict):
-    """The test accuracy below which a system's verdicts are INCONCLUSIVE, and where the number
-    comes from."""
-
-    value: Annotated[float, Field(gt=0, le=1)]
-    source: Text
-
-
 class Row(_Strict):
     """One claim of one paper. ``status`` is what is shown where no verdict exists: ``not run`` or
     ``needs ...``.
 
-    joins: rows whose verdicts this line lists; it has none of its own. seen: its criterion was
-    chosen after results had been seen, and is marked so until the `reference` run has judged it on
+    applies: kinds of data that it speaks of; needs: what a system must say to take part. Elsewhere
+    it is not judged, and never INCONCLUSIVE for want of an entry. needs_accuracy: nothing is
+    concluded below the floor that a system names. joins: rows whose verdicts this line lists; it
+    has none of its own. seen: its criterion was chosen after results had been seen, and is marked so until the `reference` run has judged it on
     new networks and images.
     """
 
@@ -210,11 +204,13 @@ class Row(_Strict):
     controls: list[Text]
     notebook: Annotated[str, Field(pattern=r"^[0-9]{2}_[a-z0-9_]+$")] | None
     paper_systems: Text
-    min_accuracy: dict[System, MinAccuracy]
+    needs_accuracy: bool
     uses_split: bool
     order_based: bool
     status: Annotated[str, Field(pattern=r"^(not run|needs .+|see .+)$")]
     expected_risk: Text
+    applies: list[Data] = ["image", "table", "text", "points"]
+    needs: list[Literal["half_depth", "read_at", "probes", "memorising"]] = []
     joins: list[RowId] = []
     seen: bool = False
 
@@ -256,12 +252,11 @@ class Change(_Strict):
 
 
 class Registry(_Strict):
-    """The whole file. ``defaults`` only holds YAML anchors that rows refer to."""
+    """The whole file."""
 
     protocol: Protocol
     nulls: dict[str, Text]
     papers: dict[str, Paper]
-    defaults: dict[str, dict[System, MinAccuracy]]
     changed: list[Change]
     rows: dict[RowId, Row]
 

@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 import pydantic
 
-from .. import io
+from .. import io, systems
 from .judging import criterion, rejudge, unjudged
 from .registry import Row, load, row_key, sha256
 from .verdict import PartResult, Verdict
@@ -277,7 +277,7 @@ def check_changes(committed: Iterable[Verdict], claims: Path | str | None = None
         if v.claims_sha256 == now:
             continue
         if v.row in registry.rows and v.control.get("criterion") == criterion(
-            registry, v.row, v.system or ""
+            registry, v.row, v.system or "", systems.floor_of(v.system or "")
         ):
             continue
         if (

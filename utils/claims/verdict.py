@@ -214,7 +214,8 @@ class Verdict(_Data):
     verdict: the headline of the two readings. estimate, interval, n, unit, threshold and statistic
     are those of the part that decides the reading as stated (a failed one, else an open one, else
     the one with the largest p); all stand in the readings. ``interval`` ends may be None
-    (unbounded). A file of schema 1 is read, and never written.
+    (unbounded). system_sha256: of the file that says what the system is, its floor too, where
+    networks were trained or given. A file of schema 1 is read, and never written.
     """
 
     schema_version: Literal[1, 2] = SCHEMA
@@ -240,6 +241,7 @@ class Verdict(_Data):
     reason: str
     scope: str
     claims_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    system_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
     parts: list[PartResult] = []
     readings: dict[ReadingName, Reading] = {}
     _units: Any = pydantic.PrivateAttr(default=None)

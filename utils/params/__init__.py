@@ -10,25 +10,22 @@ from .checks import (
     accepted,
     describe,
     from_notebook,
-    nearest,
     notebook_stem,
     validate,
 )
-from .common import TRAINING, Common, Study, Training
+from .common import Common, Study
 from .features import FiveGroups
 from .identified import LOOPS, Identified
 from .layerwise import Layerwise
 from .models import PARAMS, Sparsity, StartHere, TheoreticalFit, TwoPhase
 from .multi_order import MultiOrder
-from .noisy import MEMORISING, NoisyLabels
+from .noisy import NoisyLabels
 from .profiles import Profile, load_profile, parse, profiles
 from .shared import Agreement
 
 __all__ = [
     "LOOPS",
-    "MEMORISING",
     "PARAMS",
-    "TRAINING",
     "Agreement",
     "Common",
     "FiveGroups",
@@ -42,13 +39,11 @@ __all__ = [
     "StartHere",
     "Study",
     "TheoreticalFit",
-    "Training",
     "TwoPhase",
     "accepted",
     "describe",
     "from_notebook",
     "load_profile",
-    "nearest",
     "notebook_stem",
     "parse",
     "profiles",

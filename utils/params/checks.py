@@ -4,8 +4,7 @@ made for users."""
 from __future__ import annotations
 
 import ast
-import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Annotated, Any, Literal, get_args, get_origin
@@ -13,7 +12,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
-from .common import Training
+from ..discovery import nearest
 from .models import PARAMS
 
 __all__ = [
@@ -21,7 +20,6 @@ __all__ = [
     "accepted",
     "describe",
     "from_notebook",
-    "nearest",
     "notebook_stem",
     "validate",
 ]
@@ -45,12 +43,6 @@ def notebook_stem(notebook: str | Path) -> str:
     return found[0]
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """``" (did you mean 'images'?)"``, or '' when nothing known is close."""
-    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
-    return f" (did you mean {close[0]!r}?)" if close else ""
-
-
 def _type_name(annotation: Any) -> str:
     """A type in a reader's words: ``list of int``, ``'mlp7' | 'lenet'``."""
     origin, arguments = get_origin(annotation), get_args(annotation)
@@ -64,8 +56,6 @@ def _type_name(annotation: Any) -> str:
         return f"table of {_type_name(arguments[1])} by name"
     if arguments:
         return " | ".join(_type_name(one) for one in arguments)
-    if isinstance(annotation, type) and issubclass(annotation, Training):
-        return "(" + ", ".join(annotation.model_fields) + ")"
     return "None" if annotation is type(None) else annotation.__name__
 
 
@@ -136,7 +126,7 @@ def _complaint(notebook: str, error: Mapping[str, Any]) -> str:
     where = ".".join(str(part) for part in error["loc"])
     kind, given = error["type"], error["input"]
     if kind == "extra_forbidden":
-        known = PARAMS[notebook].model_fields if len(error["loc"]) == 1 else Training.model_fields
+        known = PARAMS[notebook].model_fields if len(error["loc"]) == 1 else ()
         return f"unknown parameter {where!r}{nearest(str(error['loc'][-1]), known)}"
     if kind == "missing":
         return f"{where} is missing"

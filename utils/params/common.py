@@ -1,92 +1,22 @@
-"""What the notebooks' parameters have in common: strict, frozen models, how networks are trained,
-what a study is."""
+"""What the notebooks' parameters have in common: strict, frozen models; what a study is."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, Field, field_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from .. import paths
+from .. import paths, systems
+from ..discovery import nearest
 from ..strict import Strict
+from ..systems import System, changed
+from ..systems.changing import CHANGEABLE
+from ..train import Training, Weights, log_spaced
 
-__all__ = [
-    "TRAINING",
-    "Common",
-    "Dataset",
-    "Network",
-    "Salience",
-    "Study",
-    "Training",
-    "distinct",
-    "many",
-    "partial",
-]
+__all__ = ["Common", "Salience", "Study", "distinct", "many"]
 
-Dataset = Literal["mnist_part", "mnist", "cifar10", "breast_cancer"]
-Network = Literal["mlp7", "lenet", "vgg11", "resnet20"]
 Salience = Literal["mean_output", "max_per_sample", "max_over_samples"]
-
-
-class Training(Strict):
-    """How one network is trained: plain SGD, one learning rate, no augmentation."""
-
-    width: int | None = Field(
-        None, ge=1, description="hidden units of a layer; None = the paper's width"
-    )
-    lr: float = Field(gt=0, description="learning rate of plain SGD")
-    batch: int = Field(ge=1, description="samples per step")
-    steps: int = Field(
-        ge=1,
-        description="training steps; chosen so that the test loss turns up again (over-fitting)",
-    )
-    n_train: int = Field(ge=10, description="training images, class-balanced")
-    first_checkpoint: int = Field(
-        1,
-        ge=1,
-        description="first checkpoint after initialisation: a step at which the loss has "
-        "hardly moved",
-    )
-
-
-# Chosen from loss curves alone, before any interaction was looked at: in every seed the test loss
-# falls, then rises. LeNet's n_train was raised from 2,500 afterwards, for its test accuracy alone,
-# which had come close to the premise of .95.
-TRAINING: dict[str, Training] = {
-    "mlp7": Training(width=256, lr=0.1, batch=64, steps=4000, n_train=12000, first_checkpoint=20),
-    "lenet": Training(lr=0.1, batch=16, steps=4000, n_train=3500, first_checkpoint=10),
-    "vgg11": Training(lr=0.01, batch=128, steps=10000, n_train=10000),
-    "resnet20": Training(lr=0.05, batch=128, steps=10000, n_train=10000),
-}
-
-
-def partial(defaults: Mapping[str, Any]) -> BeforeValidator:
-    """A table that keeps ``defaults`` for what it does not name; so do its rows, where they are
-    tables themselves.
-
-    {"lenet": {"steps": 100}} changes only that. What is no table is left for the field's own type
-    to refuse.
-    """
-    plain = {
-        name: row.model_dump() if isinstance(row, BaseModel) else row
-        for name, row in defaults.items()
-    }
-
-    def completed(given: Any) -> Any:
-        if not isinstance(given, Mapping):
-            return given
-        rows = {
-            name: row.model_dump() if isinstance(row, BaseModel) else row
-            for name, row in given.items()
-        }
-        return plain | {
-            name: {**plain.get(name, {}), **row} if isinstance(row, Mapping) else row
-            for name, row in rows.items()
-        }
-
-    return BeforeValidator(completed)
 
 
 def _seed_list(given: Any) -> Any:
@@ -123,9 +53,6 @@ class Common(Strict):
         "auto",
         description="where tensors live: auto (cuda if there is one, else cpu), cpu, cuda:1, mps",
     )
-    dataset: Dataset = Field(
-        "mnist_part", description="data set that the networks are trained on and explained on"
-    )
     n_players: int = Field(
         10, ge=2, le=20, description="players n: input variables per image; work grows as 2^n"
     )
@@ -149,16 +76,20 @@ class Common(Strict):
 class Study(Common):
     """What the notebooks share that train networks and judge claims across seeds."""
 
-    networks: tuple[Network, ...] = many(
-        default=("mlp7", "lenet"),
+    systems: tuple[str, ...] = many(
+        default=("mlp7_w256/mnist_part", "lenet/mnist_part"),
         min_length=1,
-        description="networks judged, each with a verdict of its own",
+        description="systems judged, network/data, each with verdicts of its own: files of "
+        "utils/systems, or paths to files of your own; every two on one data set are a pair",
     )
-    training: Annotated[dict[str, Training], partial(TRAINING)] = Field(
-        TRAINING,
-        description="training settings per network; a partial table keeps the other defaults",
+    change: dict[str, Any] = Field(
+        {},
+        description="other settings of the systems: {'training': {'steps': 100}} for all, or by "
+        "system; a partial table keeps the rest, another width needs a floor of its own",
     )
-    seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], BeforeValidator(_seed_list)] = many(
+    seeds: Annotated[
+        tuple[Annotated[int, Field(ge=0, lt=2**31)], ...], BeforeValidator(_seed_list)
+    ] = many(
         default=(0, 1, 2, 3, 4),
         min_length=1,
         description="independently trained networks, the unit of the intervals; a number k means "
@@ -167,11 +98,11 @@ class Study(Common):
     images: int = Field(
         40,
         ge=2,
-        description="images explained per network; half of them choose, the other half judge",
+        description="samples explained per network; half of them choose, the other half judge",
     )
     image_split: Literal["test", "train"] = Field(
         "test",
-        description="which images are explained: test images, or, as a "
+        description="which samples are explained: test samples, or, as a "
         "variant, those that the network was trained on",
     )
     checkpoints: int = Field(
@@ -190,5 +121,55 @@ class Study(Common):
     second_draw: bool = Field(
         True, description="repeat every row with a second draw of players, to report the spread"
     )
+    micro_batch: int | None = Field(
+        None,
+        ge=1,
+        description="masked inputs in one forward pass; None: found from the network, the same on "
+        "every machine; the number to lower where memory is short",
+    )
 
-    _no_repeats = field_validator("networks", "seeds", "order_weights")(distinct)
+    _no_repeats = field_validator("systems", "seeds", "order_weights")(distinct)
+
+    @property
+    def chosen(self) -> tuple[System, ...]:
+        """The systems of the run, with its changes."""
+        return tuple(self.of(name) for name in self.systems)
+
+    def of(self, name: str) -> System:
+        """One of ``systems`` with the changes that are for it."""
+        everywhere = {k: v for k, v in self.change.items() if k in CHANGEABLE}
+        system = changed(systems.find(name), everywhere)
+        return changed(system, self.change.get(name, {}))
+
+    def training_of(self, system: System) -> Training | Weights | None:
+        """Its training in this notebook; None: it takes no part."""
+        return system.training
+
+    @model_validator(mode="after")
+    def _known(self) -> Self:
+        for key in self.change:
+            if key not in CHANGEABLE and key not in self.systems:
+                known = (*CHANGEABLE, *self.systems)
+                raise ValueError(
+                    f"change: {key!r} is neither a setting nor one of systems"
+                    f"{nearest(key, known)}; there are: {', '.join(known)}"
+                )
+        found = self.chosen
+        distinct(tuple(system.id for system in found))
+        for system in found:
+            self._usable(system)
+        return self
+
+    def _usable(self, system: System) -> None:
+        if system.floor is None:
+            raise ValueError(
+                f"change: {system.id} is another network than the one whose floor is known: give "
+                "its own, floor: {value: …, source: …}, the accuracy below which nothing is "
+                "concluded"
+            )
+        training = self.training_of(system)
+        if isinstance(training, Training):
+            try:
+                log_spaced(training.steps, self.checkpoints, training.first_checkpoint)
+            except ValueError as error:
+                raise ValueError(f"{system.id}: {error}") from None

@@ -2,42 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field, field_validator, model_validator
 
-from .common import Network, Study, distinct, many, partial
+from .common import Study, distinct, many
 
-__all__ = ["LAYERS", "FiveGroups"]
-
-# "The (roughly) half depth" (Ren J. et al. 2025), by counting weight layers: 3 of 7, 2 of 5, 5 of
-# 11, 11 of 20.
-LAYERS: dict[str, str] = {
-    "mlp7": "hidden3",
-    "lenet": "conv2",
-    "vgg11": "conv4_1",
-    "resnet20": "block5",
-}
+__all__ = ["FiveGroups"]
 
 
 class FiveGroups(Study):
     """04_five_groups: M1 to M12, M14."""
 
-    dataset: Literal["mnist_part", "mnist", "cifar10"] = Field(
-        "mnist_part", description="images that the networks are trained on and explained on"
-    )
     n_players: int = Field(
         10,
         ge=2,
         le=14,
         description="principal components r of the layer's features: the players of a "
         "game (the paper: 10); raw patches of M4: as many",
-    )
-    layers: Annotated[dict[Network, str], partial(LAYERS)] = Field(
-        LAYERS,
-        description="layer whose features are taken apart, per network: about half depth; a "
-        "partial table keeps the "
-        "other defaults",
     )
     pca_images: int = Field(
         500, ge=10, description="training images whose features at all checkpoints enter the PCA"

@@ -11,7 +11,8 @@ from typing import Annotated
 
 from pydantic import Field, field_validator, model_validator
 
-from .common import Common, Network, Salience, Study, distinct, many
+from .. import systems
+from .common import Common, Salience, Study, distinct, many
 from .features import FiveGroups
 from .identified import Identified
 from .layerwise import Layerwise
@@ -32,8 +33,13 @@ class StartHere(Common):
         description="bound of |δ_T| as a fraction of |v(N) - v(∅)|; the split with 0 "
         "is shown beside it",
     )
-    network: Network = Field("lenet", description="network to train and to explain")
-    seed: int = Field(0, ge=0, description="seed of the weights and of the order of samples")
+    system: str = Field(
+        "lenet/mnist_part",
+        description="system to train and explain, network/data, or a path to a file of your own",
+    )
+    seed: int = Field(
+        0, ge=0, lt=2**31, description="seed of the weights and of the order of samples"
+    )
     steps: int = Field(
         300, ge=1, description="training steps; few, so that the notebook takes seconds"
     )
@@ -41,6 +47,12 @@ class StartHere(Common):
     order_weight: float = Field(
         0.2, gt=-1, lt=1, description="ε of w(S) = 1 + ε(|S|-1)/n: which end of the L1 face"
     )
+
+    @field_validator("system")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        systems.find(name)
+        return name
 
 
 class Sparsity(Study):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
-from .common import Network, Study, distinct, many
+from ..discovery import nearest
+from .common import Study, distinct, many
 
 __all__ = ["MultiOrder"]
 
@@ -29,13 +30,23 @@ class MultiOrder(Study):
         "it is compared with; the first at which half of the images change class is judged",
     )
     attack_steps: int = Field(20, ge=1, description="F2: steps of projected gradient descent")
-    bayesian: tuple[Network, ...] = many(
+    bayesian: tuple[str, ...] = many(
         default=(),
-        description="F1: networks that are trained once more as Bayesian ones; "
+        description="F1: those of systems that are trained once more as Bayesian networks; "
         "scoring one takes as long as 20 standard networks",
     )
 
-    _no_network_twice = field_validator("bayesian")(distinct)
+    _no_system_twice = field_validator("bayesian")(distinct)
+
+    @model_validator(mode="after")
+    def _among(self) -> MultiOrder:
+        for name in self.bayesian:
+            if name not in self.systems:
+                raise ValueError(
+                    f"bayesian: {name!r} is not among systems{nearest(name, self.systems)}; they "
+                    f"are: {', '.join(self.systems)}"
+                )
+        return self
 
     @field_validator("attack_sizes")
     @classmethod

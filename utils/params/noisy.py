@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field, model_validator
 
-from .common import TRAINING, Network, Salience, Study, Training, partial
-from .features import LAYERS
+from ..systems import System
+from ..train import Training
+from .common import Salience, Study
 
-__all__ = ["MEMORISING", "NoisyLabels"]
-
-# Few images and enough steps that wrong labels are learnt by heart; chosen from training accuracies
-# alone, before any interaction was looked at. The networks that are not run by default are trained
-# as elsewhere, on fewer images.
-MEMORISING: dict[str, Training] = {
-    "mlp7": Training(width=256, lr=0.1, batch=32, steps=3500, n_train=1000, first_checkpoint=20),
-    "lenet": Training(lr=0.1, batch=16, steps=3000, n_train=1000, first_checkpoint=10),
-    "vgg11": TRAINING["vgg11"].model_copy(update={"n_train": 5000}),
-    "resnet20": TRAINING["resnet20"].model_copy(update={"n_train": 5000}),
-}
+__all__ = ["NoisyLabels"]
 
 
 class NoisyLabels(Study):
@@ -46,12 +37,6 @@ class NoisyLabels(Study):
         description="share of the training labels that is replaced by another "
         "class, drawn anew in every seed; the papers' is not published",
     )
-    training: Annotated[dict[str, Training], partial(MEMORISING)] = Field(
-        MEMORISING,
-        description="training settings per network, long enough to memorise; a partial table "
-        "keeps the other "
-        "defaults",
-    )
     images: int = Field(
         60,
         ge=2,
@@ -67,12 +52,6 @@ class NoisyLabels(Study):
         description="log-spaced training steps whose features the components of M13 are taken "
         "from; interactions are extracted at the first and the last",
     )
-    layers: Annotated[dict[Network, str], partial(LAYERS)] = Field(
-        LAYERS,
-        description="M13: layer whose features are taken apart, per network: about half depth; a "
-        "partial table "
-        "keeps the other defaults",
-    )
     pca_images: int = Field(
         500,
         ge=10,
@@ -84,12 +63,17 @@ class NoisyLabels(Study):
         "statistic has no threshold",
     )
 
+    def training_of(self, system: System) -> Training | None:
+        """On wrong labels."""
+        return system.memorising
+
     @model_validator(mode="after")
     def _enough_images(self) -> NoisyLabels:
-        for network in self.networks:
-            if self.training[network].n_train < self.pca_images:
+        for system in self.chosen:
+            training = self.training_of(system)
+            if training is not None and training.n_train < self.pca_images:
                 raise ValueError(
-                    f"pca_images ({self.pca_images}) cannot exceed training.{network}.n_train "
-                    f"({self.training[network].n_train})"
+                    f"pca_images ({self.pca_images}) cannot exceed memorising.n_train "
+                    f"({training.n_train}) of {system.id}"
                 )
         return self

@@ -9,8 +9,9 @@ import yaml
 from pydantic import Field, ValidationError
 
 from .. import paths
+from ..discovery import nearest
 from ..strict import Strict
-from .checks import ParameterError, nearest, validate
+from .checks import ParameterError, validate
 from .models import PARAMS
 
 __all__ = ["Profile", "load_profile", "parse", "profiles"]

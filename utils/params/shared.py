@@ -2,47 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from pydantic import Field
 
-from pydantic import Field, field_validator
+from .common import Salience, Study
 
-from .common import Network, Salience, Study, distinct, many, partial
-
-__all__ = ["LAYERS", "Agreement"]
-
-# Cheng et al. 2024, App. M.3; for LeNet, which they do not use, the layer at the same relative
-# depth (3 of 5).
-LAYERS: dict[str, str] = {
-    "mlp7": "hidden4",
-    "lenet": "fc1",
-    "vgg11": "conv4_2",
-    "resnet20": "block6",
-}
+__all__ = ["Agreement"]
 
 
 class Agreement(Study):
     """06_iou_stability: L5, L6, L9, L10, L14, D12, D16."""
 
-    networks: tuple[Network, ...] = many(
-        default=("mlp7", "lenet"),
-        min_length=2,
-        description="networks judged; every two of them are a pair for L5 and L9, so at least two",
-    )
-    dataset: Literal["mnist_part", "mnist", "cifar10"] = Field(
-        "mnist_part", description="images that the networks are trained on and explained on"
-    )
     n_players: int = Field(
         10,
         ge=5,
         le=20,
         description="players n: input variables per image; at least 5, so that "
         "orders above n/2 are not orders 1 and 2",
-    )
-    layers: Annotated[dict[Network, str], partial(LAYERS)] = Field(
-        LAYERS,
-        description="L5, L6, L9, L10: the layer of each network that is read by a linear probe "
-        "(Cheng et al. 2024, "
-        'App. M.3; LeNet\'s is ours), or "output"; a partial table keeps the other defaults',
     )
     pair_images: int = Field(
         100,
@@ -95,5 +70,3 @@ class Agreement(Study):
         lt=1,
         description="D12: as tol, for its many games, of which only means are taken",
     )
-
-    _no_repeats = field_validator("networks", "seeds", "order_weights")(distinct)

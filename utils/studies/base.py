@@ -11,9 +11,11 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, Literal, Protocol, Self, TypeVar
 
+from .. import claims, io, systems
 from ..claims import Part, Premise
 from ..datasets import Split
 from ..params import Study as Settings
+from ..systems import System
 
 __all__ = ["CERTIFIED", "Analysis", "Games", "Networks", "Study", "analyses"]
 
@@ -46,10 +48,14 @@ class Analysis:
         return "second draw of players" if self.draw else f"order weight {self.order_weight:+g}"
 
 
-def analyses(p: Settings) -> tuple[Analysis, ...]:
-    """The main analysis first, then the other order weights, then a second draw of players."""
+def analyses(p: Settings, system: System | None = None) -> tuple[Analysis, ...]:
+    """The main analysis first, then the other order weights, then a second draw of players, where
+    ``system`` has one."""
     found = [Analysis(w) for w in p.order_weights]
-    return (*found, *([Analysis(p.order_weights[0], draw=1)] if p.second_draw else []))
+    again = p.second_draw and (
+        system is None or system.players.again(1, system.data, p.n_players) is not None
+    )
+    return (*found, *([Analysis(p.order_weights[0], draw=1)] if again else []))
 
 
 class Games(Protocol):
@@ -70,20 +76,50 @@ G = TypeVar("G", bound=Games)
 class Networks:
     """One system's trained networks, as every verdict on them speaks of them.
 
-    id: network/data; name: in print; seeds: one trained network each; scope: for what a verdict
-    speaks; accuracy: test accuracy of each network, None where no row asks for it.
+    systems: the one, or the two of a pair, on the same data; seeds: one trained network each, or
+    pair of networks; scope: for what a verdict speaks; accuracy: of each network, of a pair the
+    lower one, since both must have learnt the task; None where no row asks for it.
     """
 
-    id: str
-    name: str
+    systems: tuple[System, ...]
     seeds: Sequence[int]
     scope: str
     accuracy: Sequence[float] | None
 
     @property
+    def id(self) -> str:
+        """network/data; of a pair network+network/data."""
+        networks = "+".join(s.id.rpartition("/")[0] for s in self.systems)
+        return f"{networks}/{self.systems[0].data.name}"
+
+    @property
+    def name(self) -> str:
+        """The networks in print."""
+        return " and ".join(s.name for s in self.systems)
+
+    @property
     def facts(self) -> dict[str, Any]:
         """What the judge is told whatever the row."""
-        return {"seeds": self.seeds, "scope": self.scope, "accuracy": self.accuracy}
+        floors = [s.floor.value for s in self.systems if s.floor is not None]
+        return {
+            "seeds": self.seeds,
+            "scope": self.scope,
+            "accuracy": self.accuracy,
+            "floor": min(floors) if len(floors) == len(self.systems) else None,
+            "measure": self.systems[0].measure,
+            "given": any(s.given for s in self.systems),
+            "system_sha256": self.sha256,
+        }
+
+    @property
+    def sha256(self) -> str:
+        """Of the system's file; of a pair of both together."""
+        each = [systems.sha256(s) for s in self.systems]
+        return each[0] if len(each) == 1 else io.sha256_bytes(" ".join(each).encode())
+
+    def why_not(self, row: str) -> str | None:
+        """Why ``row`` is not judged on these networks; None where it is."""
+        return next((why for s in self.systems if (why := claims.why_not(row, s))), None)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

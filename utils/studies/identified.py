@@ -9,13 +9,13 @@ import numpy as np
 from ..evidence.face import RULE, Face
 from ..evidence.published import Ways, optimum_name
 from ..jobs import Job, ensure_all
-from ..jobs import study as games_of
 from ..jobs.games import Splits
 from ..jobs.identified import ComparedJob
-from ..jobs.study import System, accuracies, scope
 from ..params import Identified as Settings
 from ..train import Run
-from .base import Analysis, Study
+from . import networks as games_of
+from .base import Analysis, Study, analyses
+from .networks import Trained, accuracies, scope
 
 __all__ = ["Identified", "changed_rule", "loop_cells", "plan", "studies"]
 
@@ -38,7 +38,7 @@ def studies(p: Settings) -> list[Identified]:
     return [_study(p, s, runs[s]) for s in systems]
 
 
-def _study(p: Settings, system: System, runs: list[Run]) -> Identified:
+def _study(p: Settings, system: Trained, runs: list[Run]) -> Identified:
     weights = _ends(p)
     games = {
         a: Face(low.load(), high.load(), weights) for a, (low, high) in _faces(p, system).items()
@@ -52,7 +52,7 @@ def _study(p: Settings, system: System, runs: list[Run]) -> Identified:
     some = (
         f"{said}; of these, {p.loop_images} images at {p.loop_checkpoints} checkpoints per network"
     )
-    facts = (system.id, system.name, p.seeds)
+    facts = ((system.of,), system.seeds)
     return Identified(
         *facts,
         said,
@@ -69,9 +69,9 @@ def _ends(p: Settings) -> tuple[float, float]:
     return low, high
 
 
-def _faces(p: Settings, system: System) -> dict[Analysis, tuple[Splits, Splits]]:
+def _faces(p: Settings, system: Trained) -> dict[Analysis, tuple[Splits, Splits]]:
     found = {}
-    for draw in (0, 1) if p.second_draw else (0,):
+    for draw in sorted({a.draw for a in analyses(p, system.of)}):
         low, high = (games_of.planned(p, system, order_weight=w, draw=draw) for w in _ends(p))
         found[Analysis(p.order_weights[0], draw)] = (low, high)
     return found
@@ -83,11 +83,13 @@ def loop_cells(p: Settings) -> tuple[int, ...]:
     return tuple(np.linspace(0, p.checkpoints - 1, p.loop_checkpoints).round().astype(int).tolist())
 
 
-def _ways(p: Settings, system: System) -> dict[str, ComparedJob]:
+def _ways(p: Settings, system: Trained) -> dict[str, ComparedJob]:
     """Every way of splitting the same games, by name: certified ones first, then the published
     settings."""
     games = tuple(games_of.games_jobs(p, system))
     common = {"games": games, "checkpoints": loop_cells(p), "images": p.loop_images, "tol": p.tol}
+    common |= {"threads": 2}
+    alone = {**common, "threads": 1}  # ten thousand steps on small arrays: two gain nothing
     jobs = {
         f"certified, order weight {w:+g}": ComparedJob(kappa=p.kappa, order_weight=w, **common)
         for w in p.order_weights
@@ -96,7 +98,7 @@ def _ways(p: Settings, system: System) -> dict[str, ComparedJob]:
     for kappa in sorted(kappas, key=lambda k: (k != p.kappa, k)):
         jobs[optimum_name(kappa, p.kappa)] = ComparedJob(kappa=kappa, **common)
     for name, loop in p.loops.items():
-        jobs[name] = ComparedJob(kappa=loop.kappa, loop=loop, **common)
+        jobs[name] = ComparedJob(kappa=loop.kappa, loop=loop, **alone)
     return jobs
 
 
@@ -105,7 +107,7 @@ def changed_rule(p: Settings) -> str | None:
     return None if p.salience == RULE else f"salience {p.salience} instead of {RULE}"
 
 
-def plan(p: Settings, system: System) -> list[Job]:
+def plan(p: Settings, system: Trained) -> list[Job]:
     """The jobs of one system's study."""
     faces = [splits for pair in _faces(p, system).values() for splits in pair]
     return [*(job for splits in faces for job in splits.jobs), *_ways(p, system).values()]

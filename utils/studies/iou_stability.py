@@ -7,23 +7,22 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any, get_args
 
-from .. import runtime
 from ..evidence.class_similarity import ClassCourse, Classes
 from ..evidence.overlap import Kind
 from ..evidence.stability import Noisy
 from ..jobs import Job
-from ..jobs import study as games_of
 from ..jobs.games import Splits
 from ..jobs.noisy_inputs import Kind as Null
 from ..jobs.noisy_inputs import NoisyInputsJob, OutputNoiseJob
-from ..jobs.runs import GamesJob, TrainJob
-from ..jobs.study import System, accuracies
 from ..params import Agreement as Settings
+from ..players import GridDraw
 from ..train import Run
+from . import networks as games_of
 from .base import Analysis, Study, analyses
 from .class_means import class_studies, means_jobs
 from .input_noise import input_noise
 from .layer_pairs import AtLayers, at_layers, changed, layer_names, pairs, probes
+from .networks import Trained, accuracies
 
 __all__ = ["IouStability", "input_noise", "pairs", "plan", "studies"]
 
@@ -35,11 +34,12 @@ class IouStability(AtLayers):
     """One system's networks.
 
     noisy: games of the judged layer under noise, by kind of interaction; means: class means at the
-    end of training; course: at some checkpoints, None where the row is not run.
+    end of training, None where samples share no players; course: at some checkpoints, None where
+    the row is not run.
     """
 
     noisy: dict[Kind, Study[Noisy]]
-    means: Study[Classes]
+    means: Study[Classes] | None
     course: Study[ClassCourse] | None
 
 
@@ -50,14 +50,14 @@ def studies(p: Settings) -> list[IouStability]:
     return [_study(p, s, runs[s]) for s in systems]
 
 
-def _study(p: Settings, system: System, runs: list[Run]) -> IouStability:
+def _study(p: Settings, system: Trained, runs: list[Run]) -> IouStability:
     accuracy = accuracies(runs)
-    means, course = class_studies(p, system, accuracy)
+    shared = system.of.kind in GridDraw.takes
+    means, course = class_studies(p, system, accuracy) if shared else (None, None)
     return IouStability(
-        id=system.id,
-        name=system.name,
+        of=system,
         accuracy=accuracy,
-        layers=layer_names(p, system),
+        layers=layer_names(system),
         games={a: splits.load() for a, splits in at_layers(p, system).items()},
         noisy=_noisy(p, system, accuracy),
         means=means,
@@ -65,48 +65,52 @@ def _study(p: Settings, system: System, runs: list[Run]) -> IouStability:
     )
 
 
-def _under_noise(p: Settings, system: System) -> dict[tuple[Analysis, Null | None], Splits]:
+def _under_noise(p: Settings, system: Trained) -> dict[tuple[Analysis, Null | None], Splits]:
     """L6, L10: every noisy game of every seed at the judged layer, split on its own.
 
     By null, and for the main analysis alone: the clean games with independent or permuted noise of
     the same size in place of the noise on the image; for a curve, so at most 10 draws.
     """
-    jobs = [
-        _noisy_job(p, system, job, seed) for job, seed in zip(system.jobs, p.seeds, strict=True)
-    ]
-    main, *others = [a for a in analyses(p) if a.decides]
+    jobs = _noisy_jobs(p, system)
+    main, *others = [a for a in analyses(p, system.of) if a.decides]
     found = {(a, None): _noisy_splits(p, system, a, jobs) for a in (main, *others)}
     for null in get_args(Null):
         draws = min(p.noise_draws, _NULL_DRAWS)
         renamed = [
             OutputNoiseJob(games=job, how=null, draws=draws, seed=seed)
-            for job, seed in zip(jobs, p.seeds, strict=True)
+            for job, seed in zip(jobs, system.seeds, strict=True)
         ]
         found[main, null] = _noisy_splits(p, system, main, renamed, null)
     return found
 
 
-def _noisy_job(p: Settings, system: System, job: TrainJob, seed: int) -> NoisyInputsJob:
-    device = str(runtime.device(p.device))
-    games = GamesJob.of(job, p.noise_images, p.n_players, 0, device, split="train")
-    return NoisyInputsJob(
-        games=games, probes=probes(p, system, job), noise=p.noise, draws=p.noise_draws, seed=seed
-    )
+def _noisy_jobs(p: Settings, system: Trained) -> list[NoisyInputsJob]:
+    samples = games_of.games_jobs(p, system, images=p.noise_images, split="train")
+    return [
+        NoisyInputsJob(
+            games=sample,
+            probes=probes(p, system, sample.train),
+            noise=p.noise,
+            draws=p.noise_draws,
+            seed=seed,
+        )
+        for sample, seed in zip(samples, system.seeds, strict=True)
+    ]
 
 
 def _noisy_splits(
-    p: Settings, system: System, a: Analysis, jobs: Sequence[Any], null: Null | None = None
+    p: Settings, system: Trained, a: Analysis, jobs: Sequence[Any], null: Null | None = None
 ) -> Splits:
     """Splits of the first layer of ``jobs``: its clean games and their noisy copies."""
     name = f"{system.name}, {f'{null} noise' if null else 'noisy images'}"
     rows = tuple(range(1 + jobs[0].draws))
     how = {"checkpoints": rows, "order_weight": a.order_weight}
-    return games_of.planned_splits(p, name, jobs, **how)
+    return games_of.planned_splits(p, system, jobs, name=name, **how)
 
 
-def _noisy(p: Settings, system: System, accuracy: list[float]) -> dict[Kind, Study[Noisy]]:
+def _noisy(p: Settings, system: Trained, accuracy: list[float]) -> dict[Kind, Study[Noisy]]:
     done = {what: splits.load() for what, splits in _under_noise(p, system).items()}
-    facts = (system.id, system.name, p.seeds, _noise_scope(p, system), accuracy)
+    facts = ((system.of,), system.seeds, _noise_scope(p, system), accuracy)
     found = {}
     for kind in get_args(Kind):
         rest = (p.tol, kind, p.salience, p.min_sets)
@@ -118,19 +122,18 @@ def _noisy(p: Settings, system: System, accuracy: list[float]) -> dict[Kind, Stu
     return found
 
 
-def _noise_scope(p: Settings, system: System) -> str:
+def _noise_scope(p: Settings, system: Trained) -> str:
+    of = system.of
     return (
-        f"{len(p.seeds)} networks {system.id} (seeds {', '.join(map(str, p.seeds))}), read at "
-        f"{layer_names(p, system)[0]}; {p.noise_images} training images under {p.noise_draws} "
-        "draws of noise of "
-        f"standard deviation {p.noise:g}, split again in each, {p.n_players} patches, baseline: "
-        "mean image; kappa "
-        f"{p.kappa:g}"
+        f"{len(system.seeds)} networks {system.id} (seeds {', '.join(map(str, system.seeds))}), "
+        f"read at {layer_names(system)[0]}; {p.noise_images} training {of.data.noun} under "
+        f"{p.noise_draws} draws of noise of standard deviation {p.noise:g}, split again in each, "
+        f"{p.n_players} {of.players.unit}, baseline: {of.players.masked_by}; kappa {p.kappa:g}"
     )
 
 
-def plan(p: Settings, system: System) -> list[Job]:
+def plan(p: Settings, system: Trained) -> list[Job]:
     """The jobs of one system's study; L14 needs none."""
     splits = [*at_layers(p, system).values(), *_under_noise(p, system).values()]
-    means = means_jobs(p, system).values()
+    means = means_jobs(p, system).values() if system.of.kind in GridDraw.takes else []
     return [*(job for one in splits for job in one.jobs), *(job for jobs in means for job in jobs)]

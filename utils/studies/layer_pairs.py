@@ -10,13 +10,14 @@ from typing import get_args
 from .. import runtime
 from ..evidence.overlap import Kind, Pair
 from ..jobs import Job
-from ..jobs import study as games_of
 from ..jobs.games import CertifiedGames, Splits
-from ..jobs.probed import OUTPUT, LayerGamesJob, ProbesJob, layers_of
-from ..jobs.runs import GamesJob, TrainJob
-from ..jobs.study import System
+from ..jobs.probed import OUTPUT, LayerGamesJob, ProbesJob
+from ..jobs.trained import TrainJob
 from ..params import Agreement as Settings
+from ..probes import ProbeConfig
+from . import networks as games_of
 from .base import Analysis, Study, analyses
+from .networks import Trained
 
 __all__ = ["AtLayers", "at_layers", "changed", "layer_names", "pairs", "probes"]
 
@@ -26,8 +27,7 @@ class AtLayers:
     """One system's networks, read at ``layers``, the judged one first: games under every
     analysis."""
 
-    id: str
-    name: str
+    of: Trained
     accuracy: list[float]
     layers: list[str]
     games: dict[Analysis, CertifiedGames]
@@ -38,81 +38,80 @@ class AtLayers:
         return next(iter(self.games.values()))
 
 
-def layer_names(p: Settings, system: System) -> list[str]:
+def layer_names(system: Trained) -> list[str]:
     """The layer that is judged and, where this is another one, the output layer as a control."""
-    config = system.jobs[0].config
-    layer = p.layers[config.model]
-    known = (*layers_of(system.jobs[0]), OUTPUT)
-    if layer not in known:
-        raise ValueError(
-            f"layers: {config.model} has no layer {layer!r}; there are: {', '.join(known)}"
-        )
-    return list(dict.fromkeys([layer, OUTPUT]))
+    return list(dict.fromkeys([system.of.read_at or OUTPUT, OUTPUT]))
 
 
-def probes(p: Settings, system: System, job: TrainJob) -> ProbesJob | None:
+def probes(p: Settings, system: Trained, job: TrainJob) -> ProbesJob | None:
     """The probe on the judged layer of one network; None where this is the output."""
-    layer = layer_names(p, system)[0]
-    return (
-        None
-        if layer == OUTPUT
-        else ProbesJob(train=job, layers=(layer,), device=str(runtime.device(p.device)))
+    layer = layer_names(system)[0]
+    if layer == OUTPUT:
+        return None
+    device = str(runtime.device(p.device))
+    return ProbesJob(
+        train=job, layers=(layer,), config=system.of.probes or ProbeConfig(), device=device
     )
 
 
-def at_layers(p: Settings, system: System) -> dict[Analysis, Splits]:
-    """L5, L9: p.pair_images images of p.image_split at :func:`layer_names`, after training: (R, L,
+def at_layers(p: Settings, system: Trained) -> dict[Analysis, Splits]:
+    """L5, L9: p.pair_images samples of p.image_split at :func:`layer_names`, after training: (R, L,
     X, 2^n)."""
-    at_output = layer_names(p, system)[0] == OUTPUT
+    at_output = layer_names(system)[0] == OUTPUT
     last = (system.jobs[0].config.checkpoints - 1,) if at_output else None
     found = {}
-    for a in analyses(p):
-        jobs = [_layer_games(p, system, job, a.draw) for job in system.jobs]
+    for a in analyses(p, system.of):
+        jobs = _layer_games(p, system, a.draw)
         how = {"order_weight": a.order_weight, "checkpoints": last}
-        found[a] = games_of.planned_splits(p, system.name, jobs, **how)
+        found[a] = games_of.planned_splits(p, system, jobs, **how)
     return found
 
 
-def _layer_games(p: Settings, system: System, job: TrainJob, draw: int) -> Job:
-    probe = probes(p, system, job)
-    which = (p.pair_images, p.n_players, draw, str(runtime.device(p.device)))
-    if probe is None:
-        return GamesJob.of(job, *which, split=p.image_split)
-    return LayerGamesJob.of(probe, *which, split=p.image_split)
+def _layer_games(p: Settings, system: Trained, draw: int) -> list[Job]:
+    samples = games_of.games_jobs(p, system, draw, images=p.pair_images)
+    found: list[Job] = []
+    for sample in samples:
+        probe = probes(p, system, sample.train)
+        found.append(
+            sample
+            if probe is None
+            else LayerGamesJob(probes=probe, sample=sample, rows=p.micro_batch)
+        )
+    return found
 
 
 def pairs(p: Settings, found: Sequence[AtLayers]) -> list[dict[Kind, Study[Pair]]]:
-    """Every two systems, in their order, by kind of interaction; accuracy: the lower one of each
-    seed's two networks, since both must have learnt the task."""
+    """Every two systems on the same data, in their order, by kind of interaction."""
     return [
         {kind: _pair(p, a, b, kind) for kind in get_args(Kind)}
         for a, b in itertools.combinations(found, 2)
+        if a.of.of.data == b.of.of.data
     ]
 
 
 def _pair(p: Settings, a: AtLayers, b: AtLayers, kind: Kind) -> Study[Pair]:
-    (one, data), (other, _) = (s.id.split("/", 1) for s in (a, b))
-    name = f"{one}+{other}/{data}"
-    return Study(
-        name,
-        f"{a.name} and {b.name}",
-        p.seeds,
-        _pair_scope(p, name, a, b),
-        [min(both) for both in zip(a.accuracy, b.accuracy, strict=True)],
-        {analysis: Pair(e, b.games[analysis], kind, p.salience) for analysis, e in a.games.items()},
+    both = {analysis for analysis in a.games if analysis in b.games}
+    found = Study(
+        (a.of.of, b.of.of),
+        a.of.seeds,
+        "not said yet",
+        [min(two) for two in zip(a.accuracy, b.accuracy, strict=True)],
+        {
+            analysis: Pair(e, b.games[analysis], kind, p.salience)
+            for analysis, e in a.games.items()
+            if analysis in both
+        },
         changed(p, "salience", "image_split"),
     )
+    return dataclasses.replace(found, scope=_pair_scope(p, found.id, a, b))
 
 
 def _pair_scope(p: Settings, name: str, a: AtLayers, b: AtLayers) -> str:
-    layers = " and ".join(f"{s.layers[0]} of {s.name}" for s in (a, b))
-    images = "training" if p.image_split == "train" else p.image_split
+    layers = " and ".join(f"{s.layers[0]} of {s.of.name}" for s in (a, b))
     return (
-        f"{len(p.seeds)} pairs of networks {name} (seeds "
-        f"{', '.join(map(str, p.seeds))}), read at {layers}; "
-        f"{p.pair_images} {images} images, {p.n_players} patches each, baseline: "
-        "mean image; "
-        f"kappa {p.kappa:g}"
+        f"{len(a.of.seeds)} pairs of networks {name} (seeds "
+        f"{', '.join(map(str, a.of.seeds))}), read at {layers}; "
+        f"{games_of.sampled(p, a.of, p.pair_images)}; kappa {p.kappa:g}"
     )
 
 

@@ -2,52 +2,35 @@
 
 from __future__ import annotations
 
-import dataclasses
-
-from .. import datasets, runtime
+from .. import runtime
 from ..evidence.layerwise import RULE
 from ..jobs import Job
-from ..jobs import study as games_of
 from ..jobs.layered import LayerSplits, Trio
 from ..jobs.probed import LayerGamesJob, ProbesJob
-from ..jobs.study import System, accuracies, scope
 from ..params import Layerwise as Settings
 from ..probes import ProbeConfig
 from ..train import Run
+from . import networks as games_of
 from .base import Analysis, Study, analyses
+from .networks import Trained, accuracies, scope
 
-__all__ = ["Layerwise", "changed_rule", "layer_splits", "plan", "planned", "studies"]
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Layerwise(Study[Trio]):
-    """The layers of one system's networks and of their nulls.
-
-    table: whether the players are columns of a table, and no patches of images.
-    """
-
-    table: bool = dataclasses.field(kw_only=True)
+__all__ = ["changed_rule", "layer_splits", "plan", "planned", "studies"]
 
 
-def studies(p: Settings) -> list[Layerwise]:
+def studies(p: Settings) -> list[Study[Trio]]:
     """A study per system of ``p``: what is missing is trained, probed, scored and split."""
     systems = games_of.systems(p)
     runs = games_of.trained(systems)
     return [_study(p, s, runs[s]) for s in systems]
 
 
-def _study(p: Settings, system: System, runs: list[Run]) -> Layerwise:
+def _study(p: Settings, system: Trained, runs: list[Run]) -> Study[Trio]:
     games = {a: Trio(*(one.load() for one in three)) for a, three in planned(p, system).items()}
-    facts = (system.id, system.name, p.seeds, _scope(p, system), accuracies(runs))
-    return Layerwise(*facts, games, table=bool(_columns(system)))
+    return Study((system.of,), system.seeds, _scope(p, system), accuracies(runs), games)
 
 
-def planned(p: Settings, system: System) -> dict[Analysis, tuple[LayerSplits, ...]]:
-    """Under every analysis the trained networks, probes on shuffled labels, untrained networks.
-
-    A table whose columns are all players has no second draw.
-    """
-    every = [a for a in analyses(p) if not (a.draw and _columns(system) == p.n_players)]
+def planned(p: Settings, system: Trained) -> dict[Analysis, tuple[LayerSplits, ...]]:
+    """Under every analysis the trained networks, probes on shuffled labels, untrained networks."""
 
     def three(a: Analysis) -> tuple[LayerSplits, ...]:
         return (
@@ -56,12 +39,12 @@ def planned(p: Settings, system: System) -> dict[Analysis, tuple[LayerSplits, ..
             layer_splits(p, system, a, untrained=True),
         )
 
-    return {a: three(a) for a in every}
+    return {a: three(a) for a in analyses(p, system.of)}
 
 
 def layer_splits(
     p: Settings,
-    system: System,
+    system: Trained,
     a: Analysis | None = None,
     *,
     shuffled: bool = False,
@@ -72,34 +55,29 @@ def layer_splits(
     a: default the main analysis. shuffled: probes on shuffled labels. untrained: the network as it
     was initialised, with probes of its own.
     """
-    a, device = a or analyses(p)[0], str(runtime.device(p.device))
-    rate = p.probe_lr[system.jobs[0].config.model]
-    probing = ProbeConfig(lr=rate, steps=p.probe_steps, tol=p.probe_tol)
-    how = {"step": 0 if untrained else None, "shuffled": shuffled}
-    probes = [ProbesJob.of(job, config=probing, device=device, **how) for job in system.jobs]
+    a, device = a or analyses(p, system.of)[0], str(runtime.device(p.device))
+    how = {"step": 0 if untrained else None, "shuffled": shuffled, "device": device}
+    probes = [ProbesJob.of(job, config=_probing(p, system), **how) for job in system.jobs]
     games = [
-        LayerGamesJob.of(job, p.images, p.n_players, a.draw, device, split=p.image_split)
-        for job in probes
+        LayerGamesJob(probes=one, sample=sample, rows=p.micro_batch)
+        for one, sample in zip(probes, games_of.games_jobs(p, system, a.draw), strict=True)
     ]
-    splits = games_of.planned_splits(p, system.name, games, order_weight=a.order_weight)
+    splits = games_of.planned_splits(p, system, games, order_weight=a.order_weight)
     return LayerSplits(tuple(probes), splits)
 
 
-def _columns(system: System) -> int:
-    """Of the table that the networks were trained on; 0: its data are images."""
-    return len(datasets.DATASETS[system.jobs[0].config.dataset].columns)
+def _probing(p: Settings, system: Trained) -> ProbeConfig:
+    """The system's own rate, with the steps and the tolerance of the run."""
+    changed = {"steps": p.probe_steps, "tol": p.probe_tol}
+    return (system.of.probes or ProbeConfig()).model_copy(update=changed)
 
 
-def _scope(p: Settings, system: System) -> str:
-    """For what a verdict speaks, with the probes, in a table's own words."""
-    text, rate = scope(p, system), p.probe_lr[system.jobs[0].config.model]
-    if _columns(system):
-        words = {"images": "rows", "patches": "columns", "mean image": "training mean"}
-        for image, table in words.items():
-            text = text.replace(image, table)
+def _scope(p: Settings, system: Trained) -> str:
+    """For what a verdict speaks, with the probes."""
+    how = _probing(p, system)
     return (
-        f"{text}; probes by {p.probe_steps} steps of SGD (lr {rate:g}, momentum 0.9, "
-        "batch 256) on standardised features"
+        f"{scope(p, system)}; probes by {how.steps} steps of SGD (lr {how.lr:g}, momentum "
+        f"{how.momentum:g}, batch {how.batch}) on standardised features"
     )
 
 
@@ -109,7 +87,7 @@ def changed_rule(p: Settings) -> str | None:
     return f"salience rule {p.salience} in place of {RULE}" if p.salience != RULE else None
 
 
-def plan(p: Settings, system: System) -> list[Job]:
+def plan(p: Settings, system: Trained) -> list[Job]:
     """The jobs of one system's study; what they need stands in them."""
     found = planned(p, system)
     return [job for three in found.values() for one in three for job in one.splits.jobs]

@@ -7,14 +7,14 @@ import dataclasses
 import torch
 
 from ..jobs import Job, ensure_all
-from ..jobs import study as games_of
 from ..jobs.attacked import Attacked, AttackedJob
 from ..jobs.bayesian import BayesianGames, BayesianGamesJob, BayesianTrainJob
 from ..jobs.games import CertifiedGames, Splits
-from ..jobs.study import System, accuracies, scope
 from ..params import MultiOrder as Settings
 from ..train import Run
+from . import networks as games_of
 from .base import Analysis, Networks, Study
+from .networks import Trained, accuracies, scope
 
 __all__ = ["Bayesian", "MultiOrder", "bayesian_studies", "plan", "studies"]
 
@@ -42,14 +42,13 @@ def studies(p: Settings) -> list[MultiOrder]:
     return [_study(p, s, runs[s]) for s in systems]
 
 
-def _study(p: Settings, system: System, runs: list[Run]) -> MultiOrder:
+def _study(p: Settings, system: Trained, runs: list[Run]) -> MultiOrder:
     found: list[Attacked] = ensure_all(_attacked(p, system), f"attacks on {system.name}")
     start: list[Attacked] = ensure_all(_start(p, system), f"scores of {system.name}")
     parts = ("clean", "moved", "fooled")
     return MultiOrder(
-        system.id,
-        system.name,
-        p.seeds,
+        (system.of,),
+        system.seeds,
         scope(p, system),
         accuracies(runs),
         Attacked(*(torch.stack([getattr(one, name) for one in found]) for name in parts)),
@@ -57,20 +56,20 @@ def _study(p: Settings, system: System, runs: list[Run]) -> MultiOrder:
     )
 
 
-def _attacked(p: Settings, system: System) -> list[AttackedJob]:
+def _attacked(p: Settings, system: Trained) -> list[AttackedJob]:
     return [
         AttackedJob(games=job, sizes=p.attack_sizes, steps=p.attack_steps, seed=seed)
-        for job, seed in zip(games_of.games_jobs(p, system), p.seeds, strict=True)
+        for job, seed in zip(games_of.games_jobs(p, system), system.seeds, strict=True)
     ]
 
 
-def _start(p: Settings, system: System) -> list[AttackedJob]:
+def _start(p: Settings, system: Trained) -> list[AttackedJob]:
     return [AttackedJob(games=job, checkpoint=0) for job in games_of.games_jobs(p, system)]
 
 
-def _bayesian_systems(p: Settings) -> list[System]:
+def _bayesian_systems(p: Settings) -> list[Trained]:
     """The systems that are trained once more as Bayesian networks; none by default."""
-    return games_of.systems(p.model_copy(update={"networks": p.bayesian})) if p.bayesian else []
+    return [s for s in games_of.systems(p) if s.of in [p.of(name) for name in p.bayesian]]
 
 
 def bayesian_studies(p: Settings) -> list[Bayesian]:
@@ -78,19 +77,17 @@ def bayesian_studies(p: Settings) -> list[Bayesian]:
     return [_bayesian(p, system) for system in _bayesian_systems(p)]
 
 
-def _bayesian(p: Settings, system: System) -> Bayesian:
+def _bayesian(p: Settings, system: Trained) -> Bayesian:
     jobs, splits = _bayesian_jobs(p, system)
     ensure_all([job.bayes for job in jobs], f"training Bayesian {system.name}")
     games = {a: one.load() for a, one in splits.items()}
     runs: list[BayesianGames] = ensure_all(jobs, f"scores of Bayesian {system.name}")
     accuracy = [float(one.accuracy[0]) for one in runs]
-    return Bayesian(
-        system.id, system.name, p.seeds, scope(p, system), accuracy, games=games, runs=runs
-    )
+    return Bayesian((system.of,), system.seeds, scope(p, system), accuracy, games=games, runs=runs)
 
 
 def _bayesian_jobs(
-    p: Settings, system: System
+    p: Settings, system: Trained
 ) -> tuple[list[BayesianGamesJob], dict[Analysis, Splits]]:
     jobs = [
         BayesianGamesJob(games=games, bayes=BayesianTrainJob(standard=job))
@@ -98,12 +95,13 @@ def _bayesian_jobs(
     ]
     name = f"Bayesian and standard {system.name}"
     splits = {
-        Analysis(w): games_of.planned_splits(p, name, jobs, order_weight=w) for w in p.order_weights
+        Analysis(w): games_of.planned_splits(p, system, jobs, name=name, order_weight=w)
+        for w in p.order_weights
     }
     return jobs, splits
 
 
-def plan(p: Settings, system: System) -> list[Job]:
+def plan(p: Settings, system: Trained) -> list[Job]:
     """The jobs of one system's study, and of its Bayesian networks where it has any."""
     found: list[Job] = [*_attacked(p, system), *_start(p, system)]
     for one in _bayesian_systems(p):

@@ -5,9 +5,10 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from ..jobs import study as games_of
+from ..discovery import nearest
 from ..jobs.plan import Node, graph
-from ..params import ParameterError, nearest
+from ..params import ParameterError
+from . import networks as games_of
 
 __all__ = ["PLANNED", "plan_of"]
 

@@ -10,15 +10,15 @@ from .. import extract
 from ..evidence.likeness import Kappas
 from ..evidence.sparsity import COUNT_RULE, MASS
 from ..jobs import Job
-from ..jobs import study as games_of
 from ..jobs.games import CertifiedGames, Splits
 from ..jobs.layered import LayerSplits
-from ..jobs.study import System, accuracies, scope
 from ..params import Layerwise
 from ..params import Sparsity as Settings
 from ..train import Run
+from . import networks as games_of
 from .base import Analysis, Study, analyses
 from .layerwise import layer_splits
+from .networks import Trained, accuracies, scope
 
 __all__ = [
     "Sparsity",
@@ -68,14 +68,17 @@ def studies(p: Settings) -> list[Sparsity]:
     return [_study(p, s, runs[s]) for s in systems]
 
 
-def _study(p: Settings, system: System, runs: list[Run]) -> Sparsity:
-    every, found = analyses(p), {k: splits.load() for k, splits in _splits(p, system).items()}
+def _study(p: Settings, system: Trained, runs: list[Run]) -> Sparsity:
+    every, found = (
+        analyses(p, system.of),
+        {k: splits.load() for k, splits in _splits(p, system).items()},
+    )
     games = {
         a: dataclasses.replace(found[a, "games"], nulls={"smooth": found[a, "smooth"]})
         for a in every
     }
     main = every[0]
-    facts = (system.id, system.name, p.seeds, scope(p, system), accuracies(runs))
+    facts = ((system.of,), system.seeds, scope(p, system), accuracies(runs))
     others = {k: found[main, f"kappa {k:g}"] for k in p.kappas if k != p.kappa}
     inner = {kappa: one.load() for kappa, one in _inner(p, system).items()}
     kappas = Kappas(found[main, "games"], others, inner)
@@ -87,16 +90,16 @@ def _study(p: Settings, system: System, runs: list[Run]) -> Sparsity:
         noise=found[main, "noise"],
         coarse=found[main, "coarse"],
         counted=Study(*facts, {main: found[main, "counted"]}, changed_count(p, system)),
-        count_suffix="_cifar" if _data(system) == "cifar10" else "",
+        count_suffix="_cifar" if system.of.data.name == "cifar10" else "",
         kappas=Study(*facts, {main: kappas}, changed_kappas(p)),
         slopes=_slopes(p, system, runs[0]),
         sizes={n: splits.load() for n, splits in _sizes(p, system).items()},
     )
 
 
-def _splits(p: Settings, system: System) -> dict[tuple[Analysis, str], Splits]:
+def _splits(p: Settings, system: Trained) -> dict[tuple[Analysis, str], Splits]:
     """Every split of the study, by analysis and what it is."""
-    every = analyses(p)
+    every = analyses(p, system.of)
     ends, main = (0, p.checkpoints - 1), every[0]
 
     def splits(a: Analysis = main, **how: object) -> Splits:
@@ -115,15 +118,18 @@ def _splits(p: Settings, system: System) -> dict[tuple[Analysis, str], Splits]:
     }
 
 
-def counted_games(p: Settings, system: System) -> Splits:
+def counted_games(p: Settings, system: Trained) -> Splits:
     """L2's own games: its number of images, before and after training; the images of the other rows
     do not enter."""
     ends = (0, system.jobs[0].config.steps)
     return games_of.planned(p, system, images=p.count_images, steps=ends)
 
 
-def _inner(p: Settings, system: System) -> dict[float, LayerSplits]:
-    """The layers of 05_layerwise_change, split with each kappa; probes as there."""
+def _inner(p: Settings, system: Trained) -> dict[float, LayerSplits]:
+    """The layers of 05_layerwise_change, split with each kappa; probes as there, none where the
+    system names none."""
+    if system.of.probes is None:
+        return {}
     shared = {
         name: getattr(p, name) for name in Layerwise.model_fields if name in type(p).model_fields
     }
@@ -133,19 +139,15 @@ def _inner(p: Settings, system: System) -> dict[float, LayerSplits]:
     }
 
 
-def _slopes(p: Settings, system: System, run: Run) -> torch.Tensor:
+def _slopes(p: Settings, system: Trained, run: Run) -> torch.Tensor:
     players, labels, _ = games_of.games_jobs(p, system)[0].players()
     return extract.integrated_gradients(run.model(run.steps[-1]), players[0], int(labels[0]))
 
 
-def _sizes(p: Settings, system: System) -> dict[int, Splits]:
+def _sizes(p: Settings, system: Trained) -> dict[int, Splits]:
     """M15: games of the trained networks between p.size_players players."""
     last = (system.jobs[0].config.steps,)
     return {n: games_of.planned(p, system, n=n, steps=last) for n in p.size_players}
-
-
-def _data(system: System) -> str:
-    return system.id.rsplit("/", 1)[1]
 
 
 def changed_mass(p: Settings) -> str | None:
@@ -157,9 +159,9 @@ def changed_mass(p: Settings) -> str | None:
     return "; ".join(found) or None
 
 
-def changed_count(p: Settings, system: System) -> str | None:
+def changed_count(p: Settings, system: Trained) -> str | None:
     """As :func:`changed_mass`, for L2."""
-    usual = _COUNT_IMAGES.get(_data(system), 100)
+    usual = _COUNT_IMAGES.get(system.of.data.name, 100)
     found = [f"{p.count_images} images instead of {usual}"] * (p.count_images != usual)
     found += [f"salience {p.salience} instead of {COUNT_RULE}"] * (p.salience != COUNT_RULE)
     return "; ".join(found) or None
@@ -173,7 +175,7 @@ def changed_kappas(p: Settings) -> str | None:
     return f"kappas {given} instead of {usual}"
 
 
-def plan(p: Settings, system: System) -> list[Job]:
+def plan(p: Settings, system: Trained) -> list[Job]:
     """The jobs of one system's study."""
     inner = [one.splits for one in _inner(p, system).values()]
     found = [*_splits(p, system).values(), *inner, *_sizes(p, system).values()]

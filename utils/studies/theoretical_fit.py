@@ -6,17 +6,15 @@ import dataclasses
 
 import torch
 
-from .. import runtime
 from ..evidence.theoretical_fit import Prediction, target_steps
 from ..jobs import Job, ensure_all
-from ..jobs import study as games_of
 from ..jobs.games import CertifiedGames, Splits
 from ..jobs.perturbed import Perturbed, PerturbedJob
-from ..jobs.runs import GamesJob
-from ..jobs.study import System, accuracies, scope
 from ..params import TheoreticalFit as Settings
 from ..train import Run
+from . import networks as games_of
 from .base import Analysis, Study, analyses
+from .networks import Trained, accuracies, scope
 
 __all__ = ["TheoreticalFit", "changed", "noisy_copies", "plan", "studies"]
 
@@ -42,12 +40,12 @@ def studies(p: Settings) -> list[TheoreticalFit]:
     return [_study(p, s, runs[s]) for s in systems]
 
 
-def _study(p: Settings, system: System, runs: list[Run]) -> TheoreticalFit:
+def _study(p: Settings, system: Trained, runs: list[Run]) -> TheoreticalFit:
     courses, targets = _splits(p, system)
     course = {a: splits.load() for a, splits in courses.items()}
     games = {a: Prediction(splits.load(), course[a]) for a, splits in targets.items()}
     said = scope(p, system)
-    facts = (system.id, system.name, p.seeds, said, accuracies(runs))
+    facts = ((system.of,), system.seeds, said, accuracies(runs))
     return TheoreticalFit(
         *facts,
         games=games,
@@ -58,10 +56,10 @@ def _study(p: Settings, system: System, runs: list[Run]) -> TheoreticalFit:
     )
 
 
-def _splits(p: Settings, system: System) -> tuple[dict[Analysis, Splits], dict[Analysis, Splits]]:
+def _splits(p: Settings, system: Trained) -> tuple[dict[Analysis, Splits], dict[Analysis, Splits]]:
     """The course of training, and the games to predict, at every end of the face."""
     steps = target_steps(system.jobs[0].config.checkpoint_steps)
-    ends = [a for a in analyses(p) if a.decides]
+    ends = [a for a in analyses(p, system.of) if a.decides]
     course = {a: games_of.planned(p, system, order_weight=a.order_weight) for a in ends}
     more = {"images": p.fit_images, "steps": steps}
     target = {a: games_of.planned(p, system, order_weight=a.order_weight, **more) for a in ends}
@@ -75,19 +73,18 @@ def changed(p: Settings) -> str | None:
     return "; ".join(found) or None
 
 
-def _perturbed(p: Settings, system: System) -> dict[float, list[PerturbedJob]]:
-    device = str(runtime.device(p.device))
-    games = [GamesJob.of(job, p.noise_images, p.n_players, device=device) for job in system.jobs]
+def _perturbed(p: Settings, system: Trained) -> dict[float, list[PerturbedJob]]:
+    games = games_of.games_jobs(p, system, images=p.noise_images, split="train")
     return {
         noise: [
             PerturbedJob(games=job, noise=noise, copies=p.noise_copies, seed=seed)
-            for job, seed in zip(games, p.seeds, strict=True)
+            for job, seed in zip(games, system.seeds, strict=True)
         ]
         for noise in p.weight_noise
     }
 
 
-def noisy_copies(p: Settings, system: System) -> dict[float, Perturbed]:
+def noisy_copies(p: Settings, system: Trained) -> dict[float, Perturbed]:
     """Noise level -> scores of noisy copies of every seed's network, stacked over seeds."""
     found = {}
     for noise, jobs in _perturbed(p, system).items():
@@ -98,7 +95,7 @@ def noisy_copies(p: Settings, system: System) -> dict[float, Perturbed]:
     return found
 
 
-def plan(p: Settings, system: System) -> list[Job]:
+def plan(p: Settings, system: Trained) -> list[Job]:
     """The jobs of one system's study."""
     found: list[Job] = [
         job for by in _splits(p, system) for splits in by.values() for job in splits.jobs

@@ -6,12 +6,12 @@ import dataclasses
 from typing import Any
 
 from ..jobs import Job
-from ..jobs import study as games_of
 from ..jobs.games import CertifiedGames, Splits
-from ..jobs.study import System, accuracies, scope
 from ..params import TwoPhase as Settings
 from ..train import Run
+from . import networks as games_of
 from .base import Analysis, Study, analyses
+from .networks import Trained, accuracies, scope
 
 __all__ = ["TwoPhase", "plan", "planned", "studies"]
 
@@ -37,7 +37,7 @@ def studies(p: Settings) -> list[TwoPhase]:
     return [_study(p, s, runs[s]) for s in systems]
 
 
-def _study(p: Settings, system: System, runs: list[Run]) -> TwoPhase:
+def _study(p: Settings, system: Trained, runs: list[Run]) -> TwoPhase:
     found = {
         part: {a: splits.load() for a, splits in by.items()}
         for part, by in planned(p, system).items()
@@ -47,9 +47,8 @@ def _study(p: Settings, system: System, runs: list[Run]) -> TwoPhase:
     start = {main: games[main].at(0), **found["start"]}
     start = {a: dataclasses.replace(e, nulls={"iid": noise[a]}) for a, e in start.items()}
     common = {
-        "id": system.id,
-        "name": system.name,
-        "seeds": p.seeds,
+        "systems": (system.of,),
+        "seeds": system.seeds,
         "scope": scope(p, system),
         "accuracy": accuracies(runs),
         "changed": "training instead of test images" if p.image_split == "train" else None,
@@ -57,10 +56,10 @@ def _study(p: Settings, system: System, runs: list[Run]) -> TwoPhase:
     return TwoPhase(**common, games=games, start=Study(**common, games=start), runs=runs)
 
 
-def planned(p: Settings, system: System) -> dict[str, dict[Analysis, Splits]]:
+def planned(p: Settings, system: Trained) -> dict[str, dict[Analysis, Splits]]:
     """The course of training, its start (the main one is cut out of the course), and noise matched
     to the start, under every analysis."""
-    every = analyses(p)
+    every = analyses(p, system.of)
     other = "train" if p.image_split == "test" else "test"
     elsewhere = Analysis(every[0].order_weight, split=other)
 
@@ -75,7 +74,7 @@ def planned(p: Settings, system: System) -> dict[str, dict[Analysis, Splits]]:
     }
 
 
-def plan(p: Settings, system: System) -> list[Job]:
+def plan(p: Settings, system: Trained) -> list[Job]:
     """The splits of one system's study; what they need stands in them."""
     found = planned(p, system)
     return [job for part in found.values() for splits in part.values() for job in splits.jobs]

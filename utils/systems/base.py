@@ -6,7 +6,7 @@ import dataclasses
 
 from pydantic import Field
 
-from ..datasets import Source
+from ..datasets import Kind, Source
 from ..extract import Score
 from ..models import Network
 from ..players import Draw
@@ -61,9 +61,14 @@ class System:
         return self.network.titled(self.width)
 
     @property
-    def unit(self) -> str:
-        """What a player is called, in the plural."""
-        return self.players.unit
+    def kind(self) -> Kind:
+        """What a sample is."""
+        return self.data.kind
+
+    @property
+    def measure(self) -> str:
+        """What its floor is a bound of."""
+        return "test accuracy" if self.data.classes else "test R²"
 
     @property
     def given(self) -> bool:

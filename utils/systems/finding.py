@@ -17,7 +17,7 @@ from ..probes import ProbeConfig
 from ..train import Training, Weights
 from .base import Floor, System
 
-__all__ = ["find", "names", "sha256"]
+__all__ = ["find", "floor_of", "names", "sha256"]
 
 _KINDS = {
     "data": (Source,),
@@ -59,6 +59,17 @@ def find(name: str) -> System:
             "to a file of your own that ends in .py"
         )
     return module.SYSTEM
+
+
+def floor_of(name: str) -> float | None:
+    """The floor of a system of the package, by its id; of a pair a+b/data the lower one of both;
+    None for an id that is not known (another width, a user's own file)."""
+    networks, _, data = name.rpartition("/")
+    ids = [f"{network}/{data}" for network in networks.split("+")]
+    if not set(ids) <= set(names()):
+        return None
+    floors = [floor.value for one in ids if (floor := find(one).floor) is not None]
+    return min(floors)
 
 
 def _module(name: str) -> ModuleType | None:

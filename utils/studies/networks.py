@@ -1,0 +1,231 @@
+"""From a notebook's settings to trained networks and the splits of their games: the same networks,
+samples and splits for every claim."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+from .. import runtime, train
+from ..jobs import Job, ensure_all
+from ..jobs.games import Splits
+from ..jobs.scored import GamesJob
+from ..jobs.split import Null, SplitJob
+from ..jobs.trained import TrainJob
+from ..params import Study
+from ..systems import System
+from ..train import Training, Weights
+
+__all__ = [
+    "Trained",
+    "accuracies",
+    "games_jobs",
+    "planned",
+    "planned_splits",
+    "sampled",
+    "scope",
+    "systems",
+    "trained",
+]
+
+# Training samples on which the training loss is measured: as many as the embedded test set has, so
+# that both losses are known equally well and measuring them does not cost more than the training.
+_LOSS_SAMPLES = 2000
+_SPLIT = {"train": "training", "test": "test"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Trained:
+    """A system as a run trains it, one network per seed; nothing is computed yet.
+
+    Weights that others trained are one network, of seed 0.
+    """
+
+    of: System
+    seeds: tuple[int, ...]
+    jobs: tuple[TrainJob, ...]
+
+    @property
+    def id(self) -> str:
+        """network/data."""
+        return self.of.id
+
+    @property
+    def name(self) -> str:
+        """The network in print."""
+        return self.of.name
+
+    def runs(self) -> list[train.Run]:
+        """The trained networks, a run per seed."""
+        return ensure_all(self.jobs, f"training {self.name}")
+
+
+def systems(p: Study, **others: Any) -> list[Trained]:
+    """The systems that ``p`` names, each trained from every seed; those that this notebook does not
+    train are left out. others: further settings of every training (a label noise, say)."""
+    return [_trained(p, s, others) for s in p.chosen if p.training_of(s) is not None]
+
+
+def _trained(p: Study, system: System, others: dict[str, Any]) -> Trained:
+    training = p.training_of(system)
+    common = {
+        "dataset": system.data.name,
+        "model": system.network.name,
+        "width": system.width,
+        "file": system.file,
+        "device": str(runtime.device(p.device)),
+    }
+    if isinstance(training, Weights):
+        config = train.TrainConfig(weights=training, steps=0, checkpoints=1, **common)
+        return Trained(system, (0,), (TrainJob.of(config),))
+    assert isinstance(training, Training)
+    common |= {
+        **training.model_dump(),
+        "checkpoints": p.checkpoints,
+        "loss_images": min(_LOSS_SAMPLES, training.n_train),
+        **others,
+    }
+    configs = [train.TrainConfig(seed=seed, **common) for seed in p.seeds]
+    return Trained(system, p.seeds, tuple(TrainJob.of(config) for config in configs))
+
+
+def trained(found: Sequence[Trained]) -> dict[Trained, list[train.Run]]:
+    """The trained networks of each system, a run per seed. All are trained at once, on all the
+    cores there are."""
+    runs = iter(
+        ensure_all(
+            [job for system in found for job in system.jobs],
+            f"training {', '.join(system.name for system in found)}",
+        )
+    )
+    return {system: [next(runs) for _ in system.jobs] for system in found}
+
+
+def accuracies(runs: Sequence[train.Run]) -> list[float]:
+    """Of each seed's network at the end of training: test accuracy, of a regression R²."""
+    return [run.test_accuracy for run in runs]
+
+
+def scope(p: Study, system: Trained) -> str:
+    """For what a verdict on ``system`` speaks, in a sentence."""
+    return f"{made(p, system)}; {sampled(p, system)}; kappa {p.kappa:g}"
+
+
+def made(p: Study, system: Trained) -> str:
+    """How many networks there are and how they came about."""
+    of, training = system.of, p.training_of(system.of)
+    if isinstance(training, Weights):
+        return f"1 network {of.name}, weights given: {training.source}"
+    assert isinstance(training, Training)
+    how = "plain SGD" if training.optimizer == "sgd" and not training.momentum else "SGD"
+    return (
+        f"{len(system.seeds)} networks {of.name} (seeds {', '.join(map(str, system.seeds))}) "
+        f"trained for {training.steps} steps of "
+        f"{'AdamW' if training.optimizer == 'adamw' else how} (lr {training.lr:g}, batch "
+        f"{training.batch}) on {training.n_train} {of.data.noun} of {of.data.name}"
+    )
+
+
+def sampled(p: Study, system: Trained, count: int | None = None) -> str:
+    """What is explained of the data and between which players; count: of samples, default those of
+    ``p``."""
+    of = system.of
+    return (
+        f"{count or p.images} {_SPLIT[p.image_split]} {of.data.noun}, {p.n_players} "
+        f"{of.players.unit} each, baseline: {of.players.masked_by}"
+    )
+
+
+def games_jobs(
+    p: Study,
+    system: Trained,
+    draw: int = 0,
+    *,
+    images: int | None = None,
+    n: int | None = None,
+    steps: tuple[int, ...] | None = None,
+    split: str | None = None,
+) -> list[GamesJob]:
+    """The job of each seed that scores the samples of ``p`` with one draw of players.
+
+    images, n, split: another number of samples or players, other samples; steps: only these
+    checkpoints, default all.
+    """
+    n = n or p.n_players
+    how = system.of.players
+    if draw:
+        again = how.again(how.repeat + draw, system.of.data, n)
+        if again is None:
+            raise ValueError(f"{system.id}: {n} {how.unit} have no second draw")
+        how = again
+    return [
+        GamesJob(
+            train=job,
+            split=split or p.image_split,
+            images=images or p.images,
+            n=n,
+            how=how,
+            score=system.of.score,
+            steps=steps,
+            rows=p.micro_batch,
+            device=str(runtime.device(p.device)),
+        )
+        for job in system.jobs
+    ]
+
+
+def planned(
+    p: Study,
+    system: Trained,
+    *,
+    draw: int = 0,
+    images: int | None = None,
+    n: int | None = None,
+    steps: tuple[int, ...] | None = None,
+    split: str | None = None,
+    **how: Any,
+) -> Splits:
+    """The jobs of one system's certified games, of what ``p`` asks for.
+
+    draw: which draw of players; images, n, steps, split: see :func:`games_jobs`; how: kappa,
+    order_weight, tol, null, checkpoints, solver, see :func:`planned_splits`.
+    """
+    jobs = games_jobs(p, system, draw, images=images, n=n, steps=steps, split=split)
+    return planned_splits(p, system, jobs, **how)
+
+
+def planned_splits(
+    p: Study,
+    system: Trained,
+    jobs: Sequence[Job],
+    *,
+    name: str | None = None,
+    kappa: float | None = None,
+    order_weight: float | None = None,
+    null: Null | None = None,
+    checkpoints: tuple[int, ...] | None = None,
+    solver: str = "certified",
+    tol: float | None = None,
+) -> Splits:
+    """Splits of the games of ``jobs``, one per seed, that nobody has computed yet.
+
+    name: in progress bars, default the network's. kappa, order_weight, tol: default p.kappa, the
+    first of p.order_weights, p.tol. null: split null games matched to the network's instead.
+    checkpoints: indices, default all.
+    """
+    chosen = {
+        "checkpoints": checkpoints,
+        "null": null,
+        "kappa": p.kappa if kappa is None else kappa,
+        "tol": tol or p.tol,
+        "solver": solver,
+        "order_weight": p.order_weights[0] if order_weight is None else order_weight,
+    }
+    return Splits(
+        name or system.name,
+        tuple(
+            SplitJob(games=job, null_seed=seed, **chosen)
+            for seed, job in zip(system.seeds, jobs, strict=True)
+        ),
+    )
