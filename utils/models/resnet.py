@@ -63,9 +63,10 @@ class ResNet(nn.Module):
         blocks: int,
     ) -> None:
         super().__init__()
-        if min(spec.shape[1:]) < 8:
+        if len(spec.shape) != 3 or min(spec.shape[1:]) < 8:
             raise ValueError(
-                f"resnet20 takes images of at least 8x8 pixels, got {spec.shape[1]}x{spec.shape[2]}"
+                f"resnet20 takes images (channels, height, width) of at least 8x8 pixels, got "
+                f"{tuple(spec.shape)}"
             )
         self.input = Input(spec.shape, spec.mean, spec.std)
         convolution = nn.Conv2d(spec.shape[0], width, 3, padding=1, bias=False)

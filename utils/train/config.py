@@ -153,7 +153,12 @@ class TrainConfig(Strict):
 
     @pydantic.model_validator(mode="after")
     def _consistent(self) -> Self:
-        self.source, self.network  # noqa: B018 - an unknown name is refused here
+        source, network = self.source, self.network  # an unknown name is refused here
+        if source.kind not in network.takes:
+            raise ValueError(
+                f"{network.title} takes {', '.join(network.takes)}; {source.name} is of kind "
+                f"{source.kind}"
+            )
         if self.weights is not None:
             if self.steps or self.checkpoints != 1 or self.label_noise:
                 raise ValueError("given weights have steps=0, checkpoints=1 and no label noise")
@@ -163,7 +168,7 @@ class TrainConfig(Strict):
                 f"n_train = {self.n_train} is less than batch = {self.batch} or loss_images = "
                 f"{self.loss_images}: both are taken out of the training samples"
             )
-        if self.label_noise and not self.source.classes:
+        if self.label_noise and not source.classes:
             raise ValueError(f"label_noise: {self.dataset} has no classes to take wrong ones from")
         log_spaced(self.steps, self.checkpoints, self.first_checkpoint)
         return self
