@@ -509,9 +509,9 @@ def judge(
     it belongs to. seeds: the seeds, in the order of the values. accuracy: test accuracy per seed
     (rows that need it), ``measure`` in words; floor: below it nothing is concluded; both are of the
     system, whose file has ``system_sha256``. uncertified: share of games above the split's
-    tolerance (rows with ``uses_split``). variants: the same parts under analyses that must agree (claims.yaml names
-    those required). reported: the same parts under analyses whose spread is shown without gating (a
-    second draw of players). premises: the row's own. control: what the claim was compared with
+    tolerance (rows with ``uses_split``). variants: the same parts under analyses that must agree
+    (claims.yaml names those required). reported: the same parts under analyses whose spread is
+    shown without gating (a second draw of players). premises: the row's own. control: what the claim was compared with
     (null estimates, settings), any plain data. scope: for what it speaks. given: the networks are
     not a sample of trainings (weights from others): the units alone are. changed: a parameter that
     changes the registered statistic, in words ("mass 0.5 instead of 0.9"): the numbers are a

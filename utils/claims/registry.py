@@ -189,8 +189,8 @@ class Row(_Strict):
     applies: kinds of data that it speaks of; needs: what a system must say to take part. Elsewhere
     it is not judged, and never INCONCLUSIVE for want of an entry. needs_accuracy: nothing is
     concluded below the floor that a system names. joins: rows whose verdicts this line lists; it
-    has none of its own. seen: its criterion was chosen after results had been seen, and is marked so until the `reference` run has judged it on
-    new networks and images.
+    has none of its own. seen: its criterion was chosen after results had been seen, and is marked
+    so until the `reference` run has judged it on new networks and images.
     """
 
     title: Text

@@ -72,9 +72,9 @@ def _scope(p: Settings, system: Trained) -> str:
     config = system.jobs[0].config
     return (
         f"{len(system.seeds)} networks {system.id} (seeds "
-        f"{', '.join(map(str, system.seeds))}) trained for {config.steps} steps on {config.n_train} images; per class {p.class_images} images in each of two training "
-        "halves and of the test "
-        f"images, drawn anew for each seed; {p.class_players} cells of the central grid, the "
-        "same in all, baseline: "
-        f"mean image; kappa {p.kappa:g}, gap {p.mean_tol:g}"
+        f"{', '.join(map(str, system.seeds))}) trained for {config.steps} steps on "
+        f"{config.n_train} images; per class {p.class_images} images in each of two training "
+        f"halves and of the test images, drawn anew for each seed; {p.class_players} cells of the "
+        f"central grid, the same in all, baseline: mean image; kappa {p.kappa:g}, gap "
+        f"{p.mean_tol:g}"
     )

@@ -69,10 +69,8 @@ def studies(p: Settings) -> list[Sparsity]:
 
 
 def _study(p: Settings, system: Trained, runs: list[Run]) -> Sparsity:
-    every, found = (
-        analyses(p, system.of),
-        {k: splits.load() for k, splits in _splits(p, system).items()},
-    )
+    every = analyses(p, system.of)
+    found = {k: splits.load() for k, splits in _splits(p, system).items()}
     games = {
         a: dataclasses.replace(found[a, "games"], nulls={"smooth": found[a, "smooth"]})
         for a in every
