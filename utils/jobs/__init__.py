@@ -16,7 +16,8 @@ from .layered import Layered, LayerSplits, Trio
 from .noisy_inputs import NoisyInputsJob, OutputNoiseJob
 from .perturbed import PerturbedJob
 from .plan import Node, graph
-from .probed import LayerGamesJob, ProbesJob
+from .probed import LayerGamesJob
+from .probing import ProbesJob
 from .scored import Games, GamesJob
 from .side_by_side import ensure_all
 from .split import SplitJob

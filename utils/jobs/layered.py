@@ -7,7 +7,7 @@ import dataclasses
 import pandas as pd
 
 from .games import CertifiedGames, Splits
-from .probed import OUTPUT, ProbesJob
+from .probing import OUTPUT, ProbesJob
 from .side_by_side import ensure_all
 
 __all__ = ["LayerSplits", "Layered", "Trio"]

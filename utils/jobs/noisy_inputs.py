@@ -14,7 +14,7 @@ from .. import extract, io, lattice, runtime
 from ..players import Players
 from ..probes import LayerClassifier
 from .base import Job, ensure
-from .probed import OUTPUT, ProbesJob
+from .probing import OUTPUT, ProbesJob
 from .scored import Games, GamesJob
 
 Kind = Literal["independent", "permuted"]
