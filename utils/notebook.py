@@ -1,10 +1,10 @@
-"""What every notebook does, one call each: take its parameters, show exactness, say how it came
-about."""
+"""What every notebook does, one call each: take its parameters, show exactness, pick the systems
+that a row speaks of, say how it came about."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol, TypeVar
 
 import pandas as pd
 from IPython.display import display
@@ -12,8 +12,9 @@ from IPython.display import display
 from . import figures, params, provenance, runtime
 from .evidence import exactness
 from .jobs.games import CertifiedGames
+from .studies import feasible
 
-__all__ = ["begin", "footer", "show_exactness"]
+__all__ = ["begin", "footer", "judged", "show_exactness"]
 
 _SHOWN = ("commit", "dirty", "cpu", "threads", "versions", "clocks", "parameters_sha256")
 
@@ -22,6 +23,7 @@ def begin(name: str, cell: Mapping[str, Any]) -> Any:
     """The settings of notebook ``name`` from its globals ``cell``, checked before anything is
     computed; threads and figure style are set. ParameterError says what is accepted."""
     p = params.from_notebook(name, cell)
+    feasible.require(params.notebook_stem(name), p)
     provenance.check_utils()
     runtime.set_threads()
     figures.use_style()
@@ -37,6 +39,27 @@ def show_exactness(name: str, accuracy: Sequence[float], *games: CertifiedGames)
     for e in games:
         display(e.certificates())
         exactness.require_duality(e)
+
+
+class Subject(Protocol):
+    """What may be judged: a study of one system, or of a pair."""
+
+    def why_not(self, row: str) -> str | None: ...
+
+
+S = TypeVar("S", bound=Subject)
+
+
+def judged(row: str, studies: Iterable[S]) -> list[S]:
+    """Those of ``studies`` that ``row`` speaks of; the others are named with the reason."""
+    found = []
+    for study in studies:
+        why = study.why_not(row)
+        if why is None:
+            found.append(study)
+        else:
+            print(f"{row} is not judged here: {why}.")
+    return found
 
 
 def footer(p: params.Common, clock: provenance.Clock | None = None) -> pd.DataFrame:

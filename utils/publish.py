@@ -10,7 +10,7 @@ from IPython.display import Image, Markdown, display
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from . import claims, figures, io, provenance
+from . import claims, figures, io, provenance, systems
 from .claims import Verdict
 from .params import Common
 
@@ -84,6 +84,8 @@ def publish(
 
     They land in ``p.results/<row>/<system>/``; the path of ``verdict.json`` is returned.
     """
+    of = systems.sha256_of(verdict.system or "", getattr(p, "chosen", ()))
+    verdict = verdict.model_copy(update={"system_sha256": of})
     path = claims.verdict_path(p.results, verdict.row, verdict.system or "")
     units = path.parent / UNITS
     if verdict.units is not None and len(verdict.units):

@@ -27,7 +27,8 @@ import psutil
 from nbclient.exceptions import DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 
-from . import claims, datasets, io, params, paths, provenance, runtime
+from . import claims, io, params, paths, provenance, runtime
+from .studies import feasible
 
 __all__ = [
     "RUN",
@@ -75,7 +76,7 @@ def run_notebook(notebook: str | Path, given: Mapping[str, Any]) -> Outcome:
     source = paths.NOTEBOOKS / f"{stem}.ipynb"
     if not source.is_file():
         raise FileNotFoundError(f"{source} is missing: `git checkout -- notebooks` restores it")
-    _require_means(chosen)
+    feasible.require(stem, chosen)  # before an earlier verdict is removed
     target = executed(stem, chosen.profile)
     target.parent.mkdir(parents=True, exist_ok=True)
     # A second run of the same notebook into the same folder waits: each would remove the other's
@@ -99,16 +100,6 @@ def run_notebook(notebook: str | Path, given: Mapping[str, Any]) -> Outcome:
             _tidy(draft)
             os.replace(draft, target)  # a finished copy under its name, or none
         return Outcome(stem, target, time.monotonic() - start, _explained(error))
-
-
-def _require_means(chosen: params.Common) -> None:
-    """ParameterError for a device that is not there, MissingData for a data set: before an earlier
-    verdict is removed."""
-    try:
-        runtime.device(chosen.device)
-    except ValueError as error:
-        raise params.ParameterError(str(error)) from None
-    datasets.load(chosen.dataset, "train")
 
 
 def _forget(notebook: str, results: Path) -> None:

@@ -73,7 +73,6 @@ class _Case:
     kind: str
     floor: float | None = None
     measure: str = "test accuracy"
-    system_sha256: str | None = None
 
     def __post_init__(self) -> None:
         if self.entry.kind != self.kind:
@@ -163,7 +162,6 @@ class _Case:
             reason=reason,
             scope=self.scope,
             claims_sha256=sha256(self.claims),
-            system_sha256=self.system_sha256,
             **_shown(deciding),
             **rest,
         )
@@ -191,7 +189,6 @@ class _Case:
             reason=statement,
             scope=self.scope,
             claims_sha256=sha256(self.claims),
-            system_sha256=self.system_sha256,
         )
 
 
@@ -508,14 +505,14 @@ def judge(
     parts: one :class:`Part` per threshold of the row that applies to ``system``, whichever reading
     it belongs to. seeds: the seeds, in the order of the values. accuracy: test accuracy per seed
     (rows that need it), ``measure`` in words; floor: below it nothing is concluded; both are of the
-    system, whose file has ``system_sha256``. uncertified: share of games above the split's
-    tolerance (rows with ``uses_split``). variants: the same parts under analyses that must agree
-    (claims.yaml names those required). reported: the same parts under analyses whose spread is
-    shown without gating (a second draw of players). premises: the row's own. control: what the claim was compared with
-    (null estimates, settings), any plain data. scope: for what it speaks. given: the networks are
-    not a sample of trainings (weights from others): the units alone are. changed: a parameter that
-    changes the registered statistic, in words ("mass 0.5 instead of 0.9"): the numbers are a
-    sensitivity then and get no verdict.
+    system. uncertified: share of games above the split's tolerance (rows with ``uses_split``).
+    variants: the same parts under analyses that must agree (claims.yaml names those required).
+    reported: the same parts under analyses whose spread is shown without gating (a second draw of
+    players). premises: the row's own. control: what the claim was compared with (null estimates,
+    settings), any plain data. scope: for what it speaks. given: the networks are not a sample of
+    trainings (weights from others): the units alone are. changed: a parameter that changes the
+    registered statistic, in words ("mass 0.5 instead of 0.9"): the numbers are a sensitivity then
+    and get no verdict.
 
     The correction here is over this system alone; :func:`utils.claims.finalise` corrects over a
     whole run. A reading whose criterion was not simulated, or failed its simulation, is not judged.
@@ -524,7 +521,7 @@ def judge(
     """
     case = _Case(
         *(row, system, scope, control, figure, claims, "empirical"),
-        *(floor, measure, system_sha256),
+        *(floor, measure),
     )
     if len(set(seeds)) != len(seeds) or not len(seeds):
         raise ValueError(f"seeds must be distinct and at least one, got {list(seeds)}")

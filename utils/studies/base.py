@@ -11,7 +11,7 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, Literal, Protocol, Self, TypeVar
 
-from .. import claims, io, systems
+from .. import claims
 from ..claims import Part, Premise
 from ..datasets import Split
 from ..params import Study as Settings
@@ -108,14 +108,7 @@ class Networks:
             "floor": min(floors) if len(floors) == len(self.systems) else None,
             "measure": self.systems[0].measure,
             "given": any(s.given for s in self.systems),
-            "system_sha256": self.sha256,
         }
-
-    @property
-    def sha256(self) -> str:
-        """Of the system's file; of a pair of both together."""
-        each = [systems.sha256(s) for s in self.systems]
-        return each[0] if len(each) == 1 else io.sha256_bytes(" ".join(each).encode())
 
     def why_not(self, row: str) -> str | None:
         """Why ``row`` is not judged on these networks; None where it is."""

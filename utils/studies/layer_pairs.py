@@ -7,7 +7,7 @@ import itertools
 from collections.abc import Sequence
 from typing import get_args
 
-from .. import runtime
+from .. import claims, runtime
 from ..evidence.overlap import Kind, Pair
 from ..jobs import Job
 from ..jobs.games import CertifiedGames, Splits
@@ -31,6 +31,20 @@ class AtLayers:
     accuracy: list[float]
     layers: list[str]
     games: dict[Analysis, CertifiedGames]
+
+    @property
+    def id(self) -> str:
+        """network/data."""
+        return self.of.id
+
+    @property
+    def name(self) -> str:
+        """The network in print."""
+        return self.of.name
+
+    def why_not(self, row: str) -> str | None:
+        """Why ``row`` is not judged on these networks; None where it is."""
+        return claims.why_not(row, self.of.of)
 
     @property
     def main(self) -> CertifiedGames:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import importlib.util
+from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
 
@@ -17,7 +18,7 @@ from ..probes import ProbeConfig
 from ..train import Training, Weights
 from .base import Floor, System
 
-__all__ = ["find", "floor_of", "names", "sha256"]
+__all__ = ["find", "floor_of", "names", "sha256", "sha256_of"]
 
 _KINDS = {
     "data": (Source,),
@@ -91,6 +92,18 @@ def sha256(system: System) -> str:
     if module is None or module.__file__ is None:
         raise ValueError(f"{system.id} comes from no file")
     return io.sha256_file(module.__file__)
+
+
+def sha256_of(name: str, chosen: Iterable[System]) -> str | None:
+    """Of the file of the system that a verdict speaks of, among those of a run; of a pair a+b/data
+    of both together; None where no network enters."""
+    by = {system.id: system for system in chosen}
+    networks, _, data = name.rpartition("/")
+    ids = [f"{network}/{data}" for network in networks.split("+")]
+    if not set(ids) <= set(by):
+        return None
+    each = [sha256(by[one]) for one in ids]
+    return each[0] if len(each) == 1 else io.sha256_bytes(" ".join(each).encode())
 
 
 def _original(system: System) -> str:
