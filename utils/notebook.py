@@ -24,6 +24,8 @@ def begin(name: str, cell: Mapping[str, Any]) -> Any:
     computed; threads and figure style are set. ParameterError says what is accepted."""
     p = params.from_notebook(name, cell)
     feasible.require(params.notebook_stem(name), p)
+    for line in feasible.notes(p):
+        print(line)
     provenance.check_utils()
     runtime.set_threads()
     figures.use_style()

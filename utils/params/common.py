@@ -157,10 +157,10 @@ class Study(Common):
         found = self.chosen
         distinct(tuple(system.id for system in found))
         for system in found:
-            self._usable(system)
+            self._can_be_trained(system)
         return self
 
-    def _usable(self, system: System) -> None:
+    def _can_be_trained(self, system: System) -> None:
         if system.floor is None:
             raise ValueError(
                 f"change: {system.id} is another network than the one whose floor is known: give "

@@ -8,7 +8,7 @@ from ..params import Common, ParameterError, StartHere, Study
 from ..systems import System
 from ..train import Training
 
-__all__ = ["require"]
+__all__ = ["notes", "require"]
 
 _COUNTS = ("images", "pair_images", "fit_images", "count_images")
 """Settings that say how many samples of ``image_split`` are explained."""
@@ -27,9 +27,30 @@ def require(notebook: str, p: Common) -> None:
     if isinstance(p, StartHere):
         _one_picture(p)
     elif isinstance(p, Study):
+        _ends_of_the_face(p)
         for system in p.chosen:
             _is_judged(notebook, system)
             _has_samples(p, system)
+
+
+def notes(p: Common) -> list[str]:
+    """What a user should know of these settings before they cost anything."""
+    least = claims.load().protocol.min_seeds
+    if not isinstance(p, Study) or len(p.seeds) >= least or all(s.given for s in p.chosen):
+        return []
+    return [
+        f"note: {len(p.seeds)} seeds; with fewer than {least} every verdict on trained networks is "
+        "INCONCLUSIVE"
+    ]
+
+
+def _ends_of_the_face(p: Study) -> None:
+    wanted = tuple(claims.load().protocol.order_weights)
+    if p.order_weights[: len(wanted)] != wanted:
+        raise ParameterError(
+            f"order_weights must start with {list(wanted)}, the two ends of the face that the "
+            f"protocol judges by (more may follow); got {list(p.order_weights)}"
+        )
 
 
 def _is_judged(notebook: str, system: System) -> None:

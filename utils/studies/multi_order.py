@@ -6,6 +6,7 @@ import dataclasses
 
 import torch
 
+from .. import claims
 from ..jobs import Job, ensure_all
 from ..jobs.attacked import Attacked, AttackedJob
 from ..jobs.bayesian import BayesianGames, BayesianGamesJob, BayesianTrainJob
@@ -57,8 +58,10 @@ def _study(p: Settings, system: Trained, runs: list[Run]) -> MultiOrder:
 
 
 def _attacked(p: Settings, system: Trained) -> list[AttackedJob]:
+    """Clean games, and moved ones where samples are images: other inputs are not attacked."""
+    sizes = p.attack_sizes if claims.why_not("F2", system.of) is None else ()
     return [
-        AttackedJob(games=job, sizes=p.attack_sizes, steps=p.attack_steps, seed=seed)
+        AttackedJob(games=job, sizes=sizes, steps=p.attack_steps, seed=seed)
         for job, seed in zip(games_of.games_jobs(p, system), system.seeds, strict=True)
     ]
 
