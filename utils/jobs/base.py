@@ -148,6 +148,7 @@ def ensure(job: Job, refresh: bool = False) -> Any:
         cache.require_finished(home, _words(job), refresh)
         return job.load(home)
     with io.lock(home):
+        cache.in_use()  # before the time of use, with which prune compares it
         if home.exists() and not refresh:
             problems = io.verify(home)
             if problems:
@@ -158,7 +159,6 @@ def ensure(job: Job, refresh: bool = False) -> Any:
             with cache.full_disk_explained(_words(job)):
                 _produce(job, home, afresh=refresh)
         os.utime(home)  # "last used", for prune
-        cache.in_use()
         return job.load(home)
 
 
