@@ -274,3 +274,15 @@ def test_integrated_gradients_of_a_linear_score_are_its_terms_and_add_up_for_any
     v = extract.scores(curved, [players], 2)[0]
     whole = float(extract.integrated_gradients(curved, players, 2, steps=256).sum())
     assert whole == pytest.approx(float(v[-1] - v[0]), abs=1e-4)
+
+
+def test_blocks_are_powers_of_two_that_hold_the_count() -> None:
+    for count in (*range(0, 300), 1023, 1024, 1025):
+        size = batches.pad_to_block(count)
+        assert size >= max(count, 32) and size & (size - 1) == 0
+        assert size == 32 or size // 2 < count  # no larger than needed
+    assert batches.pad_to_block(3, minimum=1) == 4
+    assert batches.pad_to_block(3, minimum=20) == 32
+    for bad in ((-1, 32), (5, 0)):
+        with pytest.raises(ValueError, match="pad_to_block"):
+            batches.pad_to_block(*bad)

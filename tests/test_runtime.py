@@ -53,17 +53,85 @@ def test_the_environment_decides_the_default(threads_restored, monkeypatch):
     monkeypatch.setenv("INTERACTIONS_THREADS", "1")
     assert runtime.set_threads() == 1
     monkeypatch.setenv("INTERACTIONS_THREADS", "")
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")  # as schedulers and containers say it
+    assert runtime.set_threads() == 3 and torch.get_num_threads() == 3
+    monkeypatch.setenv("INTERACTIONS_THREADS", "1")
+    assert runtime.set_threads() == 1
+    monkeypatch.delenv("INTERACTIONS_THREADS")
+    monkeypatch.delenv("OMP_NUM_THREADS")
     assert runtime.set_threads() == runtime.available_cores()
-    for bad in ("0", "-2", "two", "1.5"):
-        monkeypatch.setenv("INTERACTIONS_THREADS", bad)
-        with pytest.raises(ValueError, match=f"INTERACTIONS_THREADS must be a whole number.*{bad}"):
-            runtime.set_threads()
+    for name in ("INTERACTIONS_THREADS", "OMP_NUM_THREADS"):
+        for bad in ("0", "-2", "two", "1.5"):
+            monkeypatch.setenv(name, bad)
+            with pytest.raises(ValueError, match=f"{name} must be a whole number.*{bad}"):
+                runtime.set_threads()
+        monkeypatch.delenv(name)
 
 
 @pytest.mark.parametrize("bad", [0, -1, True, 1.0, "2"])
 def test_a_wrong_number_of_threads_is_refused(bad):
     with pytest.raises(ValueError, match="number of threads"):
         runtime.set_threads(bad)
+
+
+def test_inside_fixed_threads_every_pool_has_that_many_and_afterwards_its_own(threads_restored):
+    np.ones((2, 2)) @ np.ones((2, 2))
+    runtime.set_threads(1)
+    with runtime.fixed_threads(2):
+        assert torch.get_num_threads() == 2 and _blas_threads() == {2}
+        assert numba.get_num_threads() == min(2, numba.config.NUMBA_NUM_THREADS)
+        with runtime.fixed_threads(1):
+            assert torch.get_num_threads() == numba.get_num_threads() == 1
+            assert _blas_threads() == {1}
+        assert torch.get_num_threads() == 2 and _blas_threads() == {2}
+    with pytest.raises(KeyError), runtime.fixed_threads(2):
+        raise KeyError
+    assert torch.get_num_threads() == numba.get_num_threads() == 1 and _blas_threads() == {1}
+
+
+CORES = """
+import hashlib, os, sys, tempfile
+if sys.argv[1] == "one":
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+from utils import datasets, extract, runtime, sparsify
+from utils.players import PatchDraw
+from utils.players.components import principal_components
+from utils.train import TrainConfig, fit
+threads = runtime.set_threads()
+assert (threads == 1) == (sys.argv[1] == "one" or runtime.available_cores() == 1)
+config = TrainConfig(
+    model="lenet", n_train=1000, n_test=100, loss_images=100, steps=6, checkpoints=2, batch=128
+)
+with tempfile.TemporaryDirectory() as folder:
+    model = fit(config, folder, threads=2).last()
+data = config.told()
+with runtime.fixed_threads(2):
+    players = [PatchDraw().players(data, i, 7, data) for i in range(4)]
+    v = extract.scores(model, players, data.labels[:4])
+    found = sparsify.split(v, tol=1e-2)
+    basis = principal_components(data.x.flatten(1)[:, 200:600], 5)
+for part in (*model.state_dict().values(), v, found.i_and, found.gamma, basis.directions):
+    print(hashlib.sha256(part.contiguous().numpy().tobytes()).hexdigest())
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="cores cannot be taken away here")
+def test_bits_are_those_of_the_threads_asked_for_on_any_number_of_cores(monkeypatch):
+    """Training, scores, splits and a PCA with two threads, on one core and on all of them (with
+    another number of threads each of them has other bits)."""
+    for name in ("INTERACTIONS_THREADS", *runtime._BLAS_VARIABLES):
+        monkeypatch.delenv(name, raising=False)
+    one, every = (
+        subprocess.run(
+            [sys.executable, "-c", CORES, cores],
+            cwd=paths.ROOT,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.split()
+        for cores in ("one", "all")
+    )
+    assert len(one) > 10 and one == every
 
 
 def test_threads_may_be_set_when_it_is_too_late_for_the_interop_pool():
@@ -209,15 +277,3 @@ def test_human_numbers():
         "1 h 00 min",
         "2 h 05 min",
     ]
-
-
-def test_blocks_are_powers_of_two_that_hold_the_count():
-    for count in (*range(0, 300), 1023, 1024, 1025):
-        size = runtime.pad_to_block(count)
-        assert size >= max(count, 32) and size & (size - 1) == 0
-        assert size == 32 or size // 2 < count  # no larger than needed
-    assert runtime.pad_to_block(3, minimum=1) == 4
-    assert runtime.pad_to_block(3, minimum=20) == 32
-    for bad in ((-1, 32), (5, 0)):
-        with pytest.raises(ValueError, match="pad_to_block"):
-            runtime.pad_to_block(*bad)

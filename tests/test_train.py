@@ -24,12 +24,15 @@ from utils.models import InputSpec
 from utils.train import (
     DivergedError,
     TrainConfig,
+    Training,
+    Weights,
     fit,
     given_labels,
     load_run,
     log_spaced,
     with_label_noise,
 )
+from utils.train.loop import _Trainer
 
 SMALL = dict(
     n_train=200, n_test=100, model="mlp7", width=16, lr=0.1, batch=16, steps=60, checkpoints=6
@@ -100,6 +103,10 @@ def test_losses_are_measured_at_every_checkpoint_and_at_most_the_ratio_apart():
         (dict(label_noise=1.0), "less than 1"),
         (dict(label_noise=-0.1), "greater than or equal to 0"),
         (dict(label_noise=float("nan")), "label_noise"),
+        (dict(optimizer="adam"), "'sgd' or 'adamw'"),
+        (dict(steps=0), "checkpoints must be"),
+        (dict(checkpoints=1), "checkpoints must be"),
+        (dict(model="lenet", dataset="breast_cancer"), "LeNet takes image; breast_cancer is of"),
     ],
 )
 def test_bad_settings_are_refused(change, message):
@@ -122,8 +129,9 @@ def test_a_config_cannot_be_changed():
         dict(),
         dict(model="lenet", width=2, momentum=0.9, weight_decay=1e-4),
         dict(model="resnet20", width=2, steps=12, checkpoints=4),
+        dict(optimizer="adamw", lr=1e-3, weight_decay=0.01),
     ],
-    ids=["mlp7", "lenet-momentum", "resnet20"],
+    ids=["mlp7", "lenet-momentum", "resnet20", "adamw"],
 )
 def test_same_config_same_bits(tmp_path, extra):
     config = TrainConfig(**(SMALL | extra))
@@ -169,8 +177,6 @@ def test_another_seed_is_another_run(tmp_path):
 def test_the_loop_is_sgd_with_momentum_and_weight_decay(tmp_path):
     """Four steps by the textbook: v = momentum * v + gradient + weight_decay * w; w = w - lr *
     v."""
-    from utils.train.loop import _Trainer
-
     config = TrainConfig(
         **(
             SMALL
@@ -194,9 +200,53 @@ def test_the_loop_is_sgd_with_momentum_and_weight_decay(tmp_path):
             torch.testing.assert_close(ours.detach(), kept, atol=1e-6, rtol=1e-4)
 
 
-def test_every_epoch_uses_each_image_once_in_another_order(tmp_path):
-    from utils.train.loop import _Trainer
+def test_adamw_is_the_published_step(tmp_path):
+    """Four steps by Loshchilov and Hutter 2019, Algorithm 2: moments .9 and .999, eps 1e-8, decay
+    decoupled."""
+    lr, decay = 3e-3, 0.05
+    config = TrainConfig(
+        **(
+            SMALL
+            | dict(steps=4, checkpoints=5, n_train=32, lr=lr, weight_decay=decay, optimizer="adamw")
+        )
+    )
+    run = fit(config, tmp_path / "run")
+    order = _Trainer(config, tmp_path / "other")
+    train = datasets.load("mnist_part", "train", 32)
+    model = run.model(0).requires_grad_(True)
+    first, second = ([torch.zeros_like(w) for w in model.parameters()] for _ in range(2))
+    for step in range(1, 5):
+        chosen = order.batch_of(step - 1)
+        loss = F.cross_entropy(model(train.x[chosen]), train.labels[chosen])
+        gradients = torch.autograd.grad(loss, list(model.parameters()))
+        with torch.no_grad():
+            for w, m, v, g in zip(model.parameters(), first, second, gradients, strict=True):
+                m.mul_(0.9).add_(0.1 * g)
+                v.mul_(0.999).add_(0.001 * g * g)
+                w.mul_(1 - lr * decay)
+                w.sub_(lr * (m / (1 - 0.9**step)) / ((v / (1 - 0.999**step)).sqrt() + 1e-8))
+        for ours, kept in zip(model.parameters(), run.model(step).parameters(), strict=True):
+            torch.testing.assert_close(ours.detach(), kept, atol=2e-6, rtol=1e-4)
 
+
+def test_the_optimizers_share_the_start_and_nothing_after(tmp_path):
+    sgd, adamw = (
+        fit(TrainConfig(**SMALL | dict(optimizer=name, lr=0.01)), tmp_path / name)
+        for name in ("sgd", "adamw")
+    )
+    for step in (0, 1):
+        a, b = (run.model(step).state_dict() for run in (sgd, adamw))
+        assert torch.equal(a["hidden1.0.weight"], b["hidden1.0.weight"]) == (step == 0)
+    assert adamw.losses["train_loss"].iloc[-1] < 2 < sgd.losses["train_loss"].iloc[-1]
+
+
+def test_momentum_is_refused_beside_adamw():
+    for model in (TrainConfig, Training):
+        with pytest.raises(pydantic.ValidationError, match="momentum is that of sgd"):
+            model(optimizer="adamw", momentum=0.9, lr=0.1, batch=8, steps=100, n_train=16)
+
+
+def test_every_epoch_uses_each_image_once_in_another_order(tmp_path):
     trainer = _Trainer(TrainConfig(**SMALL), tmp_path)
     epochs = [
         torch.cat([trainer.batch_of(12 * epoch + k) for k in range(12)]) for epoch in range(3)
@@ -231,26 +281,26 @@ def test_normalisation_is_of_the_training_images(tmp_path):
     run = fit(TrainConfig(**SMALL), tmp_path)
     train = datasets.load("mnist_part", "train", 200)
     buffers = dict(run.model(0).named_buffers())
-    assert buffers["input.mean"].item() == pytest.approx(
-        train.x.double().mean().item(), abs=1e-6
-    )
+    assert buffers["input.mean"].item() == pytest.approx(train.x.double().mean().item(), abs=1e-6)
     assert buffers["input.std"].item() == pytest.approx(
         train.x.double().std(correction=0).item(), abs=1e-6
     )
 
 
-def test_it_learns_mnist(tmp_path):
+@pytest.mark.parametrize(
+    "how", [dict(lr=0.05, momentum=0.9), dict(optimizer="adamw", lr=1e-3)], ids=["sgd", "adamw"]
+)
+def test_it_learns_mnist(tmp_path, how):
     config = TrainConfig(
         n_train=3000,
         n_test=1000,
         model="mlp7",
         width=64,
-        lr=0.05,
-        momentum=0.9,
         batch=64,
         steps=400,
         checkpoints=4,
         loss_every_ratio=2.0,
+        **how,
     )
     run = fit(config, tmp_path)
     assert run.losses["test_accuracy"].iloc[0] < 0.25
@@ -264,6 +314,112 @@ def test_divergence_names_step_and_learning_rate(tmp_path):
     ):
         fit(TrainConfig(**(SMALL | dict(lr=1e6))), tmp_path)
     assert not (tmp_path / "losses.csv").exists()
+
+
+# Regression ---------------------------------------------------------------------------------------
+
+PLANE = """
+import numpy as np
+from pathlib import Path
+from utils.datasets import About, Raw, Source
+
+def read(folder, split):
+    draw = np.random.default_rng({"train": 0, "test": 1}[split])
+    x = draw.normal(50, 10, (300, 3)).astype(np.float32)
+    y = (x[:, 0] - 2 * x[:, 1] + draw.normal(0, 2, 300)).astype(np.float32)
+    return Raw(x, y / 10, np.arange(300))
+
+PLANE = Source("plane", (), (3,), lambda: Path(__file__).parent, read, kind="table",
+               about=About(columns=("a", "b", "c")))
+"""
+
+
+@pytest.fixture
+def plane(tmp_path):
+    """A user's file with a table to be regressed on: y = a - 2b, but for a share of noise."""
+    path = tmp_path / "plane.py"
+    path.write_text(PLANE, encoding="utf-8")
+    return dict(file=str(path), dataset="plane", model="mlp7", width=16, n_train=200, lr=0.02)
+
+
+def test_a_regression_minimises_the_squared_error_and_tells_r_squared(tmp_path, plane):
+    config = TrainConfig(**plane, batch=20, steps=300, checkpoints=4)
+    run = fit(config, tmp_path / "run")
+    assert run.spec.classes == 0 and run.last()(torch.zeros(2, 3)).shape == (2, 1)
+    for split, limit in (("train", 200), ("test", None)):
+        data = config.data(split, limit)
+        assert data.labels.dtype == torch.float32 and not data.classes
+        answers = run.last()(data.x)[:, 0].double()
+        error = F.mse_loss(answers, data.labels.double()).item()
+        spread = (data.labels - data.labels.mean()).double().square().mean().item()
+        last = run.losses.iloc[-1]
+        assert last[f"{split}_loss"] == pytest.approx(error, rel=1e-6)
+        assert last[f"{split}_accuracy"] == pytest.approx(1 - error / spread, rel=1e-6)
+    assert run.losses["test_accuracy"].iloc[0] < 0.1 and run.test_accuracy > 0.9
+    assert files_of(run.folder) == files_of(fit(config, tmp_path / "again").folder)
+
+
+def test_a_regression_has_no_wrong_labels(plane):
+    with pytest.raises(pydantic.ValidationError, match="plane has no classes to take wrong ones"):
+        TrainConfig(**plane, label_noise=0.1)
+
+
+# Weights given by others --------------------------------------------------------------------------
+
+GIVEN = dict(n_train=200, n_test=100, model="mlp7", width=16, steps=0, checkpoints=1)
+
+
+@pytest.fixture
+def published(tmp_path, monkeypatch):
+    """Weights of a network that somebody trained, in the data cache, and the run they are of."""
+    monkeypatch.setenv("INTERACTIONS_DATA", str(tmp_path / "cache"))
+    run = fit(TrainConfig(**SMALL), tmp_path / "theirs")
+    path = tmp_path / "cache" / "weights" / "theirs.safetensors"
+    path.parent.mkdir(parents=True)
+    path.write_bytes((run.folder / "weights-60.safetensors").read_bytes())
+    return run, Weights(
+        path="weights/theirs.safetensors", sha256=io.sha256_file(path), source="somebody, on MNIST"
+    )
+
+
+def test_given_weights_are_measured_and_kept_as_they_are(tmp_path, published):
+    theirs, weights = published
+    run = fit(TrainConfig(**GIVEN, weights=weights), tmp_path / "run")
+    assert run.steps == (0,) and run.losses["step"].tolist() == [0]
+    assert run.losses.iloc[0, 1:].tolist() == theirs.losses.iloc[-1, 1:].tolist()
+    ours, given_ones = run.last().state_dict(), theirs.last().state_dict()
+    assert all(torch.equal(ours[name], given_ones[name]) for name in given_ones)
+    assert load_run(tmp_path / "run").config == run.config, "read back, weights included"
+    absolute = weights.model_copy(update={"path": str(tmp_path / "cache" / weights.path)})
+    again = fit(TrainConfig(**GIVEN, weights=absolute), tmp_path / "again")
+    assert again.losses.equals(run.losses)
+
+
+def test_other_weights_than_those_named_are_refused(tmp_path, published, monkeypatch):
+    _, weights = published
+    config = TrainConfig(**GIVEN, weights=weights)
+    wrong = weights.model_copy(update={"sha256": "0" * 64})
+    with pytest.raises(ValueError, match=r"theirs\.safetensors is not the file whose sha256"):
+        fit(TrainConfig(**GIVEN, weights=wrong), tmp_path / "a")
+    with pytest.raises(
+        ValueError, match=r"(?s)theirs\.safetensors does not fit MLP: .*size mismatch"
+    ):
+        fit(TrainConfig(**GIVEN | dict(width=8), weights=weights), tmp_path / "b")
+    monkeypatch.setenv("INTERACTIONS_DATA", str(tmp_path / "elsewhere"))
+    with pytest.raises(datasets.MissingData, match="is not there: weights of somebody, on MNIST"):
+        fit(config, tmp_path / "c")
+    assert not any((tmp_path / name / "losses.csv").exists() for name in "abc")
+
+
+@pytest.mark.parametrize(
+    "change", [dict(steps=10, checkpoints=2), dict(checkpoints=2), dict(label_noise=0.1)]
+)
+def test_nothing_is_trained_where_weights_are_given(change):
+    weights = Weights(path="x.safetensors", sha256="0" * 64, source="somebody")
+    with pytest.raises(pydantic.ValidationError, match="given weights have steps=0, checkpoints=1"):
+        TrainConfig(**GIVEN | change, weights=weights)
+    with pytest.raises(pydantic.ValidationError, match="pattern"):
+        Weights(path="x.safetensors", sha256="no checksum", source="somebody")
 
 
 # Label noise --------------------------------------------------------------------------------------
@@ -333,6 +489,7 @@ def test_the_network_is_trained_and_measured_on_the_given_labels(tmp_path):
 # Kills and damage ---------------------------------------------------------------------------------
 
 LONG = SMALL | dict(steps=3000, checkpoints=20, momentum=0.5)
+ADAMW = dict(optimizer="adamw", lr=1e-3, momentum=0.0, weight_decay=0.01)
 CHILD = """
 import sys
 from pathlib import Path
@@ -341,8 +498,9 @@ fit(TrainConfig.model_validate_json(sys.argv[1]), Path(sys.argv[2]))
 """
 
 
-def test_killed_and_resumed_is_uninterrupted(tmp_path):
-    config = TrainConfig(**LONG)
+@pytest.mark.parametrize("change", [{}, ADAMW], ids=["sgd-momentum", "adamw"])
+def test_killed_and_resumed_is_uninterrupted(tmp_path, change):
+    config = TrainConfig(**LONG | change)
     fit(config, tmp_path / "whole")
     for wanted in (
         config.checkpoint_steps[4],
@@ -378,8 +536,6 @@ class _Stop(Exception):
 def interrupted(config: TrainConfig, folder: Path, monkeypatch, at: int) -> None:
     """A run that stops at step ``at``, as if by Ctrl-C; what is on disk then is the state of the
     checkpoint before."""
-    from utils.train.loop import _Trainer
-
     step = _Trainer.one_step
 
     def stopping(self):
@@ -395,8 +551,12 @@ def interrupted(config: TrainConfig, folder: Path, monkeypatch, at: int) -> None
 
 @pytest.mark.parametrize(
     "extra",
-    [dict(model="lenet", width=2, momentum=0.9), dict(model="resnet20", width=2)],
-    ids=["lenet-momentum", "resnet20"],
+    [
+        dict(model="lenet", width=2, momentum=0.9),
+        dict(model="resnet20", width=2),
+        dict(model="lenet", width=2, **ADAMW),
+    ],
+    ids=["lenet-momentum", "resnet20", "lenet-adamw"],
 )
 def test_interrupted_convolutions_resume_with_the_same_bits(tmp_path, monkeypatch, extra):
     """Momentum, the running statistics of batch normalisation and the memory layout all come
@@ -469,8 +629,6 @@ def test_a_changed_digit_or_a_renamed_key_of_the_progress_is_not_believed(
 
 
 def test_resuming_goes_on_from_the_last_checkpoint(tmp_path, monkeypatch):
-    from utils.train.loop import _Trainer
-
     config = TrainConfig(**SMALL)
     interrupted(config, tmp_path, monkeypatch, at=30)
     steps = []

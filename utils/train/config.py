@@ -19,6 +19,7 @@ from ..strict import Strict
 __all__ = ["TrainConfig", "Training", "Weights", "log_spaced"]
 
 T = TypeVar("T", Source, Network)
+_MOMENTUM = "momentum is that of sgd; adamw has its own"
 
 
 def log_spaced(steps: int, count: int, first: int = 1) -> list[int]:
@@ -75,7 +76,7 @@ class Training(Strict):
                 "steps"
             )
         if self.optimizer == "adamw" and self.momentum:
-            raise ValueError("momentum is that of sgd; adamw has its own")
+            raise ValueError(_MOMENTUM)
         return self
 
 
@@ -168,6 +169,8 @@ class TrainConfig(Strict):
                 f"n_train = {self.n_train} is less than batch = {self.batch} or loss_images = "
                 f"{self.loss_images}: both are taken out of the training samples"
             )
+        if self.optimizer == "adamw" and self.momentum:
+            raise ValueError(_MOMENTUM)
         if self.label_noise and not source.classes:
             raise ValueError(f"label_noise: {self.dataset} has no classes to take wrong ones from")
         log_spaced(self.steps, self.checkpoints, self.first_checkpoint)
