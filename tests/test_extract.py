@@ -11,7 +11,7 @@ from torch import nn
 
 from utils import extract, lattice
 from utils.extract import batches
-from utils.players import ImagePatches, PatchDraw, patch_players
+from utils.players import ImagePatches, PatchDraw, Players, patch_players
 
 
 def net(units: int = 4, seed: int = 0) -> nn.Sequential:
@@ -286,3 +286,97 @@ def test_blocks_are_powers_of_two_that_hold_the_count() -> None:
     for bad in ((-1, 32), (5, 0)):
         with pytest.raises(ValueError, match="pad_to_block"):
             batches.pad_to_block(*bad)
+
+
+# Tokens -------------------------------------------------------------------------------------------
+
+VOCABULARY, MASK = 70_000, 69_999
+
+
+class Words(Players):
+    """Every token of a sentence is a player; a masked one becomes the mask token."""
+
+    def __init__(self, tokens: torch.Tensor) -> None:
+        self.n, self.tokens, self.baseline = len(tokens), tokens, torch.full_like(tokens, MASK)
+
+    def masked(self, subsets: torch.Tensor) -> torch.Tensor:
+        kept = (subsets[:, None] >> torch.arange(self.n, device=subsets.device) & 1).bool()
+        return torch.where(kept, self.tokens, self.baseline)
+
+    @property
+    def whole(self) -> torch.Tensor:
+        return self.tokens
+
+    def around(self, x: torch.Tensor) -> Words:
+        return Words(x)
+
+    def describe(self, i: int) -> str:
+        return f"token {int(self.tokens[i])}"
+
+    def to(self, device: torch.device) -> Words:
+        return Words(self.tokens.to(device))
+
+
+class Reader(nn.Module):
+    """Mean embedding → logits; remembers what it was given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(1)
+        self.words = nn.Embedding(VOCABULARY, 16)
+        self.head = nn.Sequential(nn.Linear(16, 16), nn.Tanh(), nn.Linear(16, 3))
+        self.seen: list[torch.Tensor] = []
+
+    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+        self.seen.append(tokens)
+        return self.head(self.words(tokens).mean(1))
+
+
+# bf16 has 8 bits of mantissa: of these every one but 256 would become another token
+SENTENCE = torch.tensor([255, 256, 257, 301, 4097, 65_537])
+
+
+def test_tokens_reach_the_network_as_they_are() -> None:
+    for dtype in (torch.float32, torch.bfloat16, torch.float16, torch.float64):
+        model = Reader().to(dtype)
+        extract.scores(model, [Words(SENTENCE), Words(SENTENCE.flip(0))], 1, rows=32)
+        seen = torch.cat(model.seen)
+        assert seen.dtype == torch.int64
+        assert set(seen.unique().tolist()) == {*SENTENCE.tolist(), MASK}
+        whole = [row.tolist() for row in seen if MASK not in row]
+        assert whole[0] == SENTENCE.tolist() and whole[-1] == SENTENCE.flip(0).tolist()
+
+
+def test_a_bf16_network_scores_tokens_like_a_float32_one() -> None:
+    """To the accuracy of bf16, for the same weights; with tokens cast to bf16 it would read other
+    words."""
+    half = Reader().bfloat16()
+    single = Reader()
+    single.load_state_dict(half.state_dict())  # the rounded weights
+    players = [Words(SENTENCE), Words(SENTENCE + 1000)]
+    rough, sharp = (extract.scores(model, players, [0, 2]) for model in (half, single))
+    eps = torch.finfo(torch.bfloat16).eps
+    assert rough.dtype == sharp.dtype == torch.float64
+    assert float((rough - sharp).abs().max()) < 4 * eps * float(sharp.abs().max())
+    others = [Words(one.tokens.bfloat16().long()) for one in players]
+    wrong = extract.scores(single, others, [0, 2])
+    assert float((wrong - sharp).abs().max()) > 10 * eps * float(sharp.abs().max())
+
+
+def test_every_way_into_a_network_takes_tokens() -> None:
+    model, players = Reader().bfloat16(), Words(SENTENCE)
+    assert extract.explain(model, players, kappa=0).meta["players"][3] == "token 301"
+    assert extract.predict(model, [players]).masked == 64
+    assert 0 < extract.noise_floor(model, players, 1) < 10
+    assert extract.noise_floor(Reader().double(), players, 1) == 0
+    with pytest.raises(ValueError, match=r"integers \(tokens\), which have no gradient"):
+        extract.integrated_gradients(model, players, 1)
+    seen = torch.cat(model.seen)
+    assert seen.dtype == torch.int64 and set(seen.unique().tolist()) == {*SENTENCE.tolist(), MASK}
+
+
+def test_floating_inputs_come_in_the_networks_dtype() -> None:
+    x = torch.rand(2, 3, dtype=torch.float64)
+    assert torch.equal(batches.as_input(x, torch.bfloat16), x.bfloat16())
+    for integers in (SENTENCE, SENTENCE.int(), SENTENCE > 256):
+        assert batches.as_input(integers, torch.bfloat16) is integers
