@@ -13,14 +13,13 @@ from torch import nn
 
 from .. import datasets, io, runtime
 from ..models.tail import features
-from ..params import FiveGroups
 from ..players.components import Components
 from ..train import Run
 from .base import Job, ensure
-from .components import Analysis, PCAJob
+from .components import PCAJob
 from .runs import GamesJob
 
-__all__ = ["Maps", "MapsJob", "maps", "path_attributions"]
+__all__ = ["Maps", "MapsJob", "path_attributions"]
 
 
 def path_attributions(
@@ -114,11 +113,3 @@ class MapsJob(Job):
 
     def load(self, folder: Path) -> Maps:
         return Maps(**io.load_arrays(folder / "maps.safetensors"))
-
-
-def maps(p: FiveGroups, a: Analysis) -> Maps:
-    """Maps for the first images of the first seed of one system."""
-    device, job = str(runtime.device(p.device)), a.system.jobs[0]
-    pca = PCAJob(train=job, layer=a.layer, images=p.pca_images, r=p.n_players, device=device)
-    sample = GamesJob.of(job, p.images, p.n_players, device=device, split=p.image_split)
-    return ensure(MapsJob(sample=sample, pca=pca, images=p.map_images))

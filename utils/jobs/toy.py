@@ -27,14 +27,11 @@ from torch import nn
 
 from .. import extract, io, runtime
 from ..models.mlp import MLP
-from ..params import FiveGroups
 from ..players import ImagePatches
 from ..train import log_spaced
 from .base import Job
-from .games import CertifiedGames
-from .study import split_games
 
-__all__ = ["BETRAYED", "INPUTS", "LOYAL", "TOY_SYSTEM", "ToyGames", "ToyJob", "planted", "toy_data"]
+__all__ = ["BETRAYED", "INPUTS", "LOYAL", "TOY_SYSTEM", "ToyGames", "ToyJob", "toy_data"]
 
 INPUTS = ("z: betrayed", "s: learnt late", "u: loyal", "h1", "h2", "noise")
 BETRAYED, LOYAL = 0, 2
@@ -133,16 +130,3 @@ def _players(row: torch.Tensor) -> ImagePatches:
     return ImagePatches(
         row, torch.arange(row.shape[-1])[None], torch.zeros_like(row), row.shape[-1]
     )
-
-
-def planted(p: FiveGroups) -> dict[str, CertifiedGames]:
-    """Interactions of the toy networks, one per seed, at every order weight: the first is
-    primary."""
-    jobs = [
-        ToyJob(seed=seed, steps=p.toy_steps, checkpoints=p.checkpoints, images=p.images)
-        for seed in p.seeds
-    ]
-    return {
-        f"order weight {w:+g}": split_games(p, "the planted toy set", jobs, order_weight=w)
-        for w in p.order_weights
-    }
