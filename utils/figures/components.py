@@ -67,12 +67,13 @@ def grouped_bars(
     hue: str,
     panel: str,
     y: str = "count",
-    ylabel: str = "interactions per image",
+    ylabel: str | None = None,
     title: str = "",
     sharey: bool = False,
 ) -> Figure:
     """Bars side by side: a group per ``x``, a bar per ``hue``, a panel per ``panel``; columns low,
-    high drawn as ranges."""
+    high drawn as ranges. ylabel: default the name of ``y``; counts are interactions per image."""
+    label_y = ylabel or ("interactions per image" if y == "count" else y)
     panels = list(dict.fromkeys(table[panel]))
     colours = palette(list(dict.fromkeys(table[hue])))
     figure, axes = grid(
@@ -108,7 +109,7 @@ def grouped_bars(
         axis.set(
             title=name,
             xlabel="" if rotated else x,
-            ylabel=ylabel if axis is axes[0, 0] or not sharey else "",
+            ylabel=label_y if axis is axes[0, 0] or not sharey else "",
         )
         axis.grid(axis="x", visible=False)
         axis.legend(

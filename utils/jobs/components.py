@@ -13,27 +13,21 @@ from torch import nn
 
 from .. import datasets, extract, io, runtime
 from ..models.tail import features, tail
-from ..params import FiveGroups
-from ..players import PatchDraw
 from ..players.components import Components, FeatureComponents, principal_components
 from ..train import Run
 from .base import Job, ensure
-from .games import CertifiedGames
 from .runs import Games, GamesJob, TrainJob
-from .side_by_side import ensure_all
-from .study import System, certified_games, split_games
 
 __all__ = [
     "Accuracies",
     "AccuracyJob",
-    "Analysis",
+    "Basis",
     "ComponentGames",
     "ComponentGamesJob",
     "Features",
     "FeaturesJob",
     "LastGamesJob",
     "PCAJob",
-    "analyse",
     "check_tail",
     "features_of",
 ]
@@ -330,97 +324,19 @@ def _accuracy(
     return float((answers == labels).double().mean())
 
 
-@dataclasses.dataclass(frozen=True)
-class Analysis:
-    """All that is computed for one system, a network per seed.
+@dataclasses.dataclass(frozen=True, eq=False)
+class Basis:
+    """The principal components of R networks' features, and what they hold.
 
-    main, other: interactions of the component games at all checkpoints, at the first and the second
-    order weight. ends, exact: those of the first and the last checkpoint as in main, and without
-    noise terms. noise: independent noise (N2) matched to the last checkpoint. raw: as many raw
-    patches, first and last checkpoint; draws: other draws of patches; paper: the paper's patches,
-    last checkpoint. pca, start: the pooled PCA and that of the untrained network, per seed.
+    pooled: over all of training, those that are players; start: of the untrained networks;
+    accuracies: with the components in place of the feature; each per seed.
     """
 
-    system: System
-    layer: str
-    runs: list[Run]
-    main: CertifiedGames
-    others: dict[str, CertifiedGames]
-    ends: CertifiedGames
-    exact: CertifiedGames
-    noise: CertifiedGames
-    raw: CertifiedGames
-    draws: dict[str, CertifiedGames]
-    paper: CertifiedGames
-    pca: list[Components]
+    pooled: list[Components]
     start: list[Components]
-    games: list[ComponentGames]
-    accuracy: list[Accuracies]
-    features: list[Features]
+    accuracies: list[Accuracies]
 
-
-def analyse(p: FiveGroups, system: System) -> Analysis:
-    """Train, take apart, score and split what ``p`` asks for of one system (or load it).
-
-    Errors: ValueError for a layer that the network lacks (listing its layers) or more components
-    than the features span.
-    """
-    device, layer = str(runtime.device(p.device)), p.layers[system.jobs[0].config.model]
-    ends = (0, p.checkpoints - 1)
-    runs = system.runs()
-    pca = [
-        PCAJob(train=job, layer=layer, images=p.pca_images, r=p.n_players, device=device)
-        for job in system.jobs
-    ]
-    sample = [
-        GamesJob.of(job, p.images, p.n_players, device=device, split=p.image_split)
-        for job in system.jobs
-    ]
-    stored = [FeaturesJob(sample=job, layer=layer) for job in sample]
-    features_found = ensure_all(stored, f"features of {system.name}")
-    components = ensure_all(pca, f"components of {system.name}")
-    jobs = [ComponentGamesJob(features=f, pca=c) for f, c in zip(stored, pca, strict=True)]
-    name = f"components of {system.name}"
-    main = split_games(p, name, jobs)
-    return Analysis(
-        system,
-        layer,
-        runs,
-        main,
-        {
-            f"order weight {w:+g}": split_games(p, name, jobs, order_weight=w)
-            for w in p.order_weights[1:]
-        },
-        main.at(*ends),
-        split_games(p, name, jobs, kappa=0.0, checkpoints=ends),
-        split_games(p, name, jobs, null="iid", checkpoints=ends[1:]),
-        certified_games(p, system, checkpoints=ends),
-        {"second draw of patches": certified_games(p, system, draw=1, checkpoints=ends)}
-        if p.second_draw
-        else {},
-        split_games(
-            p,
-            f"{p.paper_patches} patches of {system.name}",
-            [_paper_patches(p, job, device) for job in system.jobs],
-        ),
-        components,
-        ensure_all(
-            [job.model_copy(update={"checkpoints": (0,)}) for job in pca],
-            f"untrained {system.name}",
-        ),
-        ensure_all(jobs, f"scores of {name}"),
-        ensure_all(
-            [AccuracyJob(pca=job, images=p.test_images) for job in pca],
-            f"accuracies of {system.name}",
-        ),
-        features_found,
-    )
-
-
-def _paper_patches(p: FiveGroups, job: TrainJob, device: str) -> LastGamesJob:
-    """The paper's raw variables: cells of 4x4 pixels drawn out of all of the image's (7x7 or 8x8),
-    background included."""
-    whole = LastGamesJob.of(job, p.images, p.paper_patches, device=device, split=p.image_split)
-    # A cell's mean is never below 0, so a negative threshold admits every cell.
-    anywhere = PatchDraw(cell=4, region="foreground", threshold=-1.0)
-    return whole.model_copy(update={"how": whole.how.model_validate(dataclasses.asdict(anywhere))})
+    @property
+    def r(self) -> int:
+        """How many components there are."""
+        return len(self.pooled[0].directions)

@@ -12,24 +12,28 @@ import functools
 import numpy as np
 
 from ..claims import Part
-from ..metrics import groups
-from ..rows.components import (
+from ..evidence.component_statistics import (
     accuracy_parts,
     crossing_parts,
     fit_parts,
     sparsity_parts,
     variance_parts,
 )
-from ..rows.five_groups import kinds_parts
-from ..rows.group_sizes import SIGNS, size_parts
-from ..rows.order_similarity import similarity_parts
-from ..rows.restless import HIGH, contrast_parts
+from ..evidence.group_statistics import (
+    HIGH,
+    SIGNS,
+    contrast_parts,
+    kinds_parts,
+    similarity_parts,
+    size_parts,
+)
+from ..metrics import groups
 from .base import DEFAULT, Simulation, Sizes
 
 __all__ = ["SIMULATIONS"]
 
 Rng = np.random.Generator
-_COMPONENTS = ("utils.rows.components",)
+_COMPONENTS = ("utils.evidence.component_statistics",)
 _SETS = 3
 """Sets of random courses; the notebook draws 20, which only makes the null's own mean more
 exact."""
@@ -275,7 +279,7 @@ def _m14(scenario: str, sizes: Sizes, rng: Rng) -> list[Part]:
 # that choose margins are drawn 400 times.
 _SIZES = {"default": DEFAULT, "reference": Sizes(10, 40, systems=4)}
 _NETWORKS = {"default": Sizes(5, 0, systems=2), "reference": Sizes(10, 0, systems=4)}
-_GROUPS = ("utils.metrics.groups",)
+_GROUPS = ("utils.evidence.group_statistics", "utils.metrics.groups")
 _DEFAULT = "lenet/mnist_part"
 
 SIMULATIONS = [
@@ -288,7 +292,7 @@ SIMULATIONS = [
         "M7",
         _DEFAULT,
         _m7,
-        ("utils.rows.five_groups", *_GROUPS),
+        (*_COMPONENTS, *_GROUPS),
         _SIZES,
         ("none", "none: at one margin"),
         runs=400,
@@ -297,11 +301,13 @@ SIMULATIONS = [
         "M9",
         "resnet20+vgg11/mnist_part",
         _m9,
-        ("utils.rows.group_sizes", *_GROUPS),
+        _GROUPS,
         _SIZES,
         ("none", "none: one contrast"),
         runs=400,
     ),
-    Simulation("M10", _DEFAULT, _m10, ("utils.rows.restless", *_GROUPS), _SIZES),
-    Simulation("M14", "mlp7_w256+lenet/mnist_part", _m14, ("utils.rows.order_similarity",), _SIZES),
+    Simulation("M10", _DEFAULT, _m10, _GROUPS, _SIZES),
+    Simulation(
+        "M14", "mlp7_w256+lenet/mnist_part", _m14, ("utils.evidence.group_statistics",), _SIZES
+    ),
 ]

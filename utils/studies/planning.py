@@ -16,13 +16,14 @@ PLANNED = {
     "01_sparsity": "sparsity",
     "02_two_phase_dynamics": "two_phase",
     "03_theoretical_fit": "theoretical_fit",
+    "04_five_groups": "five_groups",
     "05_layerwise_change": "layerwise",
     "06_iou_stability": "iou_stability",
     "07_noisy_labels": "noisy_labels",
     "08_what_the_split_identifies": "identified",
     "09_multi_order": "multi_order",
 }
-"""Notebook -> its module here. 04 and 06 still ask for their games as they go."""
+"""Notebook -> its module here."""
 
 
 def plan_of(notebook: str, p: Any, system: str | None = None) -> list[Node]:

@@ -1,2 +1,0 @@
-"""What decides each row: from extracted arrays to one value per seed and inequality. One file per
-notebook."""

@@ -1,0 +1,105 @@
+"""04: the jobs behind the games between feature components of one system."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from .. import runtime
+from ..jobs import Job
+from ..jobs import study as games_of
+from ..jobs.attributions import MapsJob
+from ..jobs.components import (
+    AccuracyJob,
+    ComponentGamesJob,
+    FeaturesJob,
+    LastGamesJob,
+    PCAJob,
+)
+from ..jobs.games import Splits
+from ..jobs.runs import TrainJob
+from ..jobs.study import System
+from ..params import FiveGroups as Settings
+from ..players import PatchDraw
+from .base import Analysis
+
+__all__ = ["ComponentJobs", "component_jobs", "layer_of"]
+
+
+@dataclasses.dataclass(frozen=True)
+class ComponentJobs:
+    """The jobs of one system's study, one per seed but for ``maps``; nothing is computed yet.
+
+    ends: the splits of the component games at every end of the face; splits: further ones, by what
+    they are.
+    """
+
+    pca: list[PCAJob]
+    start: list[PCAJob]
+    games: list[ComponentGamesJob]
+    rebuilt: list[AccuracyJob]
+    maps: MapsJob
+    ends: dict[Analysis, Splits]
+    splits: dict[str, Splits]
+
+    @property
+    def all(self) -> list[Job]:
+        """Those that no other of them needs."""
+        splits = [*self.ends.values(), *self.splits.values()]
+        return [*self.start, *self.rebuilt, self.maps, *(job for one in splits for job in one.jobs)]
+
+
+def component_jobs(p: Settings, system: System) -> ComponentJobs:
+    """What ``p`` asks for of one system."""
+    device, layer = str(runtime.device(p.device)), layer_of(p, system)
+    how = {"layer": layer, "images": p.pca_images, "r": p.n_players, "device": device}
+    pca = [PCAJob(train=job, **how) for job in system.jobs]
+    sample = games_of.games_jobs(p, system)
+    games = [
+        ComponentGamesJob(features=FeaturesJob(sample=images, layer=layer), pca=found)
+        for images, found in zip(sample, pca, strict=True)
+    ]
+
+    def splits(**how: Any) -> Splits:
+        return games_of.planned_splits(p, f"components of {system.name}", games, **how)
+
+    ends = (0, p.checkpoints - 1)
+    return ComponentJobs(
+        pca,
+        [job.model_copy(update={"checkpoints": (0,)}) for job in pca],
+        games,
+        [AccuracyJob(pca=job, images=p.test_images) for job in pca],
+        MapsJob(sample=sample[0], pca=pca[0], images=p.map_images),
+        {Analysis(w): splits(order_weight=w) for w in p.order_weights},
+        {
+            "exact": splits(kappa=0.0, checkpoints=ends),
+            "noise": splits(null="iid", checkpoints=ends[1:]),
+            **_patches(p, system),
+        },
+    )
+
+
+def _patches(p: Settings, system: System) -> dict[str, Splits]:
+    """M4: as many patches as components, and the paper's number."""
+    ends = (0, p.checkpoints - 1)
+    found = {"raw": games_of.planned(p, system, checkpoints=ends)}
+    if p.second_draw:
+        found["redrawn"] = games_of.planned(p, system, draw=1, checkpoints=ends)
+    jobs = [_paper_patches(p, job) for job in system.jobs]
+    words = f"{p.paper_patches} patches of {system.name}"
+    return {**found, "paper": games_of.planned_splits(p, words, jobs)}
+
+
+def _paper_patches(p: Settings, job: TrainJob) -> LastGamesJob:
+    """The paper's raw variables: cells of 4x4 pixels drawn out of all of the image's (7x7 or 8x8),
+    background included."""
+    which = {"device": str(runtime.device(p.device)), "split": p.image_split}
+    whole = LastGamesJob.of(job, p.images, p.paper_patches, **which)
+    # A cell's mean is never below 0, so a negative threshold admits every cell.
+    anywhere = PatchDraw(cell=4, region="foreground", threshold=-1.0)
+    return whole.model_copy(update={"how": whole.how.model_validate(dataclasses.asdict(anywhere))})
+
+
+def layer_of(p: Settings, system: System) -> str:
+    """The layer whose features are taken apart."""
+    return p.layers[system.jobs[0].config.model]
