@@ -7,15 +7,17 @@ computes.
 
 from .attacked import AttackedJob
 from .base import Job, content_digest, ensure, finished
-from .bayesian import BayesianGamesJob, BayesianTrainJob
+from .bayesian import BayesianGamesJob
 from .cache import Entry, FullCacheError, entries, prune
-from .class_means import ClassGamesJob, ClassMeansJob
+from .class_games import ClassGamesJob
+from .class_means import ClassMeansJob
 from .games import CertifiedGames, Splits
 from .identified import ComparedJob
 from .layered import Layered, LayerSplits, Trio
 from .noisy_inputs import NoisyInputsJob, OutputNoiseJob
 from .perturbed import PerturbedJob
 from .plan import Node, graph
+from .posterior import BayesianTrainJob
 from .probed import LayerGamesJob
 from .probing import ProbesJob
 from .scored import Games, GamesJob
