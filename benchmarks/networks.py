@@ -8,8 +8,10 @@ import functools
 import torch
 
 from utils import extract, jobs, models, train
-from utils.jobs.runs import GamesJob, TrainJob
-from utils.players import ImagePatches, patch_players
+from utils.jobs.scored import GamesJob
+from utils.jobs.trained import TrainJob
+from utils.models import InputSpec
+from utils.players import ImagePatches, PatchDraw, patch_players
 
 __all__ = ["NETWORKS", "players_of", "random_players", "trained", "trained_games", "untrained"]
 
@@ -47,7 +49,8 @@ def players_of(
 ) -> tuple[list[ImagePatches], torch.Tensor]:
     """Players of the first ``images`` training images that can have ``n`` of them, and their
     labels."""
-    found, labels, _ = GamesJob.of(_job(name, quick), images=images, n=n).players()
+    job = GamesJob(train=_job(name, quick), images=images, n=n, how=PatchDraw())
+    found, labels, _ = job.players()
     return found, labels
 
 
@@ -74,7 +77,7 @@ def untrained(name: str) -> torch.nn.Module:
     """A network of the papers' size with random weights: speed does not ask what a network has
     learnt."""
     return (
-        models.build(name, _SHAPES[name], width=256 if name == "mlp7" else None)
+        models.build(name, InputSpec(_SHAPES[name]), width=256 if name == "mlp7" else None)
         .eval()
         .requires_grad_(False)
     )
