@@ -129,7 +129,8 @@ def test_what_a_file_defines_can_be_pickled(users: Path) -> None:
     [
         ("x = (1,\n", r"mine\.py cannot be loaded: SyntaxError: .*never closed"),
         ("import nothing_of_the_sort\n", "cannot be loaded: ModuleNotFoundError: .*of_the_sort"),
-        ("1 / 0\n", "cannot be loaded: ZeroDivisionError: division by zero"),
+        ("x = 1\n\n1 / 0\n", r"cannot be loaded: ZeroDivisionError: division by zero \(line 3\)"),
+        ("import sys\nsys.exit('done')\n", r"cannot be loaded: SystemExit: done \(line 2\)"),
         ("raise ValueError('no good')\n", "cannot be loaded: ValueError: no good"),
     ],
 )

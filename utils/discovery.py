@@ -15,6 +15,7 @@ import importlib.util
 import pkgutil
 import re
 import sys
+import traceback
 from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
@@ -79,9 +80,15 @@ def _loaded(path: Path, content: str) -> ModuleType:
     sys.modules[name] = module  # before it runs: pickling and pydantic look its classes up there
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[name]
-        raise UserFileError(f"{path} cannot be loaded: {type(error).__name__}: {error}") from error
+        where = [
+            f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)
+        ]
+        line = f" (line {where[-1]})" if where else ""
+        raise UserFileError(
+            f"{path} cannot be loaded: {type(error).__name__}: {error}{line}"
+        ) from error
     return module
 
 
