@@ -11,12 +11,13 @@ import torch
 from pydantic import Field
 from torch import nn
 
-from .. import datasets, extract, io, runtime
+from .. import extract, io, runtime
 from ..models.tail import features, tail
 from ..players.components import Components, FeatureComponents, principal_components
 from ..train import Run
 from .base import Job, ensure
-from .runs import Games, GamesJob, TrainJob
+from .scored import Games, GamesJob
+from .trained import TrainJob
 
 __all__ = [
     "Accuracies",
@@ -33,7 +34,6 @@ __all__ = [
 ]
 
 _BATCH = 100
-_CODE = ("utils.models.tail", "utils.players.components", "utils.jobs.components")
 
 
 def features_of(
@@ -82,7 +82,6 @@ class FeaturesJob(Job):
 
     kind: ClassVar[str] = "features"
     version: ClassVar[int] = 1
-    code: ClassVar[tuple[str, ...]] = (*_CODE, "utils.jobs.runs", "utils.players.images")
     sample: GamesJob
     layer: str
 
@@ -90,9 +89,8 @@ class FeaturesJob(Job):
         run: Run = ensure(self.sample.train)
         device = runtime.device(self.sample.device)
         players, labels, ids = self.sample.players()
-        images = torch.stack(
-            [p.image for p in players] + [datasets.load(run.config.dataset, "train").mean]
-        )
+        mean = self.sample.train.config.data("train").mean
+        images = torch.stack([p.whole for p in players] + [mean])
         found, answers = [], []
         for step in run.steps:
             model = run.model(step).to(device)
@@ -123,7 +121,6 @@ class PCAJob(Job):
 
     kind: ClassVar[str] = "pca"
     version: ClassVar[int] = 1
-    code: ClassVar[tuple[str, ...]] = _CODE
     train: TrainJob
     layer: str
     images: int = Field(ge=1)
@@ -134,7 +131,7 @@ class PCAJob(Job):
     def compute(self, folder: Path) -> None:
         run: Run = ensure(self.train)
         device = runtime.device(self.device)
-        images = datasets.load(run.config.dataset, "train", self.images).images
+        images = self.train.config.data("train", self.images).x
         steps = run.steps if self.checkpoints is None else [run.steps[c] for c in self.checkpoints]
         pooled = [
             features_of(run.model(step).to(device), self.layer, images, device)[0].flatten(1)
@@ -169,7 +166,7 @@ class PCAJob(Job):
 
 @dataclasses.dataclass(frozen=True)
 class ComponentGames(Games):
-    """As :class:`utils.jobs.runs.Games`, with ``whole`` (C, X): the score g(f) of the whole
+    """As :class:`utils.jobs.scored.Games`, with ``whole`` (C, X): the score g(f) of the whole
     feature, ε included."""
 
     whole: torch.Tensor
@@ -181,7 +178,6 @@ class ComponentGamesJob(Job):
 
     kind: ClassVar[str] = "component-games"
     version: ClassVar[int] = 1
-    code: ClassVar[tuple[str, ...]] = (*_CODE, "utils.extract")
     features: FeaturesJob
     pca: PCAJob
 
@@ -222,15 +218,9 @@ class ComponentGamesJob(Job):
 
 
 class LastGamesJob(GamesJob):
-    """:class:`utils.jobs.runs.GamesJob` at the last checkpoint only."""
+    """:class:`utils.jobs.scored.GamesJob` at the last checkpoint only."""
 
     kind: ClassVar[str] = "last-games"
-    code: ClassVar[tuple[str, ...]] = (
-        "utils.extract",
-        "utils.players",
-        "utils.jobs.runs",
-        "utils.jobs.components",
-    )
 
     def compute(self, folder: Path) -> None:
         run: Run = ensure(self.train)
@@ -271,7 +261,6 @@ class AccuracyJob(Job):
 
     kind: ClassVar[str] = "component-accuracy"
     version: ClassVar[int] = 1
-    code: ClassVar[tuple[str, ...]] = _CODE
     pca: PCAJob
     images: int = Field(ge=1)
 
@@ -279,8 +268,8 @@ class AccuracyJob(Job):
         run: Run = ensure(self.pca.train)
         components: Components = ensure(self.pca)
         device = runtime.device(self.pca.device)
-        data = datasets.load(run.config.dataset, "test")
-        data = datasets.load(run.config.dataset, "test", min(self.images, len(data)))
+        config = self.pca.train.config
+        data = config.data("test", min(self.images, len(config.data("test"))))
         draw = torch.randn(
             components.directions.T.shape,
             generator=torch.Generator().manual_seed(run.config.seed),
@@ -290,7 +279,7 @@ class AccuracyJob(Job):
         found: dict[str, list[float]] = {"whole": [], "components": [], "random": []}
         for step in (run.steps[0], run.steps[-1]):
             model = run.model(step).to(device)
-            feature, _ = features_of(model, self.pca.layer, data.images, device)
+            feature, _ = features_of(model, self.pca.layer, data.x, device)
             rest, flat = tail(model, self.pca.layer), feature.flatten(1)
             for name, x in (
                 ("whole", flat),

@@ -5,9 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from .. import runtime
+from .. import claims, runtime
 from ..jobs import Job
-from ..jobs import study as games_of
 from ..jobs.attributions import MapsJob
 from ..jobs.components import (
     AccuracyJob,
@@ -17,18 +16,20 @@ from ..jobs.components import (
     PCAJob,
 )
 from ..jobs.games import Splits
-from ..jobs.runs import TrainJob
-from ..jobs.study import System
+from ..jobs.scored import GamesJob
 from ..params import FiveGroups as Settings
 from ..players import PatchDraw
+from . import networks as games_of
 from .base import Analysis
+from .networks import Trained
 
-__all__ = ["ComponentJobs", "component_jobs", "layer_of"]
+__all__ = ["ComponentJobs", "component_jobs"]
 
 
 @dataclasses.dataclass(frozen=True)
 class ComponentJobs:
-    """The jobs of one system's study, one per seed but for ``maps``; nothing is computed yet.
+    """The jobs of one system's study, one per seed but for ``maps`` (of images); nothing is
+    computed yet.
 
     ends: the splits of the component games at every end of the face; splits: further ones, by what
     they are.
@@ -38,7 +39,7 @@ class ComponentJobs:
     start: list[PCAJob]
     games: list[ComponentGamesJob]
     rebuilt: list[AccuracyJob]
-    maps: MapsJob
+    maps: MapsJob | None
     ends: dict[Analysis, Splits]
     splits: dict[str, Splits]
 
@@ -46,12 +47,13 @@ class ComponentJobs:
     def all(self) -> list[Job]:
         """Those that no other of them needs."""
         splits = [*self.ends.values(), *self.splits.values()]
-        return [*self.start, *self.rebuilt, self.maps, *(job for one in splits for job in one.jobs)]
+        maps = [] if self.maps is None else [self.maps]
+        return [*self.start, *self.rebuilt, *maps, *(job for one in splits for job in one.jobs)]
 
 
-def component_jobs(p: Settings, system: System) -> ComponentJobs:
+def component_jobs(p: Settings, system: Trained) -> ComponentJobs:
     """What ``p`` asks for of one system."""
-    device, layer = str(runtime.device(p.device)), layer_of(p, system)
+    device, layer = str(runtime.device(p.device)), system.of.half_depth
     how = {"layer": layer, "images": p.pca_images, "r": p.n_players, "device": device}
     pca = [PCAJob(train=job, **how) for job in system.jobs]
     sample = games_of.games_jobs(p, system)
@@ -61,7 +63,7 @@ def component_jobs(p: Settings, system: System) -> ComponentJobs:
     ]
 
     def splits(**how: Any) -> Splits:
-        return games_of.planned_splits(p, f"components of {system.name}", games, **how)
+        return games_of.planned_splits(p, system, games, name=f"components of {system.name}", **how)
 
     ends = (0, p.checkpoints - 1)
     return ComponentJobs(
@@ -69,7 +71,9 @@ def component_jobs(p: Settings, system: System) -> ComponentJobs:
         [job.model_copy(update={"checkpoints": (0,)}) for job in pca],
         games,
         [AccuracyJob(pca=job, images=p.test_images) for job in pca],
-        MapsJob(sample=sample[0], pca=pca[0], images=p.map_images),
+        None
+        if claims.why_not("M11", system.of)
+        else MapsJob(sample=sample[0], pca=pca[0], images=p.map_images),
         {Analysis(w): splits(order_weight=w) for w in p.order_weights},
         {
             "exact": splits(kappa=0.0, checkpoints=ends),
@@ -79,27 +83,23 @@ def component_jobs(p: Settings, system: System) -> ComponentJobs:
     )
 
 
-def _patches(p: Settings, system: System) -> dict[str, Splits]:
-    """M4: as many patches as components, and the paper's number."""
+def _patches(p: Settings, system: Trained) -> dict[str, Splits]:
+    """M4, where samples are images: as many patches as components, and the paper's number."""
+    if claims.why_not("M4", system.of) is not None:
+        return {}
     ends = (0, p.checkpoints - 1)
     found = {"raw": games_of.planned(p, system, checkpoints=ends)}
     if p.second_draw:
         found["redrawn"] = games_of.planned(p, system, draw=1, checkpoints=ends)
-    jobs = [_paper_patches(p, job) for job in system.jobs]
+    jobs = [_paper_patches(p, sample) for sample in games_of.games_jobs(p, system)]
     words = f"{p.paper_patches} patches of {system.name}"
-    return {**found, "paper": games_of.planned_splits(p, words, jobs)}
+    return {**found, "paper": games_of.planned_splits(p, system, jobs, name=words)}
 
 
-def _paper_patches(p: Settings, job: TrainJob) -> LastGamesJob:
+def _paper_patches(p: Settings, sample: GamesJob) -> LastGamesJob:
     """The paper's raw variables: cells of 4x4 pixels drawn out of all of the image's (7x7 or 8x8),
     background included."""
-    which = {"device": str(runtime.device(p.device)), "split": p.image_split}
-    whole = LastGamesJob.of(job, p.images, p.paper_patches, **which)
     # A cell's mean is never below 0, so a negative threshold admits every cell.
     anywhere = PatchDraw(cell=4, region="foreground", threshold=-1.0)
-    return whole.model_copy(update={"how": whole.how.model_validate(dataclasses.asdict(anywhere))})
-
-
-def layer_of(p: Settings, system: System) -> str:
-    """The layer whose features are taken apart."""
-    return p.layers[system.jobs[0].config.model]
+    fields = {name: getattr(sample, name) for name in GamesJob.model_fields}
+    return LastGamesJob(**{**fields, "n": p.paper_patches, "how": anywhere})

@@ -14,17 +14,17 @@ from ..evidence.courses import Courses, Rule, select
 from ..evidence.output import Outputs
 from ..evidence.patches import PAPER_PLAYERS, AgainstPatches
 from ..jobs import Job, ensure, ensure_all
-from ..jobs import study as games_of
 from ..jobs.attributions import Maps
 from ..jobs.components import Basis
 from ..jobs.games import CertifiedGames
-from ..jobs.study import System, accuracies
 from ..metrics import groups
 from ..params import FiveGroups as Settings
 from ..train import Run
+from . import networks as games_of
 from . import planted_toy
 from .base import Study
-from .component_jobs import component_jobs, layer_of
+from .component_jobs import component_jobs
+from .networks import Trained, accuracies, made
 from .planted_toy import planted
 
 __all__ = [
@@ -45,7 +45,8 @@ class FiveGroups(Study[CertifiedGames]):
 
     layer: whose features; whole (R, C, X): g(f) of whole features, ε included; basis: the
     components. outputs: the same games with those of matched noise and without noise terms beside.
-    patches: against patches of the image; redrawn: against other ones. top: courses of each image's
+    patches: against patches of the image, None of other samples; redrawn: against other
+    ones. top: courses of each image's
     strongest interactions; each: of the strongest of every order; sparse: from every second
     checkpoint. maps: of some images, first seed.
     """
@@ -54,12 +55,12 @@ class FiveGroups(Study[CertifiedGames]):
     whole: torch.Tensor = dataclasses.field(kw_only=True)
     basis: Basis = dataclasses.field(kw_only=True)
     outputs: Study[Outputs] = dataclasses.field(kw_only=True)
-    patches: Study[AgainstPatches] = dataclasses.field(kw_only=True)
+    patches: Study[AgainstPatches] | None = dataclasses.field(kw_only=True)
     redrawn: AgainstPatches | None = dataclasses.field(kw_only=True)
     top: Study[Courses] = dataclasses.field(kw_only=True)
     each: Study[Courses] = dataclasses.field(kw_only=True)
     sparse: Courses = dataclasses.field(kw_only=True)
-    maps: Maps = dataclasses.field(kw_only=True)
+    maps: Maps | None = dataclasses.field(kw_only=True)
 
 
 def studies(p: Settings) -> list[FiveGroups]:
@@ -73,13 +74,13 @@ def studies(p: Settings) -> list[FiveGroups]:
     return [_study(p, s, runs[s]) for s in systems]
 
 
-def _study(p: Settings, system: System, runs: list[Run]) -> FiveGroups:
+def _study(p: Settings, system: Trained, runs: list[Run]) -> FiveGroups:
     jobs, name = component_jobs(p, system), system.name
     ensure_all([job.features for job in jobs.games], f"features of {name}")
     pooled = ensure_all(jobs.pca, f"components of {name}")
     games = {a: splits.load() for a, splits in jobs.ends.items()}
     done = {what: splits.load() for what, splits in jobs.splits.items()}
-    facts = (system.id, name, p.seeds, _scope(p, system), accuracies(runs))
+    facts = ((system.of,), system.seeds, _scope(p, system), accuracies(runs))
     main, e = next(iter(games.items()))
     outputs = {a: Outputs(one) for a, one in games.items()}
     outputs[main] = Outputs(e, done["noise"], done["exact"])
@@ -91,7 +92,7 @@ def _study(p: Settings, system: System, runs: list[Run]) -> FiveGroups:
     return FiveGroups(
         *facts,
         games,
-        layer=layer_of(p, system),
+        layer=system.of.half_depth,
         whole=torch.stack([g.whole for g in ensure_all(jobs.games, f"scores of {name}")]),
         basis=Basis(
             pooled,
@@ -99,12 +100,12 @@ def _study(p: Settings, system: System, runs: list[Run]) -> FiveGroups:
             ensure_all(jobs.rebuilt, f"accuracies of {name}"),
         ),
         outputs=Study(*facts, outputs),
-        patches=Study(*facts, {main: against}, _changed_patches(p)),
+        patches=Study(*facts, {main: against}, _changed_patches(p)) if against else None,
         redrawn=redrawn,
         top=top,
         each=each,
         sparse=sparse,
-        maps=ensure(jobs.maps),
+        maps=None if jobs.maps is None else ensure(jobs.maps),
     )
 
 
@@ -122,50 +123,51 @@ def course_studies(
         a: dataclasses.replace(select(e, rule, brief=e is not s.main), uncertified=share)
         for a, e in s.games.items()
     }
-    facts = (s.id, s.name, s.seeds, s.scope, s.accuracy, found)
+    facts = (s.systems, s.seeds, s.scope, s.accuracy, found)
     sparse = select(s.main, rule, every=2, brief=True)
     return Study(*facts, changed_groups(p)), Study(*facts), sparse
 
 
-def pairs(p: Settings, found: Sequence[FiveGroups]) -> Iterator[Study[Both[CertifiedGames]]]:
-    """M14: every two networks on the data set, ``mlp7_w256+lenet/mnist_part``."""
+def pairs(found: Sequence[FiveGroups]) -> Iterator[Study[Both[CertifiedGames]]]:
+    """M14: every two networks on one data set, ``mlp7_w256+lenet/mnist_part``."""
     for a, b in itertools.combinations(found, 2):
-        one, other = (s.id.split("/", 1)[0] for s in (a, b))
-        yield _pair(f"{one}+{other}/{p.dataset}", a, b, "with")
+        if a.systems[0].data == b.systems[0].data:
+            yield _pair(a, b, "with")
 
 
-def contrasts(p: Settings, found: Sequence[FiveGroups]) -> Iterator[Study[Both[Courses]]]:
-    """M9: the contrast that Table 3 makes between networks, where both were asked for."""
-    by = dict(zip(p.networks, found, strict=True))
-    if {"resnet20", "vgg11"} <= set(by):
-        a, b = by["resnet20"].top, by["vgg11"].top
-        yield _pair(f"resnet20+vgg11/{p.dataset}", a, b, "against")
+def contrasts(found: Sequence[FiveGroups]) -> Iterator[Study[Both[Courses]]]:
+    """M9: the contrast that Table 3 makes between networks, on the data sets that have both."""
+    by = {(s.systems[0].data.name, s.systems[0].network.name): s for s in found}
+    for (data, network), one in by.items():
+        other = by.get((data, "vgg11"))
+        if network == "resnet20" and other is not None:
+            yield _pair(one.top, other.top, "against")
 
 
-def _pair(id: str, a: Study[Any], b: Study[Any], word: str) -> Study[Any]:
+def _pair(a: Study[Any], b: Study[Any], word: str) -> Study[Any]:
     """Two systems under every analysis; accuracy: the lower one of each seed's two networks."""
-    names = (a.name, b.name)
     return Study(
-        id,
-        " and ".join(names),
+        (*a.systems, *b.systems),
         a.seeds,
         f"{a.scope}; {word} {b.scope}",
         [min(both) for both in zip(a.accuracy, b.accuracy, strict=True)],
-        {analysis: Both(e, b.games[analysis], names) for analysis, e in a.games.items()},
+        {
+            analysis: Both(e, b.games[analysis], (a.name, b.name))
+            for analysis, e in a.games.items()
+            if analysis in b.games
+        },
         a.changed,
     )
 
 
-def _scope(p: Settings, system: System) -> str:
+def _scope(p: Settings, system: Trained) -> str:
     """For what a verdict speaks: networks, training, and what the players are."""
-    config, seeds = system.jobs[0].config, ", ".join(map(str, p.seeds))
-    images = "test" if p.image_split == "test" else "training"
+    of, samples = system.of, "test" if p.image_split == "test" else "training"
     return (
-        f"{len(p.seeds)} networks {system.name} (seeds {seeds}) trained for {config.steps} steps "
-        f"of plain SGD (lr {config.lr:g}, batch {config.batch}) on {config.n_train} images of "
-        f"{p.dataset}; {p.images} {images} images; players: {p.n_players} principal components of "
-        f"layer {layer_of(p, system)} (PCA over {p.pca_images} training images x {p.checkpoints} "
-        f"checkpoints), masked by those of the mean image; kappa {p.kappa:g}"
+        f"{made(p, system)}; {p.images} {samples} {of.data.noun}; players: {p.n_players} principal "
+        f"components of layer {of.half_depth} (PCA over {p.pca_images} training {of.data.noun} x "
+        f"{p.checkpoints} checkpoints), masked by those of the {of.players.masked_by}; kappa "
+        f"{p.kappa:g}"
     )
 
 
@@ -186,7 +188,7 @@ def changed_groups(p: Settings) -> str | None:
     return "; ".join(found) or None
 
 
-def plan(p: Settings, system: System) -> list[Job]:
+def plan(p: Settings, system: Trained) -> list[Job]:
     """The jobs of one system's study, and those of the planted toy set, which belong to none."""
     toys = [job for splits in planted_toy.planned(p).values() for job in splits.jobs]
     return [*component_jobs(p, system).all, *toys]

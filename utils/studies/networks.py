@@ -21,10 +21,12 @@ __all__ = [
     "Trained",
     "accuracies",
     "games_jobs",
+    "made",
     "planned",
     "planned_splits",
     "sampled",
     "scope",
+    "splits_of",
     "systems",
     "trained",
 ]
@@ -196,11 +198,21 @@ def planned(
 
 
 def planned_splits(
+    p: Study, system: Trained, jobs: Sequence[Job], *, name: str | None = None, **how: Any
+) -> Splits:
+    """Splits of the games of ``jobs``, one per seed of ``system``, that nobody has computed yet.
+
+    name: in progress bars, default the network's; how: see :func:`splits_of`.
+    """
+    return splits_of(p, name or system.name, system.seeds, jobs, **how)
+
+
+def splits_of(
     p: Study,
-    system: Trained,
+    name: str,
+    seeds: Sequence[int],
     jobs: Sequence[Job],
     *,
-    name: str | None = None,
     kappa: float | None = None,
     order_weight: float | None = None,
     null: Null | None = None,
@@ -208,9 +220,9 @@ def planned_splits(
     solver: str = "certified",
     tol: float | None = None,
 ) -> Splits:
-    """Splits of the games of ``jobs``, one per seed, that nobody has computed yet.
+    """Splits of the games of ``jobs``, one per seed, called ``name`` in progress bars.
 
-    name: in progress bars, default the network's. kappa, order_weight, tol: default p.kappa, the
+    kappa, order_weight, tol: default p.kappa, the
     first of p.order_weights, p.tol. null: split null games matched to the network's instead.
     checkpoints: indices, default all.
     """
@@ -223,9 +235,9 @@ def planned_splits(
         "order_weight": p.order_weights[0] if order_weight is None else order_weight,
     }
     return Splits(
-        name or system.name,
+        name,
         tuple(
             SplitJob(games=job, null_seed=seed, **chosen)
-            for seed, job in zip(system.seeds, jobs, strict=True)
+            for seed, job in zip(seeds, jobs, strict=True)
         ),
     )

@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
-from ..jobs import study as games_of
+import dataclasses
+
 from ..jobs.games import CertifiedGames, Splits
 from ..jobs.toy import INPUTS, TOY_SYSTEM, ToyJob
 from ..params import FiveGroups as Settings
+from . import networks as games_of
 from .base import Analysis, Study
 
-__all__ = ["planned", "planted"]
+__all__ = ["Planted", "planned", "planted"]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Planted(Study[CertifiedGames]):
+    """The toy networks: on data that were planted, so that no system's file says what they are."""
+
+    @property
+    def id(self) -> str:
+        """What verdicts call it."""
+        return TOY_SYSTEM
+
+    @property
+    def name(self) -> str:
+        """In print."""
+        return "planted toy set"
 
 
 def planned(p: Settings) -> dict[Analysis, Splits]:
@@ -19,11 +36,12 @@ def planned(p: Settings) -> dict[Analysis, Splits]:
     ]
     name = "the planted toy set"
     return {
-        Analysis(w): games_of.planned_splits(p, name, jobs, order_weight=w) for w in p.order_weights
+        Analysis(w): games_of.splits_of(p, name, p.seeds, jobs, order_weight=w)
+        for w in p.order_weights
     }
 
 
-def planted(p: Settings) -> Study[CertifiedGames]:
+def planted(p: Settings) -> Planted:
     """The toy networks; what is missing is trained, scored and split."""
     scope = (
         f"{len(p.seeds)} small MLPs on planted data of ours with {len(INPUTS)} inputs as players, "
@@ -31,4 +49,4 @@ def planted(p: Settings) -> Study[CertifiedGames]:
         "described"
     )
     games = {a: splits.load() for a, splits in planned(p).items()}
-    return Study(TOY_SYSTEM, "planted toy set", p.seeds, scope, None, games)
+    return Planted((), p.seeds, scope, None, games)
