@@ -15,9 +15,8 @@ from utils import bayesian, claims, jobs, params
 from utils.claims.weighing import decide, p_values, weigh
 from utils.evidence import bayesian as rows
 from utils.jobs import bayesian as bayesian_jobs
-from utils.jobs import study as games_of
 from utils.jobs.plan import graph
-from utils.studies import multi_order
+from utils.studies import multi_order, networks
 from utils.studies.base import CERTIFIED
 
 NETWORKS, IMAGES = 5, 40
@@ -127,20 +126,20 @@ def test_from_parameters_to_parts(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     monkeypatch.setenv("INTERACTIONS_CACHE", str(tmp_path))
     p = params.validate(
         "09_multi_order",
-        networks=["lenet"],
-        bayesian=["lenet"],
+        systems=["lenet/mnist_part"],
+        bayesian=["lenet/mnist_part"],
+        change={"training": {"steps": 60, "n_train": 300, "batch": 16, "first_checkpoint": 5}},
         seeds=[0, 1],
         images=4,
         n_players=4,
         checkpoints=4,
-        training={"lenet": {"steps": 60, "n_train": 300, "batch": 16, "first_checkpoint": 5}},
     )
     (study,) = multi_order.bayesian_studies(p)
     games, e = study.runs, study.main
     assert list(study.case(rows.complexity)["variants"]) == ["order weight -0.2", CERTIFIED]
     assert e.v.shape == (2, 3, 4, 16)
     assert not torch.equal(e.v[:, 0], e.v[:, 1])
-    (system,) = games_of.systems(p)
+    (system,) = networks.systems(p)
     run = jobs.ensure(system.jobs[0])
     planned = {node.digest for node in graph(multi_order.plan(p, system)) if node.finished}
     assert {x.digest for x in jobs.entries()} <= planned

@@ -10,11 +10,11 @@ import torch
 from torch import nn
 
 from utils import extract, jobs, models, params
-from utils.jobs import study
-from utils.jobs.probed import LayerGamesJob, ProbesJob, layers_of
-from utils.jobs.runs import GamesJob, TrainJob
+from utils.jobs import GamesJob, LayerGamesJob, ProbesJob, TrainJob
+from utils.models import InputSpec
+from utils.players import PatchDraw
 from utils.probes import LayerClassifier, LinearProbe, ProbeConfig, features, fit_probe
-from utils.studies import layerwise
+from utils.studies import layerwise, networks
 from utils.train import TrainConfig
 
 
@@ -128,11 +128,11 @@ def test_features_that_are_not_finite_are_refused() -> None:
 
 @pytest.mark.parametrize("name", ["mlp7", "lenet", "vgg11", "resnet20"])
 def test_features_of_every_network_are_what_its_layers_put_out(name: str) -> None:
-    model = models.build(name, (1, 28, 28), 10, width=4).eval()
+    model = models.build(name, InputSpec((1, 28, 28)), width=4).eval()
     images = torch.rand(3, 1, 28, 28, generator=torch.Generator().manual_seed(0))
-    names = models.layers(model)
+    names = models.find(name).layers
     found = features(model, images, names)
-    assert list(found) == names
+    assert tuple(found) == names
     caught: dict[str, torch.Tensor] = {}
     model.get_submodule(names[-2]).register_forward_hook(
         lambda _m, _i, out: caught.setdefault("x", out.clone())
@@ -142,7 +142,7 @@ def test_features_of_every_network_are_what_its_layers_put_out(name: str) -> Non
 
 
 def test_an_unknown_layer_is_refused_with_those_there_are() -> None:
-    model = models.build("lenet", (1, 28, 28))
+    model = models.build("lenet", InputSpec((1, 28, 28)))
     with pytest.raises(ValueError, match=r"no layer 'hidden9'; there are: conv1, conv2, fc1, fc2"):
         features(model, torch.zeros(1, 1, 28, 28), ["hidden9"])
     with pytest.raises(ValueError, match="conv1"):
@@ -162,8 +162,9 @@ def test_an_unknown_layer_is_refused_with_those_there_are() -> None:
 def test_games_of_layers_are_those_of_the_network_cut_there_and_last_of_the_network() -> None:
     train_job = TrainJob.of(config())
     probes_job = ProbesJob.of(train_job, config=QUICK)
-    assert probes_job.layers == layers_of(train_job) == tuple(f"hidden{k}" for k in range(1, 7))
-    games_job = LayerGamesJob.of(probes_job, images=2, n=4)
+    assert probes_job.layers == tuple(f"hidden{k}" for k in range(1, 7))
+    sample = GamesJob(train=train_job, images=2, n=4, how=PatchDraw())
+    games_job = LayerGamesJob(probes=probes_job, sample=sample)
     games, probes = jobs.ensure(games_job), jobs.ensure(probes_job)
     assert games.v.shape == (7, 2, 16)
     assert games.steps.tolist() == [0, 1, 2, 3, 4, 5, 6]
@@ -175,7 +176,7 @@ def test_games_of_layers_are_those_of_the_network_cut_there_and_last_of_the_netw
     torch.testing.assert_close(
         games.v[2], extract.scores(cut, players, labels), atol=1e-6, rtol=1e-6
     )
-    plain = jobs.ensure(GamesJob.of(train_job, images=2, n=4))
+    plain = jobs.ensure(sample)
     torch.testing.assert_close(games.v[-1], plain.v[-1], atol=1e-6, rtol=1e-6)
     assert torch.equal(games.ids, plain.ids)
 
@@ -196,15 +197,19 @@ def test_shuffled_labels_and_untrained_networks_are_other_probes() -> None:
 def test_layers_are_stacked_over_seeds_the_output_last() -> None:
     p = params.validate(
         "05_layerwise_change",
-        networks=["lenet"],
+        systems=["lenet/mnist_part"],
+        change={
+            "width": 2,
+            "floor": {"value": 0.0, "source": "a test"},
+            "training": {"steps": 10, "n_train": 100, "first_checkpoint": 5},
+        },
         seeds=[0, 1],
         images=2,
         n_players=4,
         checkpoints=3,
         probe_steps=20,
-        training={"lenet": {"width": 2, "steps": 10, "n_train": 100, "first_checkpoint": 5}},
     )
-    (system,) = study.systems(p)
+    (system,) = networks.systems(p)
     main, shuffled, untrained = (
         layerwise.layer_splits(p, system, **how).load()
         for how in ({}, {"shuffled": True}, {"untrained": True})
@@ -221,31 +226,30 @@ def test_layers_are_stacked_over_seeds_the_output_last() -> None:
 
 
 @pytest.mark.parametrize(
-    ("second_draw", "dataset", "n", "names"),
+    ("second_draw", "system", "n", "names"),
     [
-        (True, "mnist_part", 10, {"order weight -0.2", "second draw of players"}),
-        (False, "mnist_part", 10, {"order weight -0.2"}),
+        (True, "mlp7_w256/mnist_part", 10, {"order weight -0.2", "second draw of players"}),
+        (False, "mlp7_w256/mnist_part", 10, {"order weight -0.2"}),
         (
             True,
-            "breast_cancer",
+            "mlp7_w256/breast_cancer",
             10,
             {"order weight -0.2"},
         ),  # all its columns are players: there is one draw
-        (True, "breast_cancer", 6, {"order weight -0.2", "second draw of players"}),
+        (True, "mlp7_w256/breast_cancer", 6, {"order weight -0.2", "second draw of players"}),
     ],
 )
 def test_which_analyses_a_system_gets(
-    second_draw: bool, dataset: str, n: int, names: set[str]
+    second_draw: bool, system: str, n: int, names: set[str]
 ) -> None:
     p = params.validate(
         "05_layerwise_change",
         second_draw=second_draw,
-        dataset=dataset,
+        systems=[system],
         n_players=n,
-        networks=["mlp7"],
     )
-    (system,) = study.systems(p)
-    planned = layerwise.planned(p, system)
+    (found,) = networks.systems(p)
+    planned = layerwise.planned(p, found)
     main, *others = planned
     assert (main.order_weight, main.draw) == (p.order_weights[0], 0)
     assert {a.label for a in others} == names

@@ -55,8 +55,8 @@ class Attacked:
 
 
 class AttackedJob(Job):
-    """The images of ``games`` scored clean, under PGD and with random signs of the same size, at
-    one checkpoint."""
+    """The samples of ``games`` scored clean at one checkpoint; those of images also under PGD and
+    with random signs of the same size (other samples take no ``sizes``)."""
 
     kind: ClassVar[str] = "attacked"
     version: ClassVar[int] = 2
@@ -69,7 +69,7 @@ class AttackedJob(Job):
     def compute(self, folder: Path) -> None:
         run = ensure(self.games.train)
         players, labels, _ = self.games.players()
-        if run.config.source.kind != "image":
+        if self.sizes and run.config.source.kind != "image":
             raise ValueError(
                 f"an attack moves pixels in [0, 1]: {run.config.dataset} is a set of "
                 f"{run.config.source.noun}, not of images"

@@ -85,12 +85,14 @@ class GamesJob(Job):
     device: str = "cpu"
 
     def players(self) -> tuple[list[Players], torch.Tensor, torch.Tensor]:
-        """Players, labels and ids of the samples explained."""
+        """Players, labels and ids of the samples explained; of a regression label 0, for its one
+        output is what is explained."""
         config = self.train.config
         data, train = config.data(self.split), config.data("train")
         positions = choose(data, self.images, self.n, self.how)
         found = [self.how.players(data, i, self.n, train) for i in positions]
-        return found, data.labels[positions], data.ids[positions]
+        labels = data.labels[positions] if data.classes else torch.zeros(len(positions)).long()
+        return found, labels, data.ids[positions]
 
     def compute(self, folder: Path) -> None:
         run: Run = ensure(self.train)

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import ClassVar, get_args
 
 import numpy as np
+from pydantic import Field
 from scipy import stats as sps
 
 from .. import io, paths
@@ -152,7 +153,7 @@ class PowerJob(Job):
 
     kind: ClassVar[str] = "power"
     version: ClassVar[int] = 1
-    threads: int = 1
+    threads: int = Field(1, ge=1)
     row: str
     scenario: str
     networks: int
