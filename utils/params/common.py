@@ -130,6 +130,13 @@ class Study(Common):
 
     _no_repeats = field_validator("systems", "seeds", "order_weights")(distinct)
 
+    @field_validator("systems")
+    @classmethod
+    def _findable(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            systems.find(name)
+        return names
+
     @property
     def chosen(self) -> tuple[System, ...]:
         """The systems of the run, with its changes."""
