@@ -1,8 +1,6 @@
 """A study applies a statistic to every analysis, and tells the judge which of them decide."""
 
-from __future__ import importlib
-
-import dataclasses
+from __future__ import annotations
 import json
 from collections import Counter
 from pathlib import Path
