@@ -1,6 +1,9 @@
 """A study applies a statistic to every analysis, and tells the judge which of them decide."""
 
 from __future__ import annotations
+
+import dataclasses
+import importlib
 import json
 from collections import Counter
 from pathlib import Path
