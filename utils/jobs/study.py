@@ -10,21 +10,17 @@ from typing import Any
 from .. import models, runtime, train
 from ..params import Study
 from .base import Job
-from .games import CertifiedGames, Splits
+from .games import Splits
 from .runs import GamesJob, Null, SplitJob, TrainJob
 from .side_by_side import ensure_all
 
 __all__ = [
-    "CertifiedGames",
     "System",
     "accuracies",
-    "certified_games",
     "games_jobs",
-    "other_analyses",
     "planned",
     "planned_splits",
     "scope",
-    "split_games",
     "systems",
     "trained",
 ]
@@ -138,12 +134,6 @@ def games_jobs(
     ]
 
 
-def certified_games(p: Study, system: System, **which: Any) -> CertifiedGames:
-    """Train, score and split what ``p`` asks for (or load it), stacked over seeds; ``which`` as
-    :func:`planned`."""
-    return planned(p, system, **which).load()
-
-
 def planned(
     p: Study,
     system: System,
@@ -162,12 +152,6 @@ def planned(
     """
     jobs = games_jobs(p, system, draw, images=images, n=n, steps=steps, split=split)
     return planned_splits(p, system.name, jobs, **how)
-
-
-def split_games(p: Study, name: str, jobs: Sequence[Job], **how: Any) -> CertifiedGames:
-    """Score and split the games of ``jobs``, one per seed, and stack them; ``how`` as
-    :func:`planned_splits`."""
-    return planned_splits(p, name, jobs, **how).load()
 
 
 def planned_splits(
@@ -202,24 +186,3 @@ def planned_splits(
             for seed, job in zip(p.seeds, jobs, strict=True)
         ),
     )
-
-
-def other_analyses(
-    p: Study, system: System, checkpoints: tuple[int, ...] | None = None, null: Null | None = None
-) -> dict[str, tuple[CertifiedGames, CertifiedGames | None]]:
-    """The same extraction at the other order weights and with a second draw of players, each with
-    its null games."""
-    cases: dict[str, dict[str, float | int]] = {
-        f"order weight {w:+g}": {"order_weight": w} for w in p.order_weights[1:]
-    }
-    if p.second_draw:
-        cases["second draw of players"] = {"draw": 1}
-    return {
-        name: (
-            certified_games(p, system, checkpoints=checkpoints, **case),
-            certified_games(p, system, checkpoints=checkpoints, null=null, **case)
-            if null
-            else None,
-        )
-        for name, case in cases.items()
-    }
