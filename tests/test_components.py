@@ -4,7 +4,6 @@ on planted cases."""
 from __future__ import annotations
 
 import dataclasses
-import types
 
 import numpy as np
 import pytest
@@ -13,16 +12,19 @@ from torch import nn
 
 from utils import claims, extract, jobs, lattice, models, params
 from utils.claims.weighing import decide, p_values, weigh
+from utils.evidence import basis, maps, output, patches, remainder
+from utils.evidence.component_statistics import sparsity_parts
+from utils.evidence.output import Outputs
+from utils.evidence.patches import AgainstPatches
 from utils.interactions import Interactions
 from utils.jobs import attributions, components, study
-from utils.jobs.components import Accuracies, ComponentGamesJob, FeaturesJob, PCAJob
+from utils.jobs.components import Accuracies, Basis, ComponentGamesJob, FeaturesJob, PCAJob
 from utils.jobs.games import CertifiedGames
 from utils.jobs.runs import GamesJob, TrainJob
-from utils.metrics import faithfulness
+from utils.metrics import faithfulness, sparsity
 from utils.models.tail import features, tail
 from utils.players.components import Components, FeatureComponents, principal_components
-from utils.rows import components as rows
-from utils.rows import maps
+from utils.studies import five_groups as studies
 from utils.train import TrainConfig
 
 NETWORKS = {
@@ -230,10 +232,10 @@ def test_the_pca_is_pooled_over_images_and_checkpoints() -> None:
 def test_bad_layers_and_too_many_components_are_refused() -> None:
     p = small(layers={"mlp7": "hidden9"})
     with pytest.raises(ValueError, match="no layer 'hidden9'; its layers are: hidden1, hidden2"):
-        components.analyse(p, study.systems(p)[0])
+        studies.studies(p)
     p = small(width=4, n_players=6)
     with pytest.raises(ValueError, match="6 components were asked for"):
-        components.analyse(p, study.systems(p)[0])
+        studies.studies(p)
     with pytest.raises(params.ParameterError, match="margins must contain"):
         small(margins=[0.05])
     with pytest.raises(params.ParameterError, match="widths must be odd"):
@@ -244,50 +246,54 @@ def test_bad_layers_and_too_many_components_are_refused() -> None:
 
 def test_every_row_of_one_system_from_parameters_to_tables() -> None:
     p = small()
-    a = components.analyse(p, study.systems(p)[0])
+    (s,) = studies.studies(p)
+    against = s.patches.main
     assert (
-        a.main.v.shape == (1, 3, 3, 16)
-        and a.raw.v.shape == (1, 2, 3, 16)
-        and a.paper.v.shape == (1, 1, 3, 32)
+        s.main.v.shape == (1, 3, 3, 16)
+        and against.raw.v.shape == (1, 2, 3, 16)
+        and against.paper.v.shape == (1, 1, 3, 32)
     )
-    assert a.noise.v.shape == (1, 1, 3, 16) and torch.equal(a.ends.v, a.exact.v)
-    verdict = claims.judge_identity("M1", a.system.id, **rows.matching_case(p, a))
+    outputs = s.outputs.main
+    assert outputs.noise.v.shape == (1, 1, 3, 16)
+    assert torch.equal(outputs.ends.v, outputs.exact.v) and len(outputs.ends.steps) == 2
+    identity = remainder.told(outputs.exact, s.main, s.whole)
+    verdict = claims.judge_identity("M1", s.id, **identity, scope=s.scope)
     assert verdict.verdict == "EXACT"
     rest = verdict.control["the remainder, by step"]
-    assert rest["step"] == list(a.main.steps)
-    off = (a.games[0].whole - a.main.v[0, ..., -1]).abs().mean(1)
+    assert rest["step"] == list(s.main.steps)
+    off = (s.whole[0] - s.main.v[0, ..., -1]).abs().mean(1)
     assert rest["mean |g(f) - g(f_N)|"] == pytest.approx(off.tolist()) and off.min() > 0
-    for row, case in (
-        ("M2", rows.variance_case),
-        ("M3", rows.accuracy_case),
-        ("M4", rows.sparsity_case),
-        ("M5", rows.crossing_case),
-        ("M6", rows.fit_case),
-    ):
-        given = case(p, a)
+    told = {"orders": "shown", **output.few_told(outputs)}
+    fit_told = {"orders": "shown", **output.fit_told(outputs, p.alphas)}
+    cases = {
+        "M2": {"parts": basis.variance(s.basis), **basis.variance_told(s.basis), **s.facts},
+        "M3": {"parts": basis.accuracy(s.basis), **basis.accuracy_told(s.basis), **s.facts},
+        "M4": s.patches.case(patches.sparser, **patches.told(against, s.redrawn)),
+        "M5": s.outputs.case(output.few, **told),
+        "M6": s.outputs.case(output.fit, **fit_told),
+    }
+    for row, given in cases.items():
         assert sorted(part.name for part in given["parts"]) == sorted(
-            claims.load().row(row).thresholds_for(a.system.id)
+            claims.load().row(row).thresholds_for(s.id)
         )
         found = claims.judge(
-            row, a.system.id, **(given | {"changed": given.get("changed") or "one network"})
+            row, s.id, **(given | {"changed": given.get("changed") or "one network"})
         )
         assert found.verdict is None and found.status == "criterion: changed"
-    assert "4 components and 5 patches" in rows.sparsity_case(p, a)["changed"]
-    assert rows.fit_table(p, a)["panel"].value_counts().to_dict() == {
+    assert "4 components and 5 patches" in cases["M4"]["changed"]
+    assert list(cases["M5"]["reported"]) == ["order weight -0.2", "no noise terms"]
+    assert output.fit_table(outputs, p.alphas)["panel"].value_counts().to_dict() == {
         "smoothed": 4 * 16,
         "histogram": 3 * 16,
     }
-    assert len(rows.matching_table(p, a)) == 2 * 16 + 3
-    assert (rows.sparsity_table(a)["strength"] <= 1).all()
-    assert (rows.eigen_table(a).groupby("features")["share"].sum() <= 1 + 1e-9).all()
-    found = attributions.maps(p, a)
-    assert float((found.maps.sum((-2, -1)) - found.change).abs().max()) < 0.05 * float(
-        found.change.abs().max()
-    )
-    described = claims.describe("M11", a.system.id, **maps.map_case(p, a, found))
+    assert len(remainder.table(s.main, s.whole, p.order_weights[0], p.tol)) == 2 * 16 + 3
+    assert (patches.table(against, s.name)["strength"] <= 1).all()
+    assert (basis.eigen_table(s.basis, s.name).groupby("features")["share"].sum() <= 1 + 1e-9).all()
+    off = (s.maps.maps.sum((-2, -1)) - s.maps.change).abs().max()
+    assert float(off) < 0.05 * float(s.maps.change.abs().max())
+    described = claims.describe("M11", s.id, **maps.described(s.main, s.maps, s.scope))
     assert described.verdict is None and "%" in described.reason
-    table = maps.map_table(a, found)
-    assert len(table) == 2 * 6 * 28 * 28
+    assert len(maps.table(s.main, s.maps)) == 2 * 6 * 28 * 28
 
 
 def test_accuracy_with_all_directions_is_the_networks_own() -> None:
@@ -403,54 +409,24 @@ def with_terms(count: int, images: int = 3) -> CertifiedGames:
     return extracted(and_)
 
 
-def analysis(main: CertifiedGames, raw: CertifiedGames) -> types.SimpleNamespace:
-    config = types.SimpleNamespace(steps=10, lr=0.1, batch=16, n_train=100, model="lenet")
-    system = types.SimpleNamespace(
-        id="lenet/mnist_part", name="LeNet", jobs=[types.SimpleNamespace(config=config)]
+def held(pooled: Components | None = None, start: Components | None = None) -> Basis:
+    """Ten components of 20 equal eigenvalues, or those given, that keep the accuracy."""
+    equal = Components(
+        torch.zeros(20), torch.eye(20, dtype=torch.float64)[:10], torch.full((20,), 1.0), 20.0, 20
     )
-    pca = [
-        Components(
-            torch.zeros(20),
-            torch.eye(20, dtype=torch.float64)[:10],
-            torch.full((20,), 1.0),
-            20.0,
-            20,
-        )
-    ] * SEEDS
-    accuracy = [
-        Accuracies(
-            torch.tensor([0.1, 0.97]), torch.tensor([0.1, 0.96]), torch.tensor([0.1, 0.3]), 2000
-        )
-    ] * SEEDS
-    return types.SimpleNamespace(
-        system=system,
-        layer="conv2",
-        runs=[types.SimpleNamespace(test_accuracy=0.99)] * SEEDS,
-        main=main,
-        ends=main,
-        exact=main,
-        noise=main,
-        raw=raw,
-        paper=raw,
-        draws={},
-        others={"order weight -0.2": main},
-        pca=pca,
-        start=pca,
-        accuracy=accuracy,
+    accuracies = Accuracies(
+        torch.tensor([0.1, 0.97]), torch.tensor([0.1, 0.96]), torch.tensor([0.1, 0.3]), 2000
     )
+    return Basis([pooled or equal] * SEEDS, [start or equal] * SEEDS, [accuracies] * SEEDS)
 
 
-def judged(row: str, a: types.SimpleNamespace) -> dict[str, str]:
+def judged(row: str, main: CertifiedGames, raw: CertifiedGames) -> dict[str, str]:
     """The outcome of each reading by the registry's thresholds, whether or not the criterion was
-    simulated."""
-    cases = {
-        "M2": rows.variance_case,
-        "M3": rows.accuracy_case,
-        "M4": rows.sparsity_case,
-        "M5": rows.crossing_case,
-        "M6": rows.fit_case,
-    }
-    return outcomes(row, cases[row](params.validate("04_five_groups", images=3), a)["parts"])
+    simulated; as many patches and the paper's have the games ``raw``."""
+    if row == "M4":
+        return outcomes(row, patches.sparser(AgainstPatches(main, raw, raw)))
+    statistic = {"M5": output.few, "M6": output.fit}[row]
+    return outcomes(row, statistic(Outputs(main)))
 
 
 def outcomes(row: str, parts: list[claims.Part]) -> dict[str, str]:
@@ -474,17 +450,17 @@ def then(first: CertifiedGames, last: CertifiedGames) -> CertifiedGames:
 def test_few_interactions_are_few_and_many_are_not(row: str) -> None:
     few, many = with_terms(40), with_terms(900)
     learnt, lost = then(many, few), then(few, many)
-    assert judged(row, analysis(learnt, many)) == {
+    assert judged(row, learnt, many) == {
         "as_stated": "REPRODUCED",
         "specific": "REPRODUCED",
     }
-    assert judged(row, analysis(lost, few)) == {
+    assert judged(row, lost, few) == {
         "as_stated": "NOT REPRODUCED",
         "specific": "NOT REPRODUCED",
     }
     if row != "M4":  # what the untrained network has as well is not learnt
         same = extracted(few.found.and_[:, [1, 1]])
-        assert judged(row, analysis(same, many)) == {
+        assert judged(row, same, many) == {
             "as_stated": "REPRODUCED",
             "specific": "NOT REPRODUCED",
         }
@@ -492,48 +468,70 @@ def test_few_interactions_are_few_and_many_are_not(row: str) -> None:
 
 def test_the_paper_compares_with_twelve_patches_and_the_null_with_as_many() -> None:
     few, many = with_terms(40), with_terms(900)
-    a = analysis(few, few)
-    a.paper = many
-    assert judged("M4", a) == {"as_stated": "REPRODUCED", "specific": "NOT REPRODUCED"}
-    values = rows.sparsity_parts(
-        np.full((2, 2, 3), 0.2), np.full((2, 2, 3), 0.3), np.full((2, 3), 0.5)
-    )
+    found = outcomes("M4", patches.sparser(AgainstPatches(few, few, many)))
+    assert found == {"as_stated": "REPRODUCED", "specific": "NOT REPRODUCED"}
+    values = sparsity_parts(np.full((2, 2, 3), 0.2), np.full((2, 2, 3), 0.3), np.full((2, 3), 0.5))
     assert [np.mean(part.values) for part in values] == pytest.approx([-0.3, 0.0])
+
+
+def test_certified_games_only_leave_out_what_is_not_certified() -> None:
+    e, raw = with_terms(40), with_terms(900)
+    for games, place in ((e, (0, -1, 2)), (raw, (1, 0, 0))):
+        games.converged[place] = False
+    paper = dataclasses.replace(raw, gap=raw.gap + 0.005, converged=torch.zeros_like(raw.converged))
+    x = AgainstPatches(e, raw, paper)
+    assert x.uncertified == pytest.approx(1 / 30), "a gap of .01 certifies the paper's patches"
+    assert AgainstPatches(e, raw, dataclasses.replace(paper, gap=paper.gap + 1)).uncertified == 1
+    stated, beyond = patches.sparser(x.certified())
+    share = sparsity.mass_fraction(e.merged).double(), sparsity.mass_fraction(raw.merged).double()
+    own, equal = (
+        torch.where(g.converged, v, torch.nan) for g, v in zip((e, raw), share, strict=True)
+    )
+    wanted = sparsity_parts(own.numpy(), equal.numpy(), share[1][:, -1].numpy())
+    for found, part in zip((stated, beyond), wanted, strict=True):
+        assert np.array_equal(found.values, part.values)
+    outputs = Outputs(e, noise=raw)
+    assert outputs.uncertified == pytest.approx(1 / 30)
+    many = dataclasses.replace(raw, converged=e.converged)
+    for statistic in (output.few, output.fit):
+        part, only = (statistic(y)[0] for y in (Outputs(many), Outputs(many).certified()))
+        assert np.array_equal(part.values[1:], only.values[1:]) and part.values[0] != only.values[0]
+    none = dataclasses.replace(e, converged=torch.zeros_like(e.converged))
+    assert np.isnan(output.few(Outputs(none).certified())[0].values).all()
 
 
 def test_images_with_a_score_near_zero_are_left_out_and_counted() -> None:
     e = with_terms(40)
     e.v[:, -1, 0, -1] = 0.05
-    case = rows.crossing_case(params.validate("04_five_groups", images=3), analysis(e, e))
-    assert case["control"]["share of images left out, |g| < 0.1"] == pytest.approx(1 / 3)
-    assert (
-        not np.isnan(case["parts"][0].values).any()
-        and outcomes("M5", case["parts"])["as_stated"] == "REPRODUCED"
-    )
+    x = Outputs(e, noise=e, exact=e)
+    control, parts = output.few_told(x)["control"], output.few(x)
+    assert control["share of images left out, |g| < 0.1"] == pytest.approx(1 / 3)
+    assert not np.isnan(parts[0].values).any()
+    assert outcomes("M5", parts)["as_stated"] == "REPRODUCED"
 
 
 def test_components_that_hold_the_variance_and_the_accuracy() -> None:
-    e = with_terms(40)
-    a = analysis(e, e)
-    assert judged("M2", a) == {
+    b = held()
+    assert outcomes("M2", basis.variance(b)) == {
         "as_stated": "NOT REPRODUCED",
         "specific": "NOT REPRODUCED",
     }  # 20 equal eigenvalues
     values = torch.cat([torch.full((10,), 1.0), torch.full((10,), 0.01)])
-    a.pca = [dataclasses.replace(a.pca[0], eigenvalues=values, total=10.1)] * SEEDS
-    assert judged("M2", a) == {"as_stated": "REPRODUCED", "specific": "REPRODUCED"}
-    a.start = a.pca
-    assert judged("M2", a) == {
+    ten = dataclasses.replace(b.pooled[0], eigenvalues=values, total=10.1)
+    assert outcomes("M2", basis.variance(held(ten))) == {
+        "as_stated": "REPRODUCED",
+        "specific": "REPRODUCED",
+    }
+    assert outcomes("M2", basis.variance(held(ten, start=ten))) == {
         "as_stated": "REPRODUCED",
         "specific": "NOT REPRODUCED",
     }  # the gap was there before
-    assert judged("M3", a) == {"as_stated": "REPRODUCED"}
-    a.accuracy = [dataclasses.replace(a.accuracy[0], components=torch.tensor([0.1, 0.5]))] * SEEDS
-    assert judged("M3", a) == {"as_stated": "NOT REPRODUCED"}
-    a.accuracy = [
-        dataclasses.replace(a.accuracy[0], components=torch.tensor([0.1, 0.96]), images=999)
-    ] * SEEDS
-    enough = rows.accuracy_case(params.validate("04_five_groups", images=3), a)["premises"][0]
+    assert outcomes("M3", basis.accuracy(b)) == {"as_stated": "REPRODUCED"}
+    lost = dataclasses.replace(b.accuracies[0], components=torch.tensor([0.1, 0.5]))
+    worse = dataclasses.replace(b, accuracies=[lost] * SEEDS)
+    assert outcomes("M3", basis.accuracy(worse)) == {"as_stated": "NOT REPRODUCED"}
+    few = dataclasses.replace(b, accuracies=[dataclasses.replace(b.accuracies[0], images=999)])
+    enough = basis.accuracy_told(few)["premises"][0]
     assert not enough.ok and "at least 1000 are needed" in enough.reason
 
 

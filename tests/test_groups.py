@@ -12,19 +12,15 @@ import torch
 
 from utils import claims, params
 from utils.claims.weighing import decide, p_values, weigh
+from utils.evidence import betrayal, courses, kinds, order_similarity, restless, sizes
+from utils.evidence import group_statistics as statistics
+from utils.evidence.both import Both
 from utils.interactions import Interactions
 from utils.jobs import toy
 from utils.jobs.games import CertifiedGames
 from utils.metrics import groups
-from utils.rows import (
-    courses,
-    five_groups,
-    group_sizes,
-    group_tables,
-    order_similarity,
-    planted_toy,
-    restless,
-)
+from utils.studies import Analysis, Study
+from utils.studies import five_groups as studies
 
 SYSTEM = "lenet/mnist_part"
 SEEDS = (0, 1, 2, 3, 4)
@@ -176,7 +172,7 @@ N, IMAGES = 8, 10
 ORDER = torch.tensor([mask.bit_count() for mask in range(1, 1 << N)])
 
 
-def study(**given: Any) -> params.FiveGroups:
+def settings(**given: Any) -> params.FiveGroups:
     rest = {"images": IMAGES, "n_players": N, "walks": 6, "map_images": 1} | given
     return params.validate("04_five_groups", **rest)
 
@@ -202,24 +198,14 @@ def decided(row: str, parts: list[claims.Part], system: str = SYSTEM) -> dict[st
 def selected(curves: torch.Tensor, walks: int = 4) -> courses.Courses:
     """Courses of AND interactions with curves (R, X, 2^n - 1, C)."""
     shape = curves.shape
-    return courses.courses(
-        curves,
-        ORDER,
-        top=40,
-        walks=walks,
-        margins=(0.05, 0.1, 0.2),
-        walk_margins=(0.1,),
-        seeds=tuple(range(shape[0])),
-        kept=np.ones(shape[:2], bool),
-        steps=np.arange(shape[-1]),
-    )
+    rule = courses.Rule(top=40, margins=(0.05, 0.1, 0.2), walks=walks, seeds=tuple(range(shape[0])))
+    kept, steps = np.ones(shape[:2], bool), np.arange(shape[-1])
+    return courses.courses(curves, ORDER, rule, walk_margins=(0.1,), kept=kept, steps=steps)
 
 
 def readings(chosen: courses.Courses) -> dict[str, str]:
     """Both readings of M7 and M10."""
-    own, walks = chosen.each.at()
-    tallies = (restless.tally(x, chosen.order, N) for x in (own, walks))
-    found = {"M7": five_groups.kinds_of(chosen), "M10": restless.contrast_parts(*tallies)}
+    found = {"M7": kinds.five_kinds(chosen), "M10": restless.high_minus_low()(chosen)}
     return {
         f"{row} {name}": outcome
         for row, parts in found.items()
@@ -275,15 +261,10 @@ def extracted(and_: torch.Tensor, steps: int = C) -> CertifiedGames:
     )
 
 
-def analysis(e: CertifiedGames) -> types.SimpleNamespace:
-    config = types.SimpleNamespace(steps=100, lr=0.1, batch=16, n_train=100, model="lenet")
-    system = types.SimpleNamespace(
-        id=SYSTEM, name="LeNet", jobs=[types.SimpleNamespace(config=config)]
-    )
-    runs = [types.SimpleNamespace(test_accuracy=0.99)] * len(SEEDS)
-    return types.SimpleNamespace(
-        system=system, layer="conv2", runs=runs, main=e, others={"order weight -0.2": e}
-    )
+def study(e: CertifiedGames, system: str = SYSTEM) -> Study[CertifiedGames]:
+    """One system whose games are the same at both ends of the face."""
+    games = {Analysis(0.2): e, Analysis(-0.2): e}
+    return Study(system, "LeNet", SEEDS, "a test", [0.99] * len(SEEDS), games)
 
 
 def with_courses(of_order: Any, noise: float = 0.0, seed: int = 0) -> CertifiedGames:
@@ -302,9 +283,8 @@ def with_courses(of_order: Any, noise: float = 0.0, seed: int = 0) -> CertifiedG
 
 def grouped(
     e: CertifiedGames, **given: Any
-) -> tuple[params.FiveGroups, types.SimpleNamespace, courses.Selections]:
-    p, a = study(**given), analysis(e)
-    return p, a, courses.selections(p, a)
+) -> tuple[Study[courses.Courses], Study[courses.Courses], courses.Courses]:
+    return studies.course_studies(settings(**given), study(e))
 
 
 def five_kinds(_order: int, rng: np.random.Generator) -> np.ndarray:
@@ -314,17 +294,20 @@ def five_kinds(_order: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def test_five_kinds_of_course_are_told_from_random_ones() -> None:
-    p, a, chosen = grouped(with_courses(five_kinds, noise=0.01), top=100)
-    case = five_groups.kinds_case(p, a, chosen)
+    top, _, sparse = grouped(with_courses(five_kinds, noise=0.01), top=100)
+    case = top.case(kinds.five_kinds, orders="shown", **kinds.told(top.main, sparse))
     assert decided("M7", case["parts"]) == {"as_stated": "REPRODUCED", "specific": "REPRODUCED"}
-    assert case["changed"] is None
+    assert case["changed"] is None and set(case["variants"]) == {"uncertified games dropped"}
+    assert list(case["reported"]) == ["order weight -0.2", "every second checkpoint"]
 
 
 def test_fewer_than_five_kinds_are_not_five() -> None:
     e = with_courses(lambda _order, rng: [T, np.sin(np.pi * T), 1 - T][rng.integers(3)], noise=0.01)
-    p, a, chosen = grouped(e)
-    case = five_groups.kinds_case(p, a, chosen)
-    assert decided("M7", case["parts"]) == {"as_stated": "NOT REPRODUCED", "specific": "REPRODUCED"}
+    top, _, _ = grouped(e)
+    assert decided("M7", kinds.five_kinds(top.main)) == {
+        "as_stated": "NOT REPRODUCED",
+        "specific": "REPRODUCED",
+    }
 
 
 def test_a_group_that_is_missing_at_one_margin_fails() -> None:
@@ -332,32 +315,33 @@ def test_a_group_that_is_missing_at_one_margin_fails() -> None:
     shares = np.full((5, 3, 20, 5), 0.2) + 0.01 * rng.standard_normal((5, 3, 20, 5))
     null = np.full((5, 2, 20, 5), 0.2)
     assert (
-        decided("M7", five_groups.kinds_parts(shares, null[:, 0], null, null))["as_stated"]
+        decided("M7", statistics.kinds_parts(shares, null[:, 0], null, null))["as_stated"]
         == "REPRODUCED"
     )
     shares[:, 2, :, 3] -= 0.19
-    parts = five_groups.kinds_parts(shares, null[:, 0], null, null)
+    parts = statistics.kinds_parts(shares, null[:, 0], null, null)
     assert decided("M7", parts)["as_stated"] == "NOT REPRODUCED"
     assert np.asarray(parts[3].values).mean() == pytest.approx(0.01, abs=0.003)
 
 
 def test_other_margins_or_another_top_are_sensitivities() -> None:
-    assert "margins" in courses.changed(study(margins=[0.1])) and "40 strongest" in courses.changed(
-        study(top=40)
-    )
-    assert courses.changed(study()) is None
+    changed = studies.changed_groups
+    assert "margins" in changed(settings(margins=[0.1]))
+    assert "40 strongest" in changed(settings(top=40)) and changed(settings()) is None
+    top, each, _ = grouped(with_courses(lambda _order, _rng: T), top=40)
+    assert "40 strongest" in top.changed and each.changed is None, "M10 has strongest of its own"
 
 
 def test_the_definitions_are_described_beside_noise() -> None:
-    p, a, chosen = grouped(with_courses(lambda _order, _rng: T))
-    found = claims.describe("M8", SYSTEM, **five_groups.definition_case(p, a, chosen))
+    top, _, _ = grouped(with_courses(lambda _order, _rng: T))
+    told = kinds.definitions(top.main)
+    found = claims.describe("M8", SYSTEM, **told, n=len(SEEDS), scope=top.scope)
     assert found.verdict is None and found.control["network"]["none"] == 0
     # T starts at zero: to the letter it is reliable, and nothing forbids "betraying" a sign that it
     # never had.
     assert found.control["network"]["one"] + found.control["network"]["several"] == 1
-    assert group_tables.fit_table(a, chosen).groupby("curves")[
-        "share"
-    ].sum().tolist() == pytest.approx([1, 1])
+    table = kinds.printed_table(top.main, top.name)
+    assert table.groupby("curves")["share"].sum().tolist() == pytest.approx([1, 1])
 
 
 def test_high_orders_that_fluctuate_are_told_from_low_ones_that_do() -> None:
@@ -368,11 +352,12 @@ def test_high_orders_that_fluctuate_are_told_from_low_ones_that_do() -> None:
         return T if order >= 6 else rng.standard_normal(C)
 
     for courses_of, outcome in ((high, "REPRODUCED"), (low, "NOT REPRODUCED")):
-        p, a, chosen = grouped(with_courses(courses_of))
-        case = restless.contrast_case(p, a, chosen)
+        _, each, _ = grouped(with_courses(courses_of))
+        case = each.case(restless.high_minus_low(), **restless.told(each.main))
         assert all(premise.ok for premise in case["premises"])
         assert decided("M10", case["parts"]) == {"as_stated": outcome, "specific": outcome}
         assert set(case["variants"]) == {"uncertified games dropped", "order weight -0.2"}
+        assert set(case["reported"]) == {"margin 0.05", "margin 0.2"}
 
 
 def test_the_contrast_and_its_jackknife_by_hand() -> None:
@@ -381,10 +366,10 @@ def test_the_contrast_and_its_jackknife_by_hand() -> None:
     hit = total.copy()
     hit[0, :, 0] = [0, 0, 3]  # order 1: 3 of 12
     hit[0, :, 5] = [4, 2, 0]  # order 6: 6 of 12
-    value, without = restless.contrast(hit, total, np.ones(8, bool))
+    value, without = statistics.contrast(hit, total, np.ones(8, bool))
     assert value == pytest.approx([6 / 12 - 3 / 12])
     assert without[0] == pytest.approx([2 / 8 - 3 / 8, 4 / 8 - 3 / 8, 6 / 8 - 0])
-    assert restless.counted(total).tolist() == [
+    assert statistics.counted(total).tolist() == [
         True,
         False,
         False,
@@ -397,13 +382,14 @@ def test_the_contrast_and_its_jackknife_by_hand() -> None:
 
 
 def test_too_few_orders_leave_the_row_open_with_their_number() -> None:
-    p, a, chosen = grouped(with_courses(lambda order, _rng: T if order < 5 else 0 * T))
-    premise = restless.contrast_case(p, a, chosen)["premises"][-1]
+    _, each, _ = grouped(with_courses(lambda order, _rng: T if order < 5 else 0 * T))
+    premise = restless.told(each.main)["premises"][-1]
     assert not premise.ok and premise.reason.startswith("0 orders of 6 or more and 3 of 3 or less")
 
 
 def test_too_few_checkpoints_leave_the_rows_open_and_say_how_many_are_needed() -> None:
-    premise = courses.enough_checkpoints(study(checkpoints=6))
+    curves = torch.rand(2, 3, len(ORDER), 6, dtype=torch.float64)
+    premise = courses.enough_checkpoints(selected(curves))
     assert (
         not premise.ok
         and "6 checkpoints" in premise.reason
@@ -415,49 +401,71 @@ def test_uncertified_games_drop_out_of_the_variant() -> None:
     e = with_courses(lambda _order, _rng: T)
     e.converged[0, 3, 2] = False
     e.found.and_[0, :, 2] *= torch.linspace(1, -1, C)[:, None]
-    chosen = courses.select(study(), e)
-    own, walks = chosen.top.at(kept=chosen.kept)
+    top, _, _ = grouped(e)
+    chosen = top.main.certified()
+    own, walks = chosen.top.at(kept=chosen.counting)
+    assert top.main.counting is None
+    assert top.main.uncertified == pytest.approx(float((~e.converged).double().mean()))
     assert (
         (own[0, 2] == -1).all()
         and (np.delete(own, 2, axis=1) == 0).all()
         and (walks[0, :, 2] == -1).all()
     )
-    assert not np.isnan([part.values for part in five_groups.kinds_of(chosen, chosen.kept)]).any()
+    assert not np.isnan([part.values for part in kinds.five_kinds(chosen)]).any()
 
 
 def test_contrasts_between_networks_need_both() -> None:
-    one, two = (
-        analysis(with_courses(lambda _o, _r: T)),
-        analysis(with_courses(lambda _o, r: r.standard_normal(C))),
-    )
-    one.system.jobs[0].config.model, two.system.jobs[0].config.model = "resnet20", "vgg11"
-    p = study()
-    chosen = [courses.selections(p, a) for a in (two, one)]
-    assert list(group_sizes.pairs(p, [one], chosen[1:])) == []
-    ((name, pair, both),) = group_sizes.pairs(p, [two, one], chosen)
-    assert (name, pair) == ("resnet20+vgg11/mnist_part", (one, two))
-    parts = group_sizes.pair_case(p, pair, both)["parts"]
-    values = {part.name: np.mean(part.values) for part in parts}
+    found = []
+    for system, e in (
+        ("vgg11/mnist_part", with_courses(lambda _o, r: r.standard_normal(C))),
+        ("resnet20/mnist_part", with_courses(lambda _o, _r: T)),
+    ):
+        s = study(e, system)
+        top, _, _ = studies.course_studies(settings(), s)
+        found.append(types.SimpleNamespace(**vars(s), top=top))
+    alone = settings(networks=["resnet20"])
+    assert list(studies.contrasts(alone, found[1:])) == []
+    (pair,) = studies.contrasts(settings(networks=["vgg11", "resnet20"]), found)
+    assert pair.id == "resnet20+vgg11/mnist_part"
+    case = pair.case(sizes.contrasts, orders="left out", **sizes.told(pair.main))
+    assert set(case["variants"]) == {"uncertified games dropped"} and not case["reported"]
+    values = {part.name: np.mean(part.values) for part in case["parts"]}
     assert values["more_reliable"] > 0.5 and values["fewer_fluctuating"] > 0.3
     assert abs(values["more_forgotten"]) < 0.2
-    assert decided("M9", parts, name) == {"as_stated": "NOT REPRODUCED"}, (
+    assert decided("M9", case["parts"], pair.id) == {"as_stated": "NOT REPRODUCED"}, (
         "no network has forgotten interactions"
     )
     assert claims.load().row("M9").thresholds_for(SYSTEM) == {}, "one network shows no contrast"
-    assert set(group_sizes.pair_table(p, pair, both)["panel"]) == {"LeNet", "the paper's networks"}
+    assert set(sizes.pair_table(pair.main)["panel"]) == {"LeNet", "the paper's networks"}
+
+
+def test_only_images_that_are_certified_in_both_networks_count_in_their_contrast() -> None:
+    two = [with_courses(five_kinds, noise=0.01, seed=k) for k in (0, 1)]
+    two[0].converged[0, 3, 2] = False
+    two[1].converged[1, 0, 4] = False
+    first, second = (studies.course_studies(settings(), study(e))[0].main for e in two)
+    pair = Both(first, second, ("one", "other"))
+    assert pair.uncertified == max(first.uncertified, second.uncertified) > 0
+    kept = first.kept & second.kept
+    assert int((~kept).sum()) == 2
+    wanted = statistics.size_parts(first.shares(kept), second.shares(kept))
+    for part, certified in zip(wanted, sizes.contrasts(pair.certified()), strict=True):
+        assert np.array_equal(part.values, certified.values)
+    everything = np.asarray(sizes.contrasts(pair)[0].values)
+    assert not np.array_equal(everything, np.asarray(wanted[0].values))
 
 
 def test_tables_count_what_was_grouped() -> None:
     e = with_courses(lambda order, _rng: T if order > 1 else 1 - T)
-    p, a, chosen = grouped(e, top=40)
-    layout = group_sizes.paper_layout(p, a, chosen)
+    top, each, _ = grouped(e, top=40)
+    layout = sizes.paper_layout(top.main, top.name, settings().widths)
     assert list(layout.columns) == list(groups.GROUPS) and len(layout) == 9
     assert layout.sum(axis=1).to_numpy() == pytest.approx(40, abs=0.3)
-    table = group_tables.order_table(p, a, chosen)
+    table = restless.order_table(each.main, each.name)
     own = table[table["curves"] == "network"].pivot(index="order", columns="group", values="count")
     assert own.loc[1, "reliable"] == 0 and own.loc[2:, "forgotten"].sum() == 0
     assert own.to_numpy().sum() == pytest.approx(40)
-    curves = group_tables.curve_table(p, a, chosen)
+    curves = kinds.curve_table(top.main, top.name)
     assert set(curves.dropna()["group"]) <= {"reliable", "forgotten"}
     assert curves["panel"].nunique() == 5, "a group without curves keeps its panel"
     assert curves["value"].abs().max() == 1
@@ -475,8 +483,8 @@ def test_trained_networks_that_meet_are_told_from_those_that_part() -> None:
         found = found * np.exp(0.05 * rng.standard_normal(found.shape))
         return found / found.sum(-1, keepdims=True)
 
-    meeting = order_similarity.similarity_parts(shares(start, end), shares(start, end))
-    parting = order_similarity.similarity_parts(
+    meeting = statistics.similarity_parts(shares(start, end), shares(start, end))
+    parting = statistics.similarity_parts(
         shares(start, end), shares(start, np.array([0.0, 0.05, 0.15, 0.8]))
     )
     pair = "mlp7_w256+lenet/mnist_part"
@@ -491,15 +499,15 @@ def test_order_shares_are_those_of_the_interactions() -> None:
     every = torch.tensor([mask.bit_count() for mask in range(1 << N)])
     wanted = strength[..., every == 3].sum(-1) / strength.sum(-1)
     assert found[..., 2] == pytest.approx(wanted.numpy()) and found.sum(-1) == pytest.approx(1)
-    one, two = analysis(e), analysis(e)
-    ((name, pair),) = order_similarity.network_pairs(study(), [one, two])
-    case = order_similarity.similarity_case(study(), pair)
+    (pair,) = studies.pairs(settings(), [study(e), study(e)])
+    case = pair.case(order_similarity.alike, control=order_similarity.controls(pair.main))
+    assert list(case["variants"]) == ["order weight -0.2", "uncertified games dropped"]
     assert np.asarray(case["parts"][0].values) == pytest.approx(0, abs=1e-12)
     assert (
         case["control"]["total variation between the two trained networks"] == 0
-        and name == "lenet+lenet/mnist_part"
+        and pair.id == "lenet+lenet/mnist_part"
     )
-    assert set(order_similarity.share_table(study(), pair)["panel"]) == {"trained", "untrained"}
+    assert set(order_similarity.table(pair.main)["panel"]) == {"trained", "untrained"}
 
 
 # The planted toy set ------------------------------------------------------------------------------
@@ -516,8 +524,8 @@ def planted_curves(curve: np.ndarray, loyal: np.ndarray = T) -> dict[str, Certif
 
 @pytest.mark.parametrize(("name", "found"), [("betraying", 5), ("reliable", 0), ("withdrawn", 0)])
 def test_a_betraying_input_is_found_where_there_is_one(name: str, found: int) -> None:
-    case = planted_toy.toy_case(study(), planted_curves(COURSES[name][0]))
-    shown = claims.demonstrate("M12", toy.TOY_SYSTEM, **case)
+    told = betrayal.told(planted_curves(COURSES[name][0]), (0.05, 0.1, 0.2), walks=6)
+    shown = claims.demonstrate("M12", toy.TOY_SYSTEM, **told, n=len(SEEDS), scope="a test")
     assert shown.verdict is None and shown.status == "demonstration"
     assert (
         f"betraying in {found} of 5 networks at order weight +0.2 and {found} of 5" in shown.reason
@@ -538,8 +546,10 @@ def test_the_toy_data_betray_as_planned() -> None:
 
 
 def test_a_small_network_on_the_toy_data_betrays_its_early_feature() -> None:
-    found = toy.planted(study(seeds=[0], images=5, toy_steps=1500))
-    case = planted_toy.toy_case(study(seeds=[0], images=5, toy_steps=1500), found)
+    p = settings(seeds=[0], images=5, toy_steps=1500)
+    found = studies.planted(p)
+    assert found.id == toy.TOY_SYSTEM and "1500 steps" in found.scope
+    case = betrayal.told(found.ends, p.margins, p.walks)
     assert (
         case["control"][
             "share of samples whose planted input is called betraying, order weight +0.2"
@@ -549,6 +559,6 @@ def test_a_small_network_on_the_toy_data_betrays_its_early_feature() -> None:
     assert case["control"][
         "share of samples whose loyal input is called betraying, order weight +0.2"
     ] == [0.0]
-    table = planted_toy.toy_table(found)
+    table = betrayal.planted_table(found.main)
     z = table[table["input"] == toy.INPUTS[toy.BETRAYED]]["utility"].to_numpy()
     assert z.max() > 0.3 and z[-1] < -0.3

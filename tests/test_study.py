@@ -93,15 +93,13 @@ def test_arrays_are_stacked_over_seeds_and_second_draws_have_other_players() -> 
     )
     (system,) = study.systems(p)
     assert system.id == "mlp7_w16/mnist_part"
-    e = study.certified_games(p, system)
+    e = study.planned(p, system).load()
     assert e.v.shape == (2, 3, 2, 16)
     assert not torch.equal(e.v[0], e.v[1])
     assert e.certificates()["games"].tolist() == [4, 4, 4]
-    ends = study.certified_games(p, system, checkpoints=(0, 2))
+    ends = study.planned(p, system, checkpoints=(0, 2)).load()
     assert torch.equal(ends.v, e.v[:, [0, 2]])
     assert ends.steps.tolist() == [e.steps[0], e.steps[2]]
-    others = study.other_analyses(p, system)
-    assert set(others) == {"order weight -0.2", "second draw of players"}
-    assert torch.equal(others["order weight -0.2"][0].v, e.v)
-    assert not torch.equal(others["second draw of players"][0].v, e.v)
+    assert torch.equal(study.planned(p, system, order_weight=-0.2).load().v, e.v)
+    assert not torch.equal(study.planned(p, system, draw=1).load().v, e.v)
     assert "seeds 0, 3" in study.scope(p, system)
