@@ -1,5 +1,5 @@
-"""The result pages of a run: ``index.html`` with every row's verdict or status, and the executed
-notebooks as pages.
+"""The result pages of a run: ``index.html`` with every row's verdict or status, the executed
+notebooks as pages, and above runs of one's own a page that lists them.
 
 Static and whole: no script, no font, no style sheet is loaded from anywhere, equations are MathML.
 Links are relative, so that a folder of results can be moved or zipped.
@@ -8,6 +8,8 @@ Links are relative, so that a folder of results can be moved or zipped.
 from __future__ import annotations
 
 import html
+import json
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,8 @@ from nbconvert import HTMLExporter
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from pygments.formatters import HtmlFormatter
 
-from . import claims, io, overview, params, paths, run, runtime
+from . import claims, io, overview, params, paths, places, records, runtime
+from .places import Place
 
 __all__ = ["build", "notebook_page"]
 
@@ -81,8 +84,8 @@ def _environment() -> jinja2.Environment:
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
     )
-    environment.filters["number"] = run.number
-    environment.filters["span"] = lambda ends: run.interval(*(ends or (None, None)))
+    environment.filters["number"] = overview.number
+    environment.filters["span"] = lambda ends: overview.interval(*(ends or (None, None)))
     return environment
 
 
@@ -109,25 +112,27 @@ def notebook_page(path: Path) -> Path:
     return target
 
 
-def build(profile: str) -> Path:
-    """Write ``index.html`` and the notebook pages of ``results/<profile>/`` and return the index's
-    path."""
-    folder = paths.results(profile)
+def build(place: Place) -> Path:
+    """Write ``index.html`` and the notebook pages of a run's place and return the index's path; of
+    a run of one's own also ``index.html`` above, the list of all of that name."""
+    folder = place.folder
     pages, damaged = _notebook_pages(folder / "notebooks")
-    record = {"notebooks": {}, "provenance": {}, **run.record(profile)}
+    record = {"notebooks": {}, "provenance": {}, **records.read(folder)}
     table = claims.table(folder)
     lines = {(line.row, line.system): line for line in table[table.system.notna()].itertuples()}
+    papers = overview.by_paper(folder, place.notebook)
     text = (
         _environment()
         .get_template("index.html")
         .render(
-            profile=profile,
-            about=params.load_profile(profile).about if profile in params.profiles() else "",
+            place=place,
+            about=_about(place),
+            settings=_settings(place.changed),
             letters=overview.LETTERS,
             seen=overview.SEEN,
             warnings=[*_warnings(record), *damaged],
-            papers=[_paper(paper, folder, lines, pages) for paper in overview.by_paper(folder)],
-            changed=_changes(),
+            papers=[_paper(paper, folder, lines, pages) for paper in papers],
+            changed=_changes() if place.notebook is None else [],
             criteria="criteria.html" if claims.criteria.entries() else "",
             notebooks=[
                 _notebook(name, entry, folder, pages)
@@ -136,25 +141,70 @@ def build(profile: str) -> Path:
             provenance=_provenance(record["provenance"]),
         )
     )
-    target = folder / "index.html"
-    io.write_text(target, text)
+    io.write_text(folder / "index.html", text)
     if claims.criteria.entries():
         _criteria_page(folder / "criteria.html")
+    if place.notebook:
+        _list_page(place.name)
+    return folder / "index.html"
+
+
+def _about(place: Place) -> str:
+    return params.load_profile(place.name).about if place.name in params.profiles() else ""
+
+
+def _settings(changed: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The settings that set a run apart, a line each: ``training.lenet.steps``, ``60``."""
+    found = []
+    for name, value in changed.items():
+        if isinstance(value, Mapping) and value:
+            found += [(f"{name}.{inner}", text) for inner, text in _settings(value)]
+        else:
+            found.append((name, json.dumps(value, ensure_ascii=False)))
+    return found
+
+
+def _list_page(name: str) -> Path:
+    """Every run of one's own of this name with what sets it apart, linked to its own page only."""
+    home = paths.results(name)
+    text = _environment().get_template("runs.html")
+    target = home / "index.html"
+    runs = [_listed(place, home) for place in places.below(name)]
+    io.write_text(target, text.render(name=name, runs=runs))
     return target
 
 
+def _listed(place: Place, home: Path) -> dict[str, Any]:
+    page, record = place.folder / "index.html", records.read(place.folder)
+    entry = record.get("notebooks", {}).get(place.notebook or "", {})
+    try:
+        counts = Counter(v.verdict or v.status for v in claims.read_all(place.folder))
+        said = ", ".join(f"{count} {verdict}" for verdict, count in sorted(counts.items()))
+    except (ValueError, OSError):  # another process is at work there, or a file is damaged
+        said = "cannot be read"
+    return {
+        "notebook": place.notebook,
+        "folder": place.folder.name,
+        "href": page.relative_to(home).as_posix() if page.is_file() else "",
+        "settings": _settings(records.changed(place)),
+        "verdicts": said,
+        "ended": entry.get("error") or "",
+        "when": record.get("provenance", {}).get("time", ""),
+    }
+
+
 def _notebook_pages(folder: Path) -> tuple[dict[str, Path], list[str]]:
-    """The page of each executed notebook, and a line for each that cannot be read: one must not
-    cost the others theirs."""
+    """The page of each executed notebook, and a line for each that cannot be read, which is set
+    aside: one must not cost the others theirs."""
     pages, damaged = {}, []
     for path in sorted(folder.glob("[!.]*.ipynb")):
         try:
             pages[path.stem] = notebook_page(path)
         except _NO_NOTEBOOK as error:
-            damaged.append(
-                f"{path.name} cannot be read ({str(error).splitlines()[0][:80]}): run it again "
-                "for its page."
-            )
+            why = f"it is no notebook ({str(error).splitlines()[0][:80]})"
+            path.with_suffix(".html").unlink(missing_ok=True)
+            io.set_aside(path, why)
+            damaged.append(f"{path.name} cannot be read, {why}: run it again for its page.")
     return pages, damaged
 
 
@@ -173,7 +223,7 @@ def _criteria_page(target: Path) -> None:
 
 
 def _warnings(record: Mapping[str, Any]) -> list[str]:
-    failed = [name for name, entry in record["notebooks"].items() if entry["error"]]
+    failed = [name for name, entry in record["notebooks"].items() if entry.get("error")]
     lines = [f"{name} failed in the last run: its rows are not judged here." for name in failed]
     if record["provenance"].get("dirty"):
         lines.append("The code had changes that were not committed when this was run.")
@@ -275,7 +325,11 @@ def _words(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return (
-        run.number(value) if isinstance(value, float) else "none" if value is None else str(value)
+        overview.number(value)
+        if isinstance(value, float)
+        else "none"
+        if value is None
+        else str(value)
     )
 
 
@@ -284,8 +338,8 @@ def _notebook(
 ) -> dict[str, str]:
     return {
         "name": name,
-        "took": runtime.human_time(entry["seconds"]),
-        "ended": entry["error"] or "well",
+        "took": runtime.human_time(entry["seconds"]) if entry["seconds"] is not None else "",
+        "ended": entry.get("error") or "well",
         "href": pages[name].relative_to(folder).as_posix() if name in pages else "",
     }
 

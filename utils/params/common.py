@@ -4,12 +4,10 @@ what a study is."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, Field, field_validator
 
-from .. import paths
 from ..strict import Strict
 
 __all__ = [
@@ -117,7 +115,8 @@ class Common(Strict):
     profile: str = Field(
         "custom",
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
-        description="name of this run: results land in results/<profile>/",
+        description="name of this run: results land in results/<profile>/, those of a run of "
+        "one's own in a folder of their own below it",
     )
     device: str = Field(
         "auto",
@@ -139,11 +138,6 @@ class Common(Strict):
     tol: float = Field(
         1e-3, gt=0, lt=1, description="certified relative gap at which the split of a game may stop"
     )
-
-    @property
-    def results(self) -> Path:
-        """Folder for this run's verdicts and figures: results/<profile>."""
-        return paths.results(self.profile)
 
 
 class Study(Common):
