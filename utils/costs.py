@@ -1,5 +1,5 @@
-"""What a run will take, said before it starts: the minutes that its profile's file records, those of
-the last time, and what the machine lacks."""
+"""What a run will take, said before it starts: the minutes that its profile's file records, those
+of the last time, and what the machine lacks."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """A notebook in a kernel that is this very interpreter: only this file knows papermill.
 
-What it leaves is a whole executed copy under its name, or none; what goes wrong in a cell is told in
-a line, Ctrl-C ends the kernel, and what a killed run left behind is removed at the next start.
+What it leaves is a whole executed copy under its name, or none; what goes wrong in a cell is told
+in a line, and Ctrl-C ends the kernel.
 """
 
 from __future__ import annotations
@@ -10,11 +10,9 @@ import asyncio
 import contextlib
 import os
 import re
-import shutil
 import sys
-import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +20,7 @@ import nbformat
 import papermill
 import psutil
 from jupyter_client import AsyncKernelManager
+from jupyter_client.kernelspec import KernelSpec
 from nbclient.exceptions import DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 
@@ -29,15 +28,25 @@ from . import io, paths
 
 __all__ = ["execute"]
 
-_KERNEL = "interactions-appendix"
 # A progress bar's line in a notebook's stderr: live on the terminal it is news, in the finished
 # notebook it is litter.
 _BAR = re.compile(r"^.*\d+%\|.*\|.*$|^.*\d+(it|job|mask|step|game|image)s? \[\d\d:\d\d.*$")
 
 
 class _Manager(AsyncKernelManager):
-    """Ends a kernel by asking it to end: the interrupt that Jupyter sends before could meet the last
-    cell's own closing, and the finished notebook said "KeyboardInterrupt caught in kernel"."""
+    """Starts this very interpreter, whatever ``python3`` means to the user's Jupyter, and ends a
+    kernel by asking it to end.
+
+    The interrupt that Jupyter sends before that could meet the last cell's own closing, and the
+    finished run said "KeyboardInterrupt caught in kernel".
+    """
+
+    @property
+    def kernel_spec(self) -> KernelSpec:
+        # Its warnings are about the transport between kernel and client, which here are parent and
+        # child on one machine.
+        command = [sys.executable, "-m", "ipykernel_launcher", "--log-level=ERROR"]
+        return KernelSpec(argv=[*command, "-f", "{connection_file}"], language="python")
 
     async def _async_interrupt_kernel(self) -> None:
         if not self.shutting_down:
@@ -48,60 +57,32 @@ def execute(source: Path, target: Path, given: Mapping[str, Any]) -> str | None:
     """Run the notebook ``source`` with ``given`` over its parameters; None, or what went wrong.
 
     ``target`` becomes the executed copy, as far as it came. Raises KeyboardInterrupt on Ctrl-C (the
-    kernel is stopped first), and what is no fault of the notebook's, such as OSError of a full disk.
+    kernel is stopped first), and what is not the notebook's fault, such as OSError of a full disk.
     """
     draft = target.with_name(f".{target.name}")
     draft.parent.mkdir(parents=True, exist_ok=True)
-    draft.unlink(missing_ok=True)
-    with _this_python() as kernel:
-        error = _guarded(
-            lambda: papermill.execute_notebook(
-                str(source),
-                str(draft),
-                parameters=dict(given),
-                kernel_name=kernel,
-                kernel_manager_class=_Manager,
-                cwd=str(paths.ROOT),
-                progress_bar=False,
-                stderr_file=sys.stderr,
-            )
-        )
-    explained = _explained(error)
-    if draft.is_file():
-        _tidy(draft)
-        os.replace(draft, target)
-    return explained
+    try:
+        error = _guarded(lambda: _papermill(source, draft, given))
+        explained = _explained(error)
+        if draft.is_file():
+            _tidy(draft)
+            os.replace(draft, target)
+        return explained
+    finally:
+        draft.unlink(missing_ok=True)
 
 
-@contextlib.contextmanager
-def _this_python() -> Iterator[str]:
-    """The name of a kernel that is this very interpreter, whatever ``python3`` means to the user's
-    Jupyter."""
-    # Its warnings are about the transport between kernel and client, which here are parent and
-    # child on one machine.
-    command = [sys.executable, "-m", "ipykernel_launcher", "--log-level=ERROR"]
-    command += ["-f", "{connection_file}"]
-    spec = {"argv": command, "display_name": "Python 3 (ipykernel)", "language": "python"}
-    before = os.environ.get("JUPYTER_PATH")
-    _remove_dead_kernels()
-    with tempfile.TemporaryDirectory(prefix=f"{_KERNEL}-{os.getpid()}-") as folder:
-        io.write_json(Path(folder) / "kernels" / _KERNEL / "kernel.json", spec)
-        os.environ["JUPYTER_PATH"] = os.pathsep.join([folder, *([before] if before else [])])
-        try:
-            yield _KERNEL
-        finally:
-            if before is None:
-                del os.environ["JUPYTER_PATH"]
-            else:
-                os.environ["JUPYTER_PATH"] = before
-
-
-def _remove_dead_kernels() -> None:
-    """Folders that a killed run left behind: their names say which process made them."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{_KERNEL}-*-*"):
-        owner = folder.name.removeprefix(f"{_KERNEL}-").partition("-")[0]
-        if owner.isdigit() and not psutil.pid_exists(int(owner)):
-            shutil.rmtree(folder, ignore_errors=True)  # another user's, or another start was faster
+def _papermill(source: Path, target: Path, given: Mapping[str, Any]) -> None:
+    papermill.execute_notebook(
+        str(source),
+        str(target),
+        parameters=dict(given),
+        kernel_name="python3",
+        kernel_manager_class=_Manager,
+        cwd=str(paths.ROOT),
+        progress_bar=False,
+        stderr_file=sys.stderr,
+    )
 
 
 def _guarded(work: Callable[[], object]) -> BaseException | None:

@@ -179,7 +179,8 @@ def _line(folder: Path, row: RowLine, v: claims.Verdict) -> str:
     evidence = f" · {v.evidence}" if v.evidence else ""
     mark = " ¹" if row.seen and v.kind == "empirical" else ""
     return (
-        f"| {v.row}{mark} | {row.title} | `{v.system}`{evidence} | [**{v.verdict or v.status}**]({figure}) | "
+        f"| {v.row}{mark} | {row.title} | `{v.system}`{evidence} | "
+        f"[**{v.verdict or v.status}**]({figure}) | "
         f"{_short(v.as_stated)} | {_short(v.specific)} | {number(v.estimate)} | {span} | "
         f"{v.threshold or ''} |"
     )

@@ -1,9 +1,9 @@
 """Where a run's results lie: a profile's in ``results/<profile>/``, a run of one's own in a folder
 of its own, so that no two runs meet.
 
-``results/<name>/<notebook>/<systems>-<hash>/``, ``<name>`` being ``custom`` unless given: the hash is
-that of the parameters that differ from the notebook's defaults. The same run again finds the same
-folder and replaces what lies there; any other run finds another one.
+``results/<name>/<notebook>/<systems>-<hash>/``, ``<name>`` being ``custom`` unless given: the hash
+is that of the parameters that differ from the notebook's defaults. The same run again finds the
+same folder and replaces what lies there; any other run finds another one.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def _systems(settings: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _short(systems: tuple[str, ...]) -> str:
-    """``mlp7+lenet__mnist_part``, fit to name a folder; ``own`` where the settings name no system."""
+    """``mlp7+lenet__mnist_part``, fit to name a folder; ``own`` where no system is named."""
     if not systems:
         return "own"
     # A user's own system is the path of a file.

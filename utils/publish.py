@@ -83,7 +83,7 @@ def publish(
     """Write ``verdict.json``, ``figure.png``, ``figure.csv`` and ``provenance.json`` and show
     figure and verdict.
 
-    They land in ``<row>/<system>/`` below the run's place; the path of ``verdict.json`` is returned.
+    They land in ``<row>/<system>/`` below the run's place; returns the path of ``verdict.json``.
     """
     folder, settings = places.of(p).folder, p.model_dump(mode="json")
     verdict = claims.with_evidence(verdict, settings)

@@ -75,7 +75,8 @@ PAPERS: dict[str, tuple[Sizes, ...]] = {
         Sizes("cifar10", _CHENG, players=12, train=_CIFAR10, images=30),
     ),
 }
-"""What the papers used, as far as it is published, for the data sets and networks there are here."""
+"""What the papers used, as far as it is published, for data sets and networks that there are
+here."""
 
 
 def level(kind: Kind, paper: str, system: str, settings: Mapping[str, Any]) -> Evidence:
