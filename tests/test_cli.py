@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from utils import committed, jobs, params, paths, provenance, run
+from utils import committed, jobs, params, paths, places, provenance, records, run
 from utils.__main__ import main
 
 
@@ -47,8 +49,13 @@ def test_list_of_one_notebook(capsys: pytest.CaptureFixture[str]) -> None:
         (("run", "01", "-p", "images"), "-p NAME=VALUE"),
         (("run", "01", "-p", "images", "1", "2"), "-p NAME=VALUE"),
         (("run", "01", "-p", "training=3", "-p", "training.lenet.steps=3"), "also sets as a whole"),
-        (("run", "01", "-p", "images=[1"), "-p images: '[1' is no value"),
-        (("run", "01", "-p", "profile=default"), "names a profile's own results"),
+        (("run", "01", "-p", "images=[1"), "-p images: '[1' is no value (expected"),
+        (("run", "01", "-p", "training.lenet.steps={"), "-p training.lenet.steps: '{' is no"),
+        (("run", "01", "-p", "images=2001-13-01"), "-p images: '2001-13-01' is no value (month"),
+        (("run", "01", "-p", "images=" + "[" * 2000), "is no value"),
+        (("run", "01", "-p", "images=a: b: c"), "-p images: 'a: b: c' is no value"),
+        (("run", "01", "-p", "profile=default", "-p", "images=3"), "now differ: images"),
+        (("run", "01", "-p", "profile=smoke"), "or give it the settings of profile smoke"),
         (("run", "01", "-p", "profile=committed"), "name this run otherwise"),
         (("run", "01_sparsty"), "did you mean '01_sparsity'"),
         (("run", "01", "--profile", "smok"), "did you mean 'smoke'"),
@@ -68,7 +75,10 @@ def test_a_wrong_request_is_2_and_says_what_would_be_right(
 ) -> None:
     monkeypatch.setattr(run, "run_notebook", lambda *_: pytest.fail("a kernel was about to start"))
     monkeypatch.setattr(committed, "folder", lambda profile: tmp_path / profile)
-    assert expected in said(capsys, *arguments, code=2)
+    text = said(capsys, *arguments, code=2)
+    assert expected in text
+    if "is no value" in expected:
+        assert text.count("\n") == 1, "one line"
 
 
 @pytest.mark.parametrize("arguments", [(), ("sing",), ("cache",), ("cache", "prune")])
@@ -86,7 +96,7 @@ def test_parameters_reach_the_notebook_as_they_were_meant(
 ) -> None:
     asked: dict[str, object] = {}
 
-    def note(notebook: str, given: dict[str, object]) -> run.Outcome:
+    def note(notebook: str, given: dict[str, object], _held: object) -> run.Outcome:
         asked.update(given, notebook=notebook)
         return run.Outcome(notebook, Path("x.ipynb"), 1.0, None)
 
@@ -128,7 +138,37 @@ def test_ctrl_c_is_130_and_says_that_the_work_is_kept(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(run, "run_notebook", interrupted)
-    assert "Finished work is kept" in said(capsys, "run", "01", code=130)
+    text = said(capsys, "run", "01", "-p", "seeds=[0, 1]", code=130)
+    assert "Finished jobs are kept" in text and "reproduce run 01 -p 'seeds=[0, 1]'" in text
+
+
+def test_a_full_disk_is_one_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/there/x.ipynb")
+
+    monkeypatch.setattr(run, "run_notebook", full)
+    assert main(("run", "01")) == 1
+    err = capsys.readouterr().err
+    assert err == "reproduce: No space left on device: /there/x.ipynb\n"
+
+
+def test_a_run_says_what_it_costs_first_and_where_its_page_is_last(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("INTERACTIONS_RESULTS", str(tmp_path))
+    monkeypatch.setattr(
+        run, "run_notebook", lambda name, *_: run.Outcome(name, tmp_path / "x.ipynb", 1.0, None)
+    )
+    for notebook, middle in (("00", "judges no row"), ("01", "rows are not judged here")):
+        lines = said(capsys, "run", notebook, "-p", "n_players=8").splitlines()
+        assert "with the settings of profile default (here n_players differ" in lines[0]
+        page = places.of(params.validate(notebook, n_players=8)).folder / "index.html"
+        assert lines[-1] == f"results: {page}" and page.is_file()
+        assert any(middle in line for line in lines) and not any(
+            line.startswith("row ") for line in lines
+        ), "no empty table"
 
 
 def test_a_failed_notebook_is_1_and_the_table_still_comes_last(
@@ -137,14 +177,11 @@ def test_a_failed_notebook_is_1_and_the_table_still_comes_last(
     monkeypatch.setenv("INTERACTIONS_RESULTS", str(tmp_path))
     started = []
 
-    def fail_first(notebook: str, given: dict[str, object]) -> run.Outcome:
+    def fail_first(notebook: str, given: dict[str, object], _held: object) -> run.Outcome:
         started.append(notebook)
-        return run.Outcome(
-            notebook,
-            tmp_path / "x.ipynb",
-            1.0,
-            "cell [3]: ValueError: no" if len(started) == 1 else None,
-        )
+        error = "cell [3]: ValueError: no" if len(started) == 1 else None
+        records.add(places.of_profile("smoke"), notebook, 1.0, error, given)
+        return run.Outcome(notebook, tmp_path / "x.ipynb", 1.0, error)
 
     monkeypatch.setattr(run, "run_notebook", fail_first)
     text = said(capsys, "all", "--profile", "smoke", code=1)
@@ -155,7 +192,8 @@ def test_a_failed_notebook_is_1_and_the_table_still_comes_last(
         and str(tmp_path / "x.ipynb") in text
     )
     assert "in all about" in text.partition("[1/")[0], "the cost is said before anything runs"
-    assert "rows are not judged here" in text.rstrip().splitlines()[-1]
+    assert "rows are not judged here" in text
+    assert text.rstrip().splitlines()[-1] == f"results: {tmp_path / 'smoke' / 'index.html'}"
     page = (tmp_path / "smoke" / "index.html").read_text()
     assert "failed in the last run" in page
 

@@ -16,7 +16,19 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from tests.rules import UP, edit, small_registry
-from utils import claims, committed, io, paths, provenance, site
+from utils import (
+    claims,
+    committed,
+    figures,
+    io,
+    params,
+    paths,
+    places,
+    provenance,
+    publish,
+    records,
+    site,
+)
 
 SYSTEMS = ("lenet/mnist_part", "mlp7/mnist_part")
 
@@ -183,11 +195,13 @@ def test_a_damaged_notebook_or_record_costs_the_others_nothing(results: Path) ->
     for k, content in enumerate((b"", b"{", b"[]", b'{"cells": 3}', b"\xff")):
         (books / f"0{k + 1}_broken.ipynb").write_bytes(content)
     (results / "run.json").write_text("{")
-    with pytest.warns(io.DamagedFileWarning, match="no record of a run"):
-        page = site.build("default")
+    with pytest.warns(io.DamagedFileWarning) as warned:
+        page = site.build(places.of_profile("default"))
     text = page.read_text()
     assert text.count("cannot be read") == 5 and (books / "00_start_here.html").is_file()
     assert not (results / "run.json").exists(), "set aside"
+    assert len(warned) == 6 and len(list(books.glob("*.broken-1"))) == 5
+    assert "cannot be read" not in site.build(places.of_profile("default")).read_text()
 
 
 def test_a_verdict_that_the_run_no_longer_gives_leaves_the_kept_ones(results: Path) -> None:
@@ -270,7 +284,7 @@ def links(page: Path) -> list[str]:
 
 
 def test_the_index_shows_each_row_judged_or_not_and_its_links_lead_somewhere(results: Path) -> None:
-    page = site.build("default")
+    page = site.build(places.of_profile("default"))
     text = page.read_text()
     assert text.count("EXACT") >= 2 and all(system in text for system in SYSTEMS)
     for row in claims.load().rows:
@@ -280,7 +294,7 @@ def test_the_index_shows_each_row_judged_or_not_and_its_links_lead_somewhere(res
 
 def test_text_from_a_verdict_is_shown_and_not_run(results: Path) -> None:
     make(results, "lenet/mnist_part", scope="<script>alert(1)</script>")
-    text = site.build("default").read_text()
+    text = site.build(places.of_profile("default")).read_text()
     assert "<script" not in text and "&lt;script&gt;alert(1)" in text
 
 
@@ -297,7 +311,7 @@ def test_a_notebook_page_is_whole_without_a_network(results: Path) -> None:
         ),
     ]
     nbformat.write(new_notebook(cells=cells), path)
-    site.build("default")
+    site.build(places.of_profile("default"))
     text = path.with_suffix(".html").read_text()
     assert text.count("<math") == 2 and r"<code>\frac{</code>" in text, (
         "what is no TeX is shown as written"
@@ -315,9 +329,97 @@ def test_a_notebook_page_is_whole_without_a_network(results: Path) -> None:
 
 def test_an_empty_run_has_a_page_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("INTERACTIONS_RESULTS", str(tmp_path))
-    text = site.build("custom").read_text()
+    text = site.build(places.of_profile("smoke")).read_text()
     assert all(
         row.joins or row.status in html.unescape(text) for row in claims.load().rows.values()
+    )
+    text = site.build(places.of(params.validate("00"))).read_text()
+    assert "This notebook judges no row" in text and "the notebook's own settings" in text
+
+
+def own_run(error: float, **given: object) -> places.Place:
+    """A run of 01_sparsity of one's own whose D1 has this error, with its pages."""
+    p = params.validate("01", **given)
+    place = places.of(p)
+    for name in given["networks"]:
+        folder = make(place.folder, f"{name}/mnist_part", error)
+        io.write_json(
+            folder / "provenance.json", provenance.collect(parameters=p.model_dump(mode="json"))
+        )
+    copy = places.executed(place, "01_sparsity")
+    copy.parent.mkdir(exist_ok=True)
+    nbformat.write(new_notebook(cells=[new_markdown_cell(f"error {error}")]), copy)
+    records.add(place, "01_sparsity", 1.0, None, given)
+    site.build(place)
+    return place
+
+
+def test_runs_of_ones_own_are_listed_and_no_page_shows_the_verdict_of_another(
+    results: Path,
+) -> None:
+    """Two systems, and one of them again with other settings: three folders, three pages."""
+    given = ({"networks": ["mlp7"]}, {"networks": ["lenet"]}, {"networks": ["lenet"], "images": 7})
+    runs = [own_run(error, **one) for error, one in zip((1e-12, 1.0, 1e-12), given, strict=True)]
+    assert len({place.folder for place in runs}) == 3
+    listing = paths.results("custom") / "index.html"
+    text = html.unescape(listing.read_text())
+    assert [(listing.parent / link).parent for link in links(listing)] == sorted(
+        place.folder for place in runs
+    )
+    assert "images = 7" in text and "1 BROKEN" in text and text.count("1 EXACT") == 2
+    for place, verdict in zip(runs, ("EXACT", "BROKEN", "EXACT"), strict=True):
+        page = (place.folder / "index.html").read_text()
+        assert place.digest in page and page.count(f">{verdict}</span>") == 2
+        assert ("<dt>images</dt><dd>7</dd>" in page) == ("images" in place.changed)
+        inside = [(place.folder / link).resolve() for link in links(place.folder / "index.html")]
+        assert all(path == listing or place.folder in path.parents for path in inside)
+        assert all(path.is_file() for path in inside)
+    places.forget(runs[1], "01_sparsity")
+    assert [v.verdict for v in claims.read_all(runs[1].folder)] == []
+    assert all(claims.read_all(place.folder) for place in (runs[0], runs[2]))
+    assert not (runs[1].folder / "index.html").exists() and len(places.below("custom")) == 3
+
+
+def test_a_run_by_plain_papermill_is_listed_by_its_provenance(results: Path) -> None:
+    place = own_run(1e-12, networks=["lenet"], images=7)
+    for name in ("run.json", "index.html"):
+        (place.folder / name).unlink()
+    site.build(places.of(params.validate("00")))
+    text = (paths.results("custom") / "index.html").read_text()
+    assert "images = 7" in text and "lenet__mnist_part" in text
+    shutil.rmtree(place.folder / "D1" / "lenet__mnist_part" / "nothing", ignore_errors=True)
+    (place.folder / "D1" / "lenet__mnist_part" / "verdict.json").write_bytes(b"{")
+    site.build(places.of(params.validate("00")))
+    assert "cannot be read" in (paths.results("custom") / "index.html").read_text()
+
+
+def test_every_published_verdict_says_what_its_evidence_is(
+    results: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    p = params.validate("01", networks=["lenet"])
+    errors = {"matching": np.array([1e-12]), "within_kappa": np.array([0.5])}
+    judged = claims.judge_identity("D1", "lenet/mnist_part", errors, scope="a test")
+    assert judged.evidence is None
+    figure = figures.plots.grid(1, size=(2, 2))[0]
+    path = publish.publish(judged, figure, pd.DataFrame({"x": [1.0]}), p)
+    assert path.is_relative_to(places.of(p).folder)
+    assert claims.read_verdict(path).evidence == "identity"
+    assert "· identity" in publish.verdict_markdown(claims.read_verdict(path))
+    table = claims.table(places.of(p).folder)
+    assert list(table[table.system.notna()].evidence) == ["identity"]
+    assert "identity</s" in site.build(places.of(p)).read_text()
+
+
+def test_committed_verdicts_without_evidence_still_load_and_agree(results: Path) -> None:
+    committed.keep("default")
+    for path in committed.folder("default").glob("*/*/verdict.json"):
+        record = json.loads(path.read_text())
+        del record["evidence"]
+        io.write_json(path, record)
+    home = committed.folder("default")
+    io.write_json(home / committed.MANIFEST, committed._checksums(home))
+    assert (
+        all(v.evidence is None for v in claims.read_all(home)) and committed.check("default").agrees
     )
 
 

@@ -3,6 +3,7 @@ earlier run left standing."""
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -18,9 +19,13 @@ import psutil
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-from utils import claims, datasets, io, params, paths, run
+from utils import claims, costs, datasets, io, kernel, overview, params, paths, places, records, run
 
 STEM = "00_start_here"
+
+
+def place_of(stem: str = STEM, **given: object) -> places.Place:
+    return places.of(params.validate(stem, **given))
 
 
 @pytest.fixture
@@ -62,13 +67,12 @@ def test_the_kernel_is_this_python_in_the_repository_with_the_given_parameters(b
     outcome = run.run_notebook(STEM, {"steps": 7})
     assert (
         outcome.error is None
-        and outcome.path == books / "results" / "custom" / "notebooks" / f"{STEM}.ipynb"
+        and outcome.path == place_of(steps=7).folder / "notebooks" / f"{STEM}.ipynb"
     )
     assert printed(outcome.path) == {
         "stdout": f"{sys.executable} {paths.ROOT} 7 custom\n",
         "stderr": "a warning",
     }
-    assert "interactions-appendix" not in os.environ.get("JUPYTER_PATH", "")
 
 
 def test_a_refused_parameter_starts_no_kernel_and_touches_no_result(books: Path) -> None:
@@ -92,7 +96,9 @@ def test_an_absent_device_or_data_set_costs_no_earlier_verdict(
     said: str,
 ) -> None:
     monkeypatch.setenv("INTERACTIONS_DATA", str(books / "no-data"))
-    monkeypatch.setattr(run, "_forget", lambda *_: pytest.fail("verdicts were about to be removed"))
+    monkeypatch.setattr(
+        places, "forget", lambda *_: pytest.fail("verdicts were about to be removed")
+    )
     write(books, "print(1)")
     with pytest.raises(error, match=said):
         run.run_notebook(STEM, given)
@@ -100,7 +106,7 @@ def test_an_absent_device_or_data_set_costs_no_earlier_verdict(
 
 def test_two_runs_of_one_notebook_into_one_folder_wait_for_each_other(books: Path) -> None:
     write(books, "import time\ntime.sleep(2)")
-    target = run.executed(STEM, "custom")
+    target = places.executed(place_of(), STEM)
     with ThreadPoolExecutor() as pool:
         first = pool.submit(run.run_notebook, STEM, {})
         wait_until(lambda: (target.parent / f".{target.name}").exists())
@@ -110,17 +116,149 @@ def test_two_runs_of_one_notebook_into_one_folder_wait_for_each_other(books: Pat
         assert first.result().error is None and target.is_file()
 
 
-def test_kernel_folders_of_a_killed_run_are_removed_at_the_next_start(
-    books: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(run.tempfile, "gettempdir", lambda: str(books))
-    dead, alive_, foreign = (
-        books / f"interactions-appendix-{name}-x" for name in ("999999999", os.getpid(), "other")
+def test_a_finished_kernel_is_not_interrupted(books: Path) -> None:
+    """Jupyter interrupts a kernel before it asks it to end, which met the last cell's closing."""
+    note = books / "interrupted"
+    write(
+        books,
+        f"def noted(*_): open({str(note)!r}, 'w').close()\n"
+        "get_ipython().kernel.saved_sigint_handler = noted  # put back when this cell is done",
     )
-    for folder in (dead, alive_, foreign):
-        folder.mkdir()
-    run._remove_dead_kernels()
-    assert not dead.exists() and alive_.exists() and foreign.exists()
+    assert run.run_notebook(STEM, {}).error is None
+    assert not note.exists()
+
+
+def test_runs_with_other_parameters_do_not_wait_for_each_other_and_share_nothing(
+    books: Path,
+) -> None:
+    write(books, "import time; time.sleep(3); print(steps)")
+    with ThreadPoolExecutor() as pool:
+        both = list(
+            pool.map(lambda steps: run.run_profile("custom", {STEM: {"steps": steps}}), (7, 8))
+        )
+    for steps, (outcome,) in zip((7, 8), both, strict=True):
+        assert outcome.error is None and printed(outcome.path)["stdout"] == f"{steps}\n"
+        record = records.read(place_of(steps=steps).folder)
+        assert record["changed"] == {"steps": steps} and record["notebooks"][STEM]["error"] is None
+    assert both[0][0].path != both[1][0].path
+
+
+def test_the_same_run_twice_at_once_ends_well_twice(books: Path) -> None:
+    """The second waits until the first has made its pages: neither finds the other's files gone."""
+    write(books, "import time; time.sleep(1)")
+    seen = []
+
+    def report(place: places.Place, outcomes: object) -> None:
+        seen.append(places.executed(place, STEM).is_file())
+        time.sleep(1)
+        seen.append(places.executed(place, STEM).is_file())
+
+    with ThreadPoolExecutor() as pool:
+        both = [pool.submit(run.run_profile, "custom", {STEM: {}}, report) for _ in range(2)]
+    assert [one.result()[0].error for one in both] == [None, None]
+    assert seen == [True] * 4
+
+
+def test_a_place_is_named_by_systems_and_by_what_differs_from_the_defaults() -> None:
+    own = places.of(params.validate("01"))
+    assert own.folder.name.startswith("mlp7+lenet__mnist_part-") and own.changed == {}
+    other = places.of(params.validate("01", networks=["lenet"], training={"lenet": {"steps": 9}}))
+    assert other.folder.name.startswith("lenet__mnist_part-")
+    assert other.changed["training"] == {"lenet": {"steps": 9}}
+    assert other.digest != own.digest and other.folder.parent == own.folder.parent
+    assert places.of(params.validate("01", images=40)) == own, "a default given is a default"
+    named = places.of(params.validate("01", profile="mine"))
+    assert (named.digest, named.name) == (own.digest, "mine")
+    assert place_of().folder.name.startswith("own-")
+    assert places.of(params.validate("01", profile="default")).folder == paths.results("default")
+
+
+@pytest.mark.parametrize(
+    ("systems", "name"),
+    [
+        (("lenet/mnist_part",), "lenet__mnist_part"),
+        (("lenet/mnist", "vgg11/cifar10"), "lenet__mnist+vgg11__cifar10"),
+        (("../my system.py",), "my-system"),
+        ((), "own"),
+    ],
+)
+def test_short_names_of_systems(systems: tuple[str, ...], name: str) -> None:
+    assert places._short(systems) == name
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"profile": "default", "steps": 7}, r"differ: .*steps"),
+        ({"profile": "smoke"}, r"differ: .*steps"),
+        ({"profile": "committed"}, "name this run otherwise"),
+        ({"profile": "Default"}, "name this run otherwise"),
+    ],
+)
+def test_the_name_of_a_profile_is_refused_for_other_settings_than_its_own(
+    books: Path, given: dict[str, object], said: str
+) -> None:
+    write(books, "print(1)")
+    with pytest.raises(params.ParameterError, match=said):
+        run.run_notebook(STEM, given)
+    assert not (books / "results").exists()
+    assert run.run_notebook(STEM, {"profile": "default"}).error is None
+
+
+def test_what_is_refused_for_one_notebook_stops_all_before_the_first(books: Path) -> None:
+    write(books, "print(1)")
+    with pytest.raises(params.ParameterError, match="did you mean 'images'"):
+        run.run_profile("custom", {STEM: {}, "01_sparsity": {"imges": 3}})
+    (books / "notebooks" / "01_sparsity.ipynb").write_bytes(b"{}")
+    with pytest.raises(params.ParameterError, match="use 'cpu' or 'auto'"):
+        run.run_profile("custom", {STEM: {}, "01_sparsity": {"device": "cuda:99"}})
+    assert not (books / "results").exists()
+
+
+def test_a_full_disk_leaves_no_half_notebook(books: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fill(_source: str, draft: str, **_: object) -> None:
+        Path(draft).write_text('{"cells": [')
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), draft)
+
+    write(books, "print(1)")
+    monkeypatch.setattr(kernel.papermill, "execute_notebook", fill)
+    with pytest.raises(OSError, match="No space left on device"):
+        run.run_notebook(STEM, {})
+    assert list((place_of().folder / "notebooks").glob("*.ipynb")) == []
+    assert records.read(place_of().folder)["notebooks"][STEM]["error"] == records.STOPPED
+
+
+def test_a_killed_run_is_recorded_as_such(running: tuple[subprocess.Popen[str], int]) -> None:
+    process, _ = running
+    process.kill()
+    process.wait()
+    assert records.read(place_of().folder)["notebooks"][STEM]["error"] == records.STOPPED
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"[]", b'{"notebooks": {"01_sparsity": 3}, "provenance": {}}']
+)
+def test_a_damaged_record_or_verdict_of_another_notebook_is_set_aside(
+    books: Path, content: bytes
+) -> None:
+    write(books, "print(1)")
+    home = paths.results("default")
+    (home / "D3a" / "lenet__mnist_part").mkdir(parents=True)
+    (home / "D3a" / "lenet__mnist_part" / "verdict.json").write_bytes(content)
+    (home / "run.json").write_bytes(content)
+    with pytest.warns(io.DamagedFileWarning) as warned:
+        assert run.run_profile("default", {STEM: {}})[0].error is None
+    assert len(warned) == 2 and len(list(home.rglob("*.broken-1"))) == 2
+    assert set(records.read(home)["notebooks"]) == {STEM}
+
+
+def test_what_one_notebook_costs_is_said_for_which_settings(books: Path) -> None:
+    text = costs.of_run(params.validate("01", images=6, seeds=2), "default")
+    assert "01_sparsity: about 5 min 48 s on 2 cores, from nothing" in text
+    assert "the settings of profile default (here seeds, images differ" in text
+    assert "differ" not in costs.of_run(params.validate("01"), "default")
+    records.add(place_of(), STEM, 75.0, None, {})
+    assert "last time 1 min 15 s" in costs.of_run(params.validate(STEM), "default")
 
 
 def test_a_missing_notebook_is_named_with_the_command_that_mends_it(books: Path) -> None:
@@ -149,8 +287,7 @@ def test_a_failing_notebook_leaves_no_verdict_of_an_earlier_run(
     changed = registry.model_copy(update={"rows": {"D1": row, "D3": registry.row("D3")}})
     monkeypatch.setattr(claims, "load", lambda: changed)
     stale, other = (
-        books / "results" / "custom" / name / "lenet__mnist_part" / "verdict.json"
-        for name in ("D1", "D3")
+        place_of().folder / name / "lenet__mnist_part" / "verdict.json" for name in ("D1", "D3")
     )
     io.write_text(stale, "{}")
     io.write_text(other, "{}")
@@ -165,6 +302,14 @@ def alive(pid: int) -> bool:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+
+
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of one's own for temporary files of this test's processes."""
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
+    return tmp_path / "temporary"
 
 
 @pytest.fixture
@@ -209,27 +354,32 @@ def test_ctrl_c_ends_the_run_and_its_kernel(running: tuple[subprocess.Popen[str]
     process, kernel = running
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
-    assert process.returncode == 130 and "Finished work is kept" in err
+    assert process.returncode == 130 and "Finished jobs are kept" in err
+    assert f"  reproduce run {STEM}" in err, "how to go on"
     assert not alive(kernel)
 
 
-def test_a_killed_run_leaves_no_kernel_behind(running: tuple[subprocess.Popen[str], int]) -> None:
+def test_a_killed_run_leaves_no_kernel_and_no_temporary_folder_behind(
+    temporary: Path, running: tuple[subprocess.Popen[str], int]
+) -> None:
     process, kernel = running
     process.kill()
     process.wait()
     wait_until(lambda: not alive(kernel))
+    assert [one for one in temporary.iterdir() if one.name.startswith("interactions")] == []
 
 
 def test_what_a_run_costs_is_said_with_what_the_machine_lacks(
     books: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    text = run.cost("smoke")
+    text = costs.of_profile("smoke")
     assert (
         all(name in text for name in params.load_profile("smoke").notebooks)
         and "WARNING" not in text
     )
-    monkeypatch.setattr(run.runtime, "available_memory", lambda: 10**8)
-    assert "WARNING: only 95.4 MiB of memory" in run.cost("smoke")
+    monkeypatch.setattr(costs.runtime, "available_memory", lambda: 10**8)
+    assert "WARNING: only 95.4 MiB of memory" in costs.of_profile("smoke")
+    assert "WARNING: only 95.4 MiB of memory" in costs.of_run(params.validate("01"), "default")
 
 
 @pytest.mark.parametrize(
@@ -237,8 +387,8 @@ def test_what_a_run_costs_is_said_with_what_the_machine_lacks(
     [(None, ""), (float("nan"), ""), (0.123456, "0.123"), (-12345.0, "-1.23e+04")],
 )
 def test_numbers_in_tables(value: float | None, text: str) -> None:
-    assert run.number(value) == text
+    assert overview.number(value) == text
 
 
 def test_intervals_in_tables() -> None:
-    assert run.interval(0.1, None) == "[0.1, ∞]" and run.interval(None, None) == ""
+    assert overview.interval(0.1, None) == "[0.1, ∞]" and overview.interval(None, None) == ""

@@ -42,7 +42,13 @@ TOOLS = {
     "pre-commit": ".pre-commit-config.yaml",
     "nbstripout": ".pre-commit-config.yaml",
 }
-IMPORTED_AS = {"PIL": "pillow", "yaml": "pyyaml", "sklearn": "scikit-learn", "IPython": "ipykernel"}
+IMPORTED_AS = {
+    "PIL": "pillow",
+    "yaml": "pyyaml",
+    "sklearn": "scikit-learn",
+    "IPython": "ipykernel",
+    "jupyter_client": "ipykernel",
+}
 
 
 def pinned(requirement: Requirement) -> str:

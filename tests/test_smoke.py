@@ -11,7 +11,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from utils import claims, committed, params, paths, run, site
+from utils import claims, committed, params, paths, places, run, site
 
 PROFILE = "smoke"
 ROWS = [
@@ -24,7 +24,7 @@ ROWS = [
 @pytest.fixture(scope="module")
 def outcomes() -> dict[str, run.Outcome]:
     found = {outcome.notebook: outcome for outcome in run.run_profile(PROFILE)}
-    site.build(PROFILE)
+    site.build(places.of_profile(PROFILE))
     return found
 
 
@@ -84,6 +84,7 @@ def test_each_row_has_a_whole_verdict_for_each_network(
         assert verdict.verdict in accepted[verdict.kind] or (changed and verdict.verdict is None)
         assert set(verdict.readings) <= set(claims.load().row(row).readings(verdict.system))
         assert verdict.claims_sha256 == claims.sha256()
+        assert verdict.evidence in ("identity", "toy", "reduced")
 
 
 def test_the_page_shows_them_all(outcomes: dict[str, run.Outcome]) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from tests.rules import OTHER_END, SYSTEM, UP, both, edit, judge, settings, small_registry
 from utils import claims, io, paths, stats
-from utils.claims import Part
+from utils.claims import Part, levels
 
 
 @pytest.fixture
@@ -146,6 +146,55 @@ def test_a_moved_or_damaged_verdict_is_named(rules: Path, tmp_path: Path) -> Non
             claims.read_all(run)
     with pytest.raises(ValueError, match="was not judged"):
         claims.record(claims.status_rows(claims=rules)[0], run)
+
+
+# --- how far the evidence reaches
+
+
+PAPER_SIZES = {
+    "n_players": 10,
+    "images": 100,
+    "seeds": [0],
+    "training": {name: {"n_train": 60000} for name in ("mlp7", "vgg11", "lenet")},
+}
+
+
+@pytest.mark.parametrize(
+    ("row", "system", "changed", "expected"),
+    [
+        ("D1", "lenet/mnist_part", {}, "identity"),
+        ("D8", "theory/synthetic", {}, "identity"),
+        ("D6", "lenet/mnist_part", {}, "reduced"),  # a lemma's premise, measured on a network
+        ("M12", "mlp_toy/planted", {}, "toy"),
+        ("L2", "mlp7/mnist", {}, "paper"),
+        ("L5", "mlp7+vgg11/mnist", {}, "paper"),
+        ("L2", "mlp7_w256/mnist", {}, "reduced"),
+        ("L2", "mlp7/mnist_part", {}, "reduced"),
+        ("L2", "lenet/mnist", {}, "reduced"),  # no network of that paper
+        ("L2", "mlp7/mnist", {"images": 99}, "reduced"),
+        ("L2", "mlp7/mnist", {"n_players": 9}, "reduced"),
+        ("L2", "mlp7/mnist", {"seeds": []}, "reduced"),
+        ("L2", "mlp7/mnist", {"training": {"mlp7": {"n_train": 12000}}}, "reduced"),
+        ("L2", "mlp7/mnist", {"training": {}}, "reduced"),  # what is not shown
+        ("O2", "mlp7/mnist", {}, "reduced"),  # ours: no paper has its sizes
+    ],
+)
+def test_evidence_is_derived_from_row_system_and_settings(
+    row: str, system: str, changed: dict[str, Any], expected: str
+) -> None:
+    entry = claims.load().row(row)
+    assert levels.level(entry.kind, entry.paper, system, PAPER_SIZES | changed) == expected
+
+
+def test_every_paper_of_the_registry_has_its_sizes_but_ours() -> None:
+    assert set(claims.load().papers) - set(levels.PAPERS) == {"appendix"}
+
+
+def test_evidence_survives_the_correction_and_keeps_the_units(rules: Path, tmp_path: Path) -> None:
+    found = levels.with_evidence(judge(rules, UP), PAPER_SIZES)
+    assert found.evidence == "reduced" and found.units is not None
+    claims.record(found, tmp_path / "run")
+    assert claims.finalise(tmp_path / "run")[0].evidence == "reduced"
 
 
 # --- files of the first schema

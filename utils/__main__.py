@@ -4,8 +4,10 @@ cache, data, doctor."""
 from __future__ import annotations
 
 import argparse
+import errno
 import json
 import platform
+import shlex
 import shutil
 import sys
 import textwrap
@@ -28,6 +30,8 @@ _USER_ERRORS = (
     datasets.MissingData,
     datasets.DamagedData,
 )
+# What the machine refuses: its own words say it all.
+_MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -40,9 +44,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except _USER_ERRORS as error:
         print(f"reproduce: {error}", file=sys.stderr)
         return 2
+    except OSError as error:
+        if error.errno not in _MACHINE:
+            raise
+        where = f": {error.filename}" if error.filename else ""
+        print(f"reproduce: {error.strerror}{where}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
+        again = shlex.join(["reproduce", *(sys.argv[1:] if arguments is None else arguments)])
         print(
-            "\nStopped. Finished work is kept; the same command takes up where this one was.",
+            f"\nStopped. Finished jobs are kept in {paths.job_cache()}; to go on from there:\n"
+            f"  {again}",
             file=sys.stderr,
         )
         return 130
@@ -180,13 +192,20 @@ def _given(pairs: Sequence[Sequence[str]]) -> dict[str, Any]:
                 raise params.ParameterError(
                     f"{name!r} sets a part of a value that -p also sets as a whole"
                 )
-        try:
-            table[last] = params.parse(text)
-        except yaml.YAMLError as error:
-            raise params.ParameterError(
-                f"-p {name}: {text!r} is no value ({' '.join(str(error).split())})"
-            ) from None
+        table[last] = _value(name, text)
     return found
+
+
+def _value(name: str, text: str) -> Any:
+    """``text`` as YAML reads it; ParameterError in one line that names the parameter."""
+    try:
+        return params.parse(text)
+    except yaml.MarkedYAMLError as error:
+        why = error.problem or "YAML cannot read it"
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # such as the date 2001-13-01
+        why = str(error).splitlines()[0]
+    shown = text if len(text) <= 60 else f"{text[:60]}…"
+    raise params.ParameterError(f"-p {name}: {shown!r} is no value ({why})")
 
 
 def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
@@ -201,13 +220,9 @@ def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any
 
 
 def _run(chosen: argparse.Namespace) -> int:
+    from . import costs, start  # see _execute
+
     notebook, given = params.notebook_stem(chosen.notebook), _given(chosen.given)
-    reserved = [*params.profiles(), "committed"]
-    if given.get("profile") in reserved:
-        raise params.ParameterError(
-            f"profile={given['profile']} names a profile's own results ({', '.join(reserved)}):"
-            " name this run otherwise, or give --profile without -p"
-        )
     settings: Mapping[str, Any] = {}
     if chosen.profile:
         plan = params.load_profile(chosen.profile)
@@ -217,7 +232,10 @@ def _run(chosen: argparse.Namespace) -> int:
     # Results of changed settings are not the profile's: they go to a folder of their own.
     profile = chosen.profile if chosen.profile and not given else "custom"
     parameters = {"profile": profile, **_merged(settings, given)}
-    return _execute(parameters["profile"], {notebook: parameters})
+    p = params.validate(notebook, **parameters)
+    start.require(p)
+    print(costs.of_run(p, chosen.profile or "default"), flush=True)
+    return _execute(p.profile, {notebook: parameters})
 
 
 def _plan(chosen: argparse.Namespace) -> int:
@@ -246,31 +264,31 @@ def _plan(chosen: argparse.Namespace) -> int:
 
 
 def _all(chosen: argparse.Namespace) -> int:
-    from . import run  # see _execute
+    from . import costs  # see _execute
 
-    print(run.cost(chosen.profile), flush=True)
+    print(costs.of_profile(chosen.profile), flush=True)
     return _execute(chosen.profile, None)
 
 
 def _execute(profile: str, notebooks: Mapping[str, Mapping[str, Any]] | None) -> int:
-    """Run, build the pages, print the verdict table last; 1 when a notebook failed or an identity
-    is broken."""
-    from . import (
-        run,
-        site,
-    )  # papermill and nbconvert take a second to import, which the other commands need not wait for
+    """Run, build the pages, print the verdict table, last the path of the page; 1 when a notebook
+    failed or an identity is broken."""
+    # papermill and nbconvert take a second to import, which the other commands need not wait for
+    from . import overview, run, site
 
-    outcomes = run.run_profile(profile, notebooks)
-    index = site.build(profile)
-    for outcome in outcomes:
-        if outcome.error:
-            print(
-                f"{outcome.notebook} FAILED: {outcome.error.splitlines()[0]} (see {outcome.path})",
-                file=sys.stderr,
-            )
-    broken = [v for v in claims.read_all(paths.results(profile)) if v.verdict == "BROKEN"]
-    print(f"\nresults: {index}\n")
-    print("\n".join(run.verdict_lines(profile)), flush=True)
+    broken = []
+
+    def report(place: run.Place, outcomes: Sequence[run.Outcome]) -> None:
+        index = site.build(place)
+        for one in outcomes:
+            if one.error:
+                why = f"{one.error.splitlines()[0]} (see {one.path})"
+                print(f"{one.notebook} FAILED: {why}", file=sys.stderr)
+        broken.extend(v for v in claims.read_all(place.folder) if v.verdict == "BROKEN")
+        table = overview.verdict_lines(place.folder, place.notebook)
+        print("\n".join(["", *table, "", f"results: {index}"]), flush=True)
+
+    outcomes = run.run_profile(profile, notebooks, report)
     return 1 if broken or any(outcome.error for outcome in outcomes) else 0
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from . import claims, io, overview, paths, provenance
+from . import claims, io, overview, paths, provenance, records
 
 __all__ = [
     "FILES",
@@ -212,12 +212,13 @@ def _damage(home: Path) -> list[str]:
 
 
 def _keep_minutes(profile: str) -> None:
-    """Minutes per notebook of the last run, for the README."""
-    run = paths.results(profile) / "run.json"
-    if run.is_file():
-        record = io.read_json(run)
+    """Minutes of the last run's notebooks that ended well, for the README."""
+    record = records.read(paths.results(profile))
+    if record:
         minutes = {
-            name: round(entry["seconds"] / 60, 1) for name, entry in record["notebooks"].items()
+            name: round(entry["seconds"] / 60, 1)
+            for name, entry in record["notebooks"].items()
+            if not entry.get("error") and entry["seconds"] is not None
         }
         facts = record["provenance"]
         io.write_json(

@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeVar
 import pandas as pd
 from IPython.display import display
 
-from . import figures, params, provenance, runtime
+from . import figures, params, places, provenance, runtime, start
 from .evidence import exactness
 from .jobs.games import CertifiedGames
 from .studies import feasible
@@ -21,12 +21,14 @@ _SHOWN = ("commit", "dirty", "cpu", "threads", "versions", "clocks", "parameters
 
 def begin(name: str, cell: Mapping[str, Any]) -> Any:
     """The settings of notebook ``name`` from its globals ``cell``, checked before anything is
-    computed; threads and figure style are set. ParameterError says what is accepted."""
+    computed; threads and figure style are set, and what an earlier run left in this one's place is
+    removed. ParameterError says what is accepted."""
     p = params.from_notebook(name, cell)
-    feasible.require(params.notebook_stem(name), p)
+    start.require(p)
     for line in feasible.notes(p):
         print(line)
     provenance.check_utils()
+    places.forget(places.of(p), name)
     runtime.set_threads()
     figures.use_style()
     return p

@@ -1,5 +1,5 @@
-"""All verdicts of a run at a glance: per paper what was decided, in both readings; for README, git
-and index page."""
+"""All verdicts of a run at a glance: per paper what was decided, in both readings; for README, git,
+index page and terminal."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from . import claims
 
@@ -18,8 +19,11 @@ __all__ = [
     "PaperTally",
     "RowLine",
     "by_paper",
+    "interval",
     "markdown",
+    "number",
     "readme_lines",
+    "verdict_lines",
 ]
 
 LETTERS = {
@@ -83,16 +87,18 @@ class PaperTally:
         return ", ".join(f"{tally[name]} {word}" for name, word in words if tally[name]) or "–"
 
 
-def by_paper(folder: Path, registry: claims.Registry | None = None) -> list[PaperTally]:
-    """Every paper of the registry with its rows, judged in ``folder`` or not, in the registry's
-    order of papers."""
-    registry = registry or claims.load()
+def by_paper(folder: Path, notebook: str | None = None) -> list[PaperTally]:
+    """Every paper of the registry with its rows (all, or those of ``notebook``), judged in
+    ``folder`` or not, in the registry's order of papers."""
+    registry = claims.load()
     judged: dict[str, list[claims.Verdict]] = {}
     for verdict in claims.read_all(folder):
         judged.setdefault(verdict.row, []).append(verdict)
     papers = {key: PaperTally(key, paper.citation) for key, paper in registry.papers.items()}
     for name in sorted(registry.rows, key=claims.row_key):
         row = registry.row(name)
+        if notebook not in (None, row.notebook):
+            continue
         found = judged.get(name, [])
         papers[row.paper].rows.append(
             RowLine(name, row.title, found, row.status, row.joins, row.seen)
@@ -169,11 +175,13 @@ def _line(folder: Path, row: RowLine, v: claims.Verdict) -> str:
     place = claims.verdict_path(folder, v.row, v.system or "").parent
     figure = (place / "figure.png").relative_to(folder).as_posix()
     low, high = v.interval or (None, None)
-    interval = "" if v.interval is None else f"{_number(low)} … {_number(high)}"
+    span = "" if v.interval is None else f"{number(low)} … {number(high)}"
+    evidence = f" · {v.evidence}" if v.evidence else ""
     mark = " ¹" if row.seen and v.kind == "empirical" else ""
     return (
-        f"| {v.row}{mark} | {row.title} | `{v.system}` | [**{v.verdict or v.status}**]({figure}) | "
-        f"{_short(v.as_stated)} | {_short(v.specific)} | {_number(v.estimate)} | {interval} | "
+        f"| {v.row}{mark} | {row.title} | `{v.system}`{evidence} | "
+        f"[**{v.verdict or v.status}**]({figure}) | "
+        f"{_short(v.as_stated)} | {_short(v.specific)} | {number(v.estimate)} | {span} | "
         f"{v.threshold or ''} |"
     )
 
@@ -184,5 +192,46 @@ def _short(outcome: str | None) -> str:
     )
 
 
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.3g}"
+def verdict_lines(folder: Path, notebook: str | None = None) -> list[str]:
+    """The verdict table for a terminal: judged rows (all, or those of ``notebook``), a column per
+    reading, then how many rows were not judged."""
+    table = claims.table(folder)
+    if notebook is not None:
+        own = {name for name, row in claims.load().rows.items() if row.notebook == notebook}
+        if not own:
+            return [f"{notebook} judges no row: its page shows what it computed"]
+        table = table[table["row"].isin(own)]
+    judged = table[table.system.notna()]
+    lines = [] if judged.empty else [_COLUMNS, *map(_judged, judged.itertuples())]
+    open_rows = len(table) - len(judged)
+    if open_rows:
+        further = f"{open_rows} {'further rows' if lines else 'rows'} are not judged here"
+        lines.append(f"{further}; each has its status in index.html")
+    return lines
+
+
+_COLUMNS = (
+    f"{'row':<5} {'system':<26} {'as stated':<15} {'specific':<15} {'estimate':>9}  "
+    f"{'interval':<19}  needs"
+)
+
+
+def _judged(row: Any) -> str:
+    stated, specific, needs = (
+        x if isinstance(x, str) else None for x in (row.as_stated, row.specific, row.threshold)
+    )
+    return (
+        f"{row.row:<5} {row.system:<26} {stated or row.verdict:<15} {specific or '–':<15} "
+        f"{number(row.estimate):>9}  {interval(row.low, row.high):<19}  {needs or ''}"
+    )
+
+
+def number(value: float | None) -> str:
+    """Three significant digits; '' for a missing number."""
+    return "" if value is None or value != value else f"{value:.3g}"
+
+
+def interval(low: float | None, high: float | None) -> str:
+    """``[0.1, 0.2]``; an open end is ∞; '' when both are missing."""
+    ends = [number(low), number(high)]
+    return f"[{ends[0] or '-∞'}, {ends[1] or '∞'}]" if any(ends) else ""

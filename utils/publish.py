@@ -10,7 +10,7 @@ from IPython.display import Image, Markdown, display
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from . import claims, figures, io, provenance, systems
+from . import claims, figures, io, places, provenance, systems
 from .claims import Verdict
 from .params import Common
 
@@ -25,6 +25,7 @@ def verdict_markdown(verdict: Verdict) -> str:
     """The verdict as a reader of the notebook wants it: both readings, by which numbers, against
     what, for what."""
     title = f"**{verdict.row} on {verdict.system}: {verdict.verdict or verdict.status}**"
+    title += f" · {verdict.evidence}" if verdict.evidence else ""
     if not verdict.readings:
         numbers = (
             f"{verdict.statistic}: {_number(verdict.estimate)} {verdict.unit or ''} (threshold "
@@ -82,11 +83,14 @@ def publish(
     """Write ``verdict.json``, ``figure.png``, ``figure.csv`` and ``provenance.json`` and show
     figure and verdict.
 
-    They land in ``p.results/<row>/<system>/``; the path of ``verdict.json`` is returned.
+    They land in ``<row>/<system>/`` below the run's place; returns the path of ``verdict.json``.
     """
-    of = systems.sha256_of(verdict.system or "", getattr(p, "chosen", ()))
+    folder, settings = places.of(p).folder, p.model_dump(mode="json")
+    chosen = getattr(p, "chosen", ())
+    of = systems.sha256_of(verdict.system or "", chosen)
     verdict = verdict.model_copy(update={"system_sha256": of})
-    path = claims.verdict_path(p.results, verdict.row, verdict.system or "")
+    verdict = claims.with_evidence(verdict, settings, chosen)
+    path = claims.verdict_path(folder, verdict.row, verdict.system or "")
     units = path.parent / UNITS
     if verdict.units is not None and len(verdict.units):
         figures.write_table(verdict.units, units)
@@ -95,9 +99,9 @@ def publish(
     picture = figures.save(figure, table, path.parent)
     io.write_json(
         path.parent / "provenance.json",
-        provenance.collect(parameters=p.model_dump(mode="json"), clock=clock),
+        provenance.collect(parameters=settings, clock=clock),
     )
-    claims.record(verdict, p.results)  # last: a folder with a verdict is a whole one
+    claims.record(verdict, folder)  # last: a folder with a verdict is a whole one
     # The saved picture itself, at the figure's size: the notebook shows what is committed, and it
     # is drawn only once.
     display(Image(filename=picture, width=round(figure.get_figwidth() * figure.dpi)))

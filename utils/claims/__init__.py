@@ -2,8 +2,8 @@
 
 ``registry`` reads what is claimed and by which number it is decided; ``weighing`` turns values into
 p values and decisions, ``judging`` those into the two readings of a row (``verdict`` is the data);
-``criteria`` knows how often each criterion errs; ``store`` writes verdicts, corrects them over a
-run and tabulates them.
+``criteria`` knows how often each criterion errs, ``levels`` how far a verdict's evidence reaches;
+``store`` writes verdicts, corrects them over a run and tabulates them.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 from . import criteria
 from .applying import rows_of, why_not
 from .judging import demonstrate, describe, judge, judge_identity, judge_numerical
+from .levels import with_evidence
 from .registry import Protocol, Registry, RegistryError, Row, Threshold, load, row_key, sha256
 from .store import (
     agrees,
@@ -58,4 +59,5 @@ __all__ = [
     "table",
     "verdict_path",
     "why_not",
+    "with_evidence",
 ]

@@ -55,6 +55,7 @@ _COLUMNS = [
         "to_settle",
         "statistic",
         "kind",
+        "evidence",
         "status",
         "paper",
         "figure",

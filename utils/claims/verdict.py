@@ -22,6 +22,7 @@ from .registry import Kind, ReadingName, RowId, System
 __all__ = [
     "CAUSES",
     "JUDGED",
+    "Evidence",
     "Headline",
     "Outcome",
     "Part",
@@ -42,6 +43,8 @@ Headline = Literal[
     "NOT REPRODUCED",
     "INCONCLUSIVE",
 ]
+Evidence = Literal["identity", "toy", "reduced", "paper"]
+"""What a verdict rests on; utils.claims.levels derives it."""
 CAUSES = Literal["power", "not identified", "premise", "no size suffices"]
 """Why a reading is open: too few networks or images for this spread; analyses that should agree do
 not; something that the claim presupposes is missing; or no number of networks and images that was
@@ -215,7 +218,8 @@ class Verdict(_Data):
     are those of the part that decides the reading as stated (a failed one, else an open one, else
     the one with the largest p); all stand in the readings. ``interval`` ends may be None
     (unbounded). system_sha256: of the file that says what the system is, its floor too, where
-    networks were trained or given. A file of schema 1 is read, and never written.
+    networks were trained or given. It and evidence are None in a file from before they were
+    recorded. A file of schema 1 is read, and never written.
     """
 
     schema_version: Literal[1, 2] = SCHEMA
@@ -228,6 +232,7 @@ class Verdict(_Data):
     verdict: Headline | Literal["EXACT", "BROKEN"] | None
     as_stated: Outcome | None = None
     specific: Outcome | None = None
+    evidence: Evidence | None = None
     statistic: str
     estimate: float | None = None
     interval: tuple[float | None, float | None] | None = None

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from .. import paths, systems
+from .. import systems
 from ..discovery import nearest
 from ..strict import Strict
 from ..systems import System, changed
@@ -47,7 +46,8 @@ class Common(Strict):
     profile: str = Field(
         "custom",
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
-        description="name of this run: results land in results/<profile>/",
+        description="name of this run: results land in results/<profile>/, those of a run of "
+        "one's own in a folder of their own below it",
     )
     device: str = Field(
         "auto",
@@ -66,11 +66,6 @@ class Common(Strict):
     tol: float = Field(
         1e-3, gt=0, lt=1, description="certified relative gap at which the split of a game may stop"
     )
-
-    @property
-    def results(self) -> Path:
-        """Folder for this run's verdicts and figures: results/<profile>."""
-        return paths.results(self.profile)
 
 
 class Study(Common):

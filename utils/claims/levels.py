@@ -1,0 +1,106 @@
+"""How far a verdict's evidence reaches: an identity, a planted toy, a reduced copy of the papers'
+experiment, or the experiment at the papers' own sizes.
+
+Derived from the row, the system and the run's settings, never typed in. What cannot be shown to be
+at the papers' size counts as reduced.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..systems import System
+from ..train import Weights
+from .registry import Kind, load
+from .verdict import Evidence, Verdict
+
+__all__ = ["PAPERS", "Sizes", "level", "with_evidence"]
+
+_THEORY = "theory/synthetic"
+_PLANTED = ("planted", "additive")
+"""The data of systems whose truth was planted."""
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """A paper's experiment on one data set: networks by the name that a system has at the paper's
+    width, players, explained samples (None: not published), training samples."""
+
+    data: str
+    networks: frozenset[str]
+    players: int
+    train: int
+    images: int | None = None
+
+    def reached(self, systems: Sequence[System], settings: Mapping[str, Any]) -> bool:
+        """True where ``systems`` (one, or a pair) and settings are at least these."""
+        return (
+            all(s.data.name == self.data and s.width is None for s in systems)
+            and {s.network.name for s in systems} <= self.networks
+            and settings.get("n_players", 0) >= self.players
+            and (self.images is None or settings.get("images", 0) >= self.images)
+            and all(
+                isinstance(s.training, Weights) or s.training.n_train >= self.train for s in systems
+            )
+        )
+
+
+_MNIST, _CIFAR10 = 60_000, 50_000
+_REN_J = frozenset({"vgg11", "resnet18", "resnet20"})
+_CHENG = frozenset({"mlp7", "vgg11", "resnet20"})
+PAPERS: dict[str, tuple[Sizes, ...]] = {
+    # Orders 1 to 10 in the figures; how many images each averages is not published.
+    "ren2024towards": (
+        Sizes("cifar10", frozenset({"vgg11"}), players=10, train=_CIFAR10),
+        Sizes("mnist", frozenset({"lenet"}), players=10, train=_MNIST),
+    ),
+    "zhou2025towards": (
+        Sizes("cifar10", frozenset({"vgg11"}), players=10, train=_CIFAR10),
+        Sizes("mnist", frozenset({"lenet", "vgg11"}), players=10, train=_MNIST),
+    ),
+    # Ten feature components, 100 random samples (Table 1).
+    "ren2025monitoring": (
+        Sizes("mnist", _REN_J, players=10, train=_MNIST, images=100),
+        Sizes("cifar10", _REN_J, players=10, train=_CIFAR10, images=100),
+    ),
+    # App. M.1: 100 images of MNIST with 10 players, 30 of CIFAR-10 with 12.
+    "cheng2024layerwise": (
+        Sizes("mnist", _CHENG, players=10, train=_MNIST, images=100),
+        Sizes("cifar10", _CHENG, players=12, train=_CIFAR10, images=30),
+    ),
+}
+"""What the papers used, as far as it is published, for data sets and networks that there are
+here."""
+
+
+def level(
+    kind: Kind, paper: str, system: str, settings: Mapping[str, Any], chosen: Sequence[System] = ()
+) -> Evidence:
+    """The evidence of a row of ``kind`` from ``paper`` (its key in claims.yaml) on ``system``, the
+    id of one of the run's systems ``chosen`` or of a pair of them.
+
+    A set that is embedded here is a part of a paper's or none of theirs: a toy.
+    """
+    if kind == "identity" or system == _THEORY:
+        return "identity"
+    if system.rpartition("/")[2] in _PLANTED:
+        return "toy"
+    networks, _, data = system.rpartition("/")
+    ids = {f"{network}/{data}" for network in networks.split("+")}
+    own = [s for s in chosen if s.id in ids]
+    if any(s.data.download is None for s in chosen if s.data.name == data):
+        return "toy"
+    full = own and any(sizes.reached(own, settings) for sizes in PAPERS.get(paper, ()))
+    return "paper" if full else "reduced"
+
+
+def with_evidence(
+    verdict: Verdict, settings: Mapping[str, Any], chosen: Sequence[System] = ()
+) -> Verdict:
+    """``verdict`` with the level of its evidence under a run's ``settings``, as JSON has them, and
+    its systems."""
+    paper = load().row(verdict.row).paper
+    found = level(verdict.kind, paper, verdict.system or "", settings, chosen)
+    return verdict.model_copy(update={"evidence": found})
