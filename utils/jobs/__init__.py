@@ -6,14 +6,17 @@ computes.
 """
 
 from .attacked import AttackedJob
+from .attributions import MapsJob
 from .base import Job, content_digest, ensure, finished
 from .bayesian import BayesianGamesJob
 from .cache import Entry, FullCacheError, entries, prune
 from .class_games import ClassGamesJob
 from .class_means import ClassMeansJob
+from .components import AccuracyJob, ComponentGamesJob, FeaturesJob, LastGamesJob, PCAJob
 from .games import CertifiedGames, Splits
 from .identified import ComparedJob
 from .layered import Layered, LayerSplits, Trio
+from .mislabelled import MemorisedJob, MislabelledJob
 from .noisy_inputs import NoisyInputsJob, OutputNoiseJob
 from .perturbed import PerturbedJob
 from .plan import Node, graph
@@ -27,6 +30,7 @@ from .toy import ToyJob
 from .trained import TrainJob
 
 __all__ = [
+    "AccuracyJob",
     "AttackedJob",
     "BayesianGamesJob",
     "BayesianTrainJob",
@@ -34,17 +38,24 @@ __all__ = [
     "ClassGamesJob",
     "ClassMeansJob",
     "ComparedJob",
+    "ComponentGamesJob",
     "Entry",
+    "FeaturesJob",
     "FullCacheError",
     "Games",
     "GamesJob",
     "Job",
+    "LastGamesJob",
     "LayerGamesJob",
     "LayerSplits",
     "Layered",
+    "MapsJob",
+    "MemorisedJob",
+    "MislabelledJob",
     "Node",
     "NoisyInputsJob",
     "OutputNoiseJob",
+    "PCAJob",
     "PerturbedJob",
     "ProbesJob",
     "SplitJob",
