@@ -15,12 +15,12 @@ from utils.evidence import exchange, face, published, statements
 from utils.evidence.face import Face
 from utils.evidence.published import Ways
 from utils.interactions import Interactions
-from utils.jobs import study
 from utils.jobs.games import CertifiedGames
 from utils.jobs.identified import Compared
 from utils.jobs.plan import graph
 from utils.metrics import identification, orders
 from utils.studies import identified as studies
+from utils.studies import networks
 
 N = 4
 SEEDS = (0, 1, 2, 3, 4)
@@ -359,13 +359,17 @@ def test_one_network_leaves_the_two_phases_open() -> None:
 def test_all_ways_split_the_same_games() -> None:
     p = params.validate(
         "08_what_the_split_identifies",
-        networks=["mlp7"],
+        systems=["mlp7_w256/mnist_part"],
         seeds=[0, 3],
         images=2,
         n_players=4,
         checkpoints=5,
         loop_images=1,
-        training={"mlp7": {"width": 16, "steps": 30, "n_train": 200, "first_checkpoint": 5}},
+        change={
+            "width": 16,
+            "training": {"steps": 30, "n_train": 200, "first_checkpoint": 5},
+            "floor": {"value": 0.2, "source": "a test"},
+        },
         loops={
             "short": {"learning_rate": 1e-4, "iterations": 50},
             "tight": {"learning_rate": 1e-4, "iterations": 50, "kappa": 0.02},
@@ -373,7 +377,7 @@ def test_all_ways_split_the_same_games() -> None:
     )
     (one,) = studies.studies(p)
     every, (low, high) = one.ways.main.by, one.main.ends
-    (system,) = study.systems(p)
+    (system,) = networks.systems(p)
     assert all(node.finished for node in graph(studies.plan(p, system)))
     assert list(every) == [
         "certified, order weight +0.2",

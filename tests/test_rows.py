@@ -10,14 +10,14 @@ import pandas as pd
 import pytest
 import torch
 
-from utils import claims, params
+from utils import claims, params, systems
 from utils.claims import weighing
 from utils.evidence import growth, likeness, matching, sparsity
 from utils.evidence.likeness import Kappas
 from utils.interactions import Interactions
-from utils.jobs import study
 from utils.jobs.games import CertifiedGames
 from utils.jobs.layered import Layered
+from utils.studies import networks
 from utils.studies import sparsity as studies
 
 N = 5
@@ -110,11 +110,13 @@ def test_another_share_or_rule_or_number_of_images_is_another_statistic() -> Non
         params.validate("01_sparsity", mass=0.5)
     )
     assert "5 players" in studies.changed_mass(params.validate("01_sparsity", n_players=5))
-    lenet = study.System("lenet/mnist_part", "LeNet", ())
+    lenet, on_cifar = (
+        networks.Trained(systems.find(f"lenet/{data}"), (), ())
+        for data in ("mnist_part", "cifar10")
+    )
     assert studies.changed_count(params.validate("01_sparsity"), lenet) is None
     fewer = params.validate("01_sparsity", count_images=40)
     assert "40 images instead of 100" in studies.changed_count(fewer, lenet)
-    on_cifar = study.System("lenet/cifar10", "LeNet", ())
     assert "40 images instead of 30" in studies.changed_count(fewer, on_cifar)
     other = params.validate("01_sparsity", salience="mean_output")
     assert "salience" in studies.changed_count(other, lenet)
@@ -145,18 +147,22 @@ def test_the_count_rests_on_its_own_number_of_images_whatever_else_is_explained(
     """The threshold is a maximum over images, so the count falls with their number: `images` must
     not enter it."""
     settings = {
-        "networks": ["mlp7"],
+        "systems": ["mlp7_w256/mnist_part"],
         "seeds": [0, 1],
         "n_players": 4,
         "checkpoints": 3,
         "count_images": 12,
         "device": "cpu",
-        "training": {"mlp7": {"width": 16, "steps": 30, "n_train": 200, "first_checkpoint": 5}},
+        "change": {
+            "width": 16,
+            "training": {"steps": 30, "n_train": 200, "first_checkpoint": 5},
+            "floor": {"value": 0.2, "source": "a test"},
+        },
     }
     counts = []
     for images in (4, 10, 20):
         p = params.validate("01_sparsity", images=images, **settings)
-        (system,) = study.systems(p)
+        (system,) = networks.systems(p)
         e = studies.counted_games(p, system).load()
         assert e.v.shape[:3] == (2, 2, 12) and e.steps.tolist() == [0, 30]
         counts.append(parts_of(sparsity.count(p.salience)(e))["count"].values)

@@ -17,10 +17,10 @@ from utils.evidence import closed_form, fit_tables, fitted_noise, variance_law
 from utils.evidence import theoretical_fit as fit
 from utils.evidence.mean_order import mean_orders
 from utils.interactions import Interactions
-from utils.jobs import perturbed, study
+from utils.jobs import perturbed
 from utils.jobs.games import CertifiedGames
 from utils.jobs.perturbed import Perturbed
-from utils.studies import theoretical_fit
+from utils.studies import networks, theoretical_fit
 
 N, IMAGES = 5, 8
 ORDER = lattice.order(N)
@@ -401,20 +401,24 @@ def test_weight_noise_has_the_size_asked_for_and_leaves_the_network_alone() -> N
 
 
 def test_noisy_copies_of_a_trained_network_are_scored() -> None:
-    short = {"mlp7": {"width": 8, "steps": 3, "n_train": 100, "first_checkpoint": 1}}
+    short = {
+        "width": 8,
+        "training": {"steps": 3, "n_train": 100, "first_checkpoint": 1},
+        "floor": {"value": 0.2, "source": "a test"},
+    }
     p = params.validate(
         "03_theoretical_fit",
-        networks=["mlp7"],
+        systems=["mlp7_w256/mnist_part"],
         n_players=4,
         seeds=2,
         checkpoints=2,
         device="cpu",
-        training=short,
+        change=short,
         weight_noise=[0.02, 0.2],
         noise_copies=3,
         noise_images=2,
     )
-    found = theoretical_fit.noisy_copies(p, study.systems(p)[0])
+    found = theoretical_fit.noisy_copies(p, networks.systems(p)[0])
     assert list(found) == [0.02, 0.2]
     assert found[0.02].v.shape == (2, 2, 3, 16) and found[0.02].noise_floor.shape == (2,)
     small, large = (found[noise].v.std(-2).mean() for noise in (0.02, 0.2))

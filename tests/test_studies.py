@@ -12,19 +12,20 @@ import numpy as np
 import pytest
 import torch
 
-from utils import claims, params
+from utils import claims, params, systems
 from utils.__main__ import main
 from utils.claims import Part
 from utils.evidence import mean_order, spindle
 from utils.interactions import Interactions
 from utils.jobs import entries
-from utils.jobs import study as games_of
 from utils.jobs.games import CertifiedGames
 from utils.jobs.plan import graph
 from utils.studies import Analysis, Study, analyses, planning, two_phase
+from utils.studies import networks as games_of
 from utils.studies.base import CERTIFIED
 
 SEEDS = (0, 1, 2)
+LENET = systems.find("lenet/mnist_part")
 STEPS = np.array([0, 1, 2, 4, 8, 16])
 
 
@@ -57,7 +58,7 @@ def study(changed: str | None = None, **by: CertifiedGames) -> Study[CertifiedGa
     every = {MAIN: games(0), OTHER: games(1), SECOND: games(2), ELSEWHERE: games(3)}
     every |= {{"main": MAIN, "other": OTHER}[name]: e for name, e in by.items()}
     accuracy = [0.99, 0.98, 0.99]
-    return Study("lenet/mnist_part", "LeNet", SEEDS, "a test", accuracy, every, changed)
+    return Study((LENET,), SEEDS, "a test", accuracy, every, changed)
 
 
 def total(e: CertifiedGames) -> list[Part]:
@@ -160,7 +161,7 @@ def test_a_plan_names_every_job_once_and_what_it_needs_first(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("INTERACTIONS_CACHE", str(tmp_path))
-    p = params.validate("02_two_phase_dynamics", seeds=2, networks=["lenet"])
+    p = params.validate("02_two_phase_dynamics", seeds=2, systems=["lenet/mnist_part"])
     (system,) = games_of.systems(p)
     nodes = graph(two_phase.plan(p, system))
     place = {node.digest: k for k, node in enumerate(nodes)}
@@ -175,12 +176,12 @@ def test_a_plan_names_every_job_once_and_what_it_needs_first(
 
 def test_a_plan_is_what_a_study_computes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("INTERACTIONS_CACHE", str(tmp_path))
-    training = {"lenet": {"steps": 12, "n_train": 60, "batch": 10, "first_checkpoint": 1}}
+    training = {"steps": 12, "n_train": 60, "batch": 10, "first_checkpoint": 1}
     p = params.validate(
         "02_two_phase_dynamics",
         seeds=1,
-        networks=["lenet"],
-        training=training,
+        systems=["lenet/mnist_part"],
+        change={"training": training},
         images=2,
         n_players=4,
         checkpoints=6,

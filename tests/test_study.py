@@ -6,9 +6,10 @@ import pytest
 import torch
 
 from utils import datasets, extract, jobs, params, sparsify
-from utils.jobs import study
-from utils.jobs.runs import GamesJob, SplitJob, TrainJob, choose_images
+from utils.jobs import GamesJob, SplitJob, TrainJob
+from utils.jobs.scored import choose
 from utils.players import PatchDraw
+from utils.studies import networks
 from utils.train import TrainConfig
 
 
@@ -27,21 +28,22 @@ def config(seed: int = 0) -> TrainConfig:
 
 def test_images_come_one_of_each_class_in_turn_and_have_enough_players() -> None:
     data, how = datasets.load("mnist_part", "train"), PatchDraw()
-    chosen = choose_images(data, 25, 10, how)
+    chosen = choose(data, 25, 10, how)
     assert data.labels[chosen].tolist() == [*range(10), *range(10), *range(5)]
-    assert all(int(how.candidates(data.images[i]).sum()) >= 10 for i in chosen)
-    assert chosen[:20] == choose_images(
-        data, 20, 10, how
-    )  # asking for more changes no earlier choice
-    with pytest.raises(ValueError, match="0 images with at least 101 foreground cells"):
-        choose_images(data, 1, 101, how)
+    assert all(how.possible(data, i) >= 10 for i in chosen)
+    assert chosen[:20] == choose(data, 20, 10, how)  # asking for more changes no earlier choice
+    with pytest.raises(ValueError, match=r"has 0 images that can have 101 players \(patches\)"):
+        choose(data, 1, 101, how)
+
+
+def games_of(seed: int = 0, images: int = 3, how: PatchDraw | None = None) -> GamesJob:
+    return GamesJob(train=TrainJob.of(config(seed)), images=images, n=5, how=how or PatchDraw())
 
 
 def test_the_chain_of_jobs_is_what_the_functions_say() -> None:
-    train_job = TrainJob.of(config())
-    games_job = GamesJob.of(train_job, images=3, n=5)
+    games_job = games_of()
     games = jobs.ensure(games_job)
-    run = jobs.ensure(train_job)
+    run = jobs.ensure(games_job.train)
     assert games.v.shape == (3, 3, 32)
     assert games.steps.tolist() == list(run.steps)
     players, labels, _ = games_job.players()
@@ -58,7 +60,7 @@ def test_the_chain_of_jobs_is_what_the_functions_say() -> None:
 
 
 def test_null_games_are_split_in_place_of_the_networks() -> None:
-    games_job = GamesJob.of(TrainJob.of(config()), images=3, n=5)
+    games_job = games_of()
     null = jobs.ensure(
         SplitJob(games=games_job, null="iid", null_seed=1, kappa=0.04, order_weight=0.2, tol=1e-3)
     )
@@ -70,36 +72,54 @@ def test_null_games_are_split_in_place_of_the_networks() -> None:
 
 
 def test_another_parameter_is_another_job() -> None:
-    base = GamesJob.of(TrainJob.of(config()), images=3, n=5)
-    assert base.digest() == GamesJob.of(TrainJob.of(config()), images=3, n=5).digest()
+    base = games_of()
+    assert base.digest() == games_of().digest()
     others = [
-        GamesJob.of(TrainJob.of(config(1)), images=3, n=5),
-        GamesJob.of(TrainJob.of(config()), images=4, n=5),
-        GamesJob.of(TrainJob.of(config()), images=3, n=5, draw=1),
-        GamesJob.of(TrainJob.of(config()), images=3, n=5, baseline="zero"),
+        games_of(seed=1),
+        games_of(images=4),
+        games_of(how=PatchDraw(repeat=1)),
+        games_of(how=PatchDraw(baseline="zero")),
     ]
     assert len({job.digest() for job in (base, *others)}) == 5
+
+
+NARROW = {
+    "width": 16,
+    "training": {"steps": 30, "n_train": 200, "first_checkpoint": 5},
+    "floor": {"value": 0.2, "source": "a test"},
+}
 
 
 def test_arrays_are_stacked_over_seeds_and_second_draws_have_other_players() -> None:
     p = params.validate(
         "01_sparsity",
-        networks=["mlp7"],
+        systems=["mlp7_w256/mnist_part"],
         seeds=[0, 3],
         images=2,
         n_players=4,
         checkpoints=3,
-        training={"mlp7": {"width": 16, "steps": 30, "n_train": 200, "first_checkpoint": 5}},
+        change=NARROW,
     )
-    (system,) = study.systems(p)
+    (system,) = networks.systems(p)
     assert system.id == "mlp7_w16/mnist_part"
-    e = study.planned(p, system).load()
+    e = networks.planned(p, system).load()
     assert e.v.shape == (2, 3, 2, 16)
     assert not torch.equal(e.v[0], e.v[1])
     assert e.certificates()["games"].tolist() == [4, 4, 4]
-    ends = study.planned(p, system, checkpoints=(0, 2)).load()
+    ends = networks.planned(p, system, checkpoints=(0, 2)).load()
     assert torch.equal(ends.v, e.v[:, [0, 2]])
     assert ends.steps.tolist() == [e.steps[0], e.steps[2]]
-    assert torch.equal(study.planned(p, system, order_weight=-0.2).load().v, e.v)
-    assert not torch.equal(study.planned(p, system, draw=1).load().v, e.v)
-    assert "seeds 0, 3" in study.scope(p, system)
+    assert torch.equal(networks.planned(p, system, order_weight=-0.2).load().v, e.v)
+    assert not torch.equal(networks.planned(p, system, draw=1).load().v, e.v)
+    assert "seeds 0, 3" in networks.scope(p, system)
+    runs = networks.trained([system])[system]
+    assert networks.accuracies(runs) == [run.test_accuracy for run in runs] and len(runs) == 2
+
+
+def test_masked_inputs_of_a_pass_are_the_settings() -> None:
+    change = {"training": NARROW["training"]}
+    settings = {"images": 2, "n_players": 4, "checkpoints": 3, "change": change}
+    every = [params.validate("01_sparsity", micro_batch=rows, **settings) for rows in (None, 4, 16)]
+    found = [networks.games_jobs(p, networks.systems(p)[0])[0] for p in every]
+    assert [job.rows for job in found] == [None, 4, 16]
+    assert all(job.how == PatchDraw() and job.score == "logodds" for job in found)
