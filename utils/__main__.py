@@ -18,7 +18,19 @@ from typing import Any
 import torch
 import yaml
 
-from . import claims, committed, datasets, io, jobs, params, paths, provenance, runtime
+from . import (
+    claims,
+    committed,
+    datasets,
+    discovery,
+    io,
+    jobs,
+    params,
+    paths,
+    provenance,
+    runtime,
+    systems,
+)
 
 __all__ = ["main"]
 
@@ -90,7 +102,7 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         metavar=("NAME=VALUE", "VALUE"),
         help="a parameter: -p images=5, -p images 5, -p 'seeds=[0, 1]', -p "
-        "training.lenet.steps=100",
+        "change.training.steps=100",
     )
     running.add_argument(
         "--profile", help="start from this profile's settings (default: the notebook's own)"
@@ -158,6 +170,7 @@ def _list(chosen: argparse.Namespace) -> int:
     for notebook in params.PARAMS:
         print()
         _print_parameters(notebook)
+    print(f"\nsystems\n  {', '.join(systems.names())}, or a path to a file of your own")
     print("\nprofiles")
     for name in params.profiles():
         print(f"  {name:<10} {params.load_profile(name).about}")
@@ -173,7 +186,7 @@ def _print_parameters(notebook: str) -> None:
 
 
 def _given(pairs: Sequence[Sequence[str]]) -> dict[str, Any]:
-    """``[["images=5"], ["training.lenet.steps", "9"]]`` → {"images": 5, "training": {"lenet":
+    """``[["images=5"], ["change.training.steps", "9"]]`` → {"images": 5, "change": {"training":
     {"steps": 9}}}."""
     found: dict[str, Any] = {}
     for pair in pairs:
@@ -384,10 +397,10 @@ def _data(chosen: argparse.Namespace) -> int:
         for name, where in datasets.available().items():
             print(f"{name:<12} {where}")
         return 0
-    if chosen.name not in datasets.DATASETS:
-        hint = params.nearest(chosen.name, datasets.DATASETS)
+    if chosen.name not in datasets.names():
+        hint = discovery.nearest(chosen.name, datasets.names())
         raise params.ParameterError(
-            f"unknown data set {chosen.name!r}{hint}; there are: {', '.join(datasets.DATASETS)}"
+            f"unknown data set {chosen.name!r}{hint}; there are: {', '.join(datasets.names())}"
         )
     print(f"{chosen.name} is in {datasets.get(chosen.name)}")
     return 0

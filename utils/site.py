@@ -69,7 +69,7 @@ def _about(place: Place) -> str:
 
 
 def _settings(changed: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """The settings that set a run apart, a line each: ``training.lenet.steps``, ``60``."""
+    """The settings that set a run apart, a line each: ``change.training.steps``, ``60``."""
     found = []
     for name, value in changed.items():
         if isinstance(value, Mapping) and value:
