@@ -16,7 +16,7 @@ from ..probes import ProbeConfig
 from ..train import Run
 from .base import Analysis, Study, analyses
 
-__all__ = ["Layerwise", "changed_rule", "layer_splits", "plan", "planned", "studies"]
+__all__ = ["Layerwise", "changed_rule", "layer_splits", "plan", "planned", "studies", "systems"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -29,11 +29,26 @@ class Layerwise(Study[Trio]):
     table: bool = dataclasses.field(kw_only=True)
 
 
+def systems(p: Settings) -> list[System]:
+    """The systems that ``p`` names, and an MLP-7 on its table, for L11 and L13."""
+    tables = [] if p.dataset == p.tabular else games_of.systems(_of_table(p))
+    return [*games_of.systems(p), *tables]
+
+
+def _of_table(p: Settings) -> Settings:
+    """The settings of the table: its columns are the players."""
+    if p.dataset == p.tabular:
+        return p
+    columns = len(datasets.DATASETS[p.tabular].columns)
+    changed = {"dataset": p.tabular, "networks": ("mlp7",), "n_players": min(p.n_players, columns)}
+    return p.model_copy(update={**changed, "training": {"mlp7": p.tabular_training}})
+
+
 def studies(p: Settings) -> list[Layerwise]:
     """A study per system of ``p``: what is missing is trained, probed, scored and split."""
-    systems = games_of.systems(p)
-    runs = games_of.trained(systems)
-    return [_study(p, s, runs[s]) for s in systems]
+    found = systems(p)
+    runs = games_of.trained(found)
+    return [_study(_of_table(p) if _columns(s) else p, s, runs[s]) for s in found]
 
 
 def _study(p: Settings, system: System, runs: list[Run]) -> Layerwise:
@@ -111,5 +126,5 @@ def changed_rule(p: Settings) -> str | None:
 
 def plan(p: Settings, system: System) -> list[Job]:
     """The jobs of one system's study; what they need stands in them."""
-    found = planned(p, system)
+    found = planned(_of_table(p) if _columns(system) else p, system)
     return [job for three in found.values() for one in three for job in one.splits.jobs]
