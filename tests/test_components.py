@@ -10,21 +10,22 @@ import pytest
 import torch
 from torch import nn
 
-from utils import claims, extract, jobs, lattice, models, params
+from utils import claims, datasets, extract, jobs, lattice, models, params
 from utils.claims.weighing import decide, p_values, weigh
 from utils.evidence import basis, maps, output, patches, remainder
 from utils.evidence.component_statistics import sparsity_parts
 from utils.evidence.output import Outputs
 from utils.evidence.patches import AgainstPatches
 from utils.interactions import Interactions
-from utils.jobs import attributions, components, study
+from utils.jobs import GamesJob, TrainJob, attributions, components
 from utils.jobs.components import Accuracies, Basis, ComponentGamesJob, FeaturesJob, PCAJob
 from utils.jobs.games import CertifiedGames
-from utils.jobs.runs import GamesJob, TrainJob
 from utils.metrics import faithfulness, sparsity
 from utils.models.tail import features, tail
+from utils.players import PatchDraw
 from utils.players.components import Components, FeatureComponents, principal_components
 from utils.studies import five_groups as studies
+from utils.studies import networks
 from utils.train import TrainConfig
 
 NETWORKS = {
@@ -41,17 +42,18 @@ NETWORKS = {
 @pytest.mark.parametrize("name", NETWORKS)
 def test_the_tail_of_a_feature_is_the_whole_network(name: str) -> None:
     shape, width = NETWORKS[name]
-    model = models.build(name, shape, 10, width).eval()
+    network = models.find(name)
+    model = models.build(network, models.InputSpec(shape), width).eval()
     x = torch.rand(3, *shape)
     with torch.inference_mode():
-        for layer in models.layers(model):
+        for layer in network.layers:
             feature, whole = features(model, layer, x)
             assert torch.equal(tail(model, layer)(feature), whole), layer
             assert not torch.allclose(tail(model, layer)(feature + 0.5), whole), layer
 
 
 def test_the_tail_shares_weights_and_leaves_the_trunk_out() -> None:
-    model = models.build("lenet", (1, 28, 28)).eval()
+    model = models.build(models.find("lenet"), models.InputSpec((1, 28, 28))).eval()
     rest = tail(model, "conv2")
     names = {name for name, _ in rest.named_parameters()}
     assert names == {
@@ -61,7 +63,7 @@ def test_the_tail_shares_weights_and_leaves_the_trunk_out() -> None:
 
 
 def test_a_layer_that_is_not_there_is_refused_with_those_that_are() -> None:
-    model = models.build("lenet", (1, 28, 28))
+    model = models.build(models.find("lenet"), models.InputSpec((1, 28, 28)))
     for cut in (
         lambda: tail(model, "conv9"),
         lambda: features(model, "conv9", torch.rand(1, 1, 28, 28)),
@@ -166,9 +168,13 @@ def test_masked_features_are_the_papers_sum() -> None:
 
 
 def small(width: int = 16, **given: object) -> params.FiveGroups:
-    training = {"mlp7": {"width": width, "steps": 30, "n_train": 200, "first_checkpoint": 5}}
+    change = {
+        "width": width,
+        "training": {"steps": 30, "n_train": 200, "first_checkpoint": 5},
+        "floor": {"value": 0.2, "source": "a test"},
+    }
     rest = {
-        "networks": ["mlp7"],
+        "systems": ["mlp7_w256/mnist_part"],
         "seeds": [0],
         "images": 3,
         "n_players": 4,
@@ -177,7 +183,7 @@ def small(width: int = 16, **given: object) -> params.FiveGroups:
         "map_images": 1,
         "paper_patches": 5,
         "test_images": 100,
-        "training": training,
+        "change": change,
         "second_draw": False,
     }
     return params.validate("04_five_groups", **(rest | given))
@@ -187,7 +193,7 @@ def test_component_games_are_the_whole_network_with_its_feature_replaced() -> No
     train = TrainJob.of(
         TrainConfig(model="lenet", n_train=200, n_test=100, steps=10, batch=20, checkpoints=2)
     )
-    sample = GamesJob.of(train, images=2, n=4)
+    sample = GamesJob(train=train, images=2, n=4, how=PatchDraw())
     stored, pca = (
         FeaturesJob(sample=sample, layer="conv2"),
         PCAJob(train=train, layer="conv2", images=40, r=4),
@@ -196,8 +202,8 @@ def test_component_games_are_the_whole_network_with_its_feature_replaced() -> No
     found, kept = jobs.ensure(pca), jobs.ensure(stored)
     assert games.v.shape == (2, 2, 16) and games.whole.shape == (2, 2)
     model = run.model(run.steps[-1])
-    mean = components.datasets.load("mnist_part", "train").mean
-    image = sample.players()[0][1].image
+    mean = datasets.load("mnist_part", "train").mean
+    image = sample.players()[0][1].whole
     with torch.inference_mode():
         both, logits = features(model, "conv2", torch.stack([image, mean]))
     assert torch.allclose(kept.features[-1, 1], both[0], atol=1e-6)
@@ -216,10 +222,10 @@ def test_component_games_are_the_whole_network_with_its_feature_replaced() -> No
 
 
 def test_the_pca_is_pooled_over_images_and_checkpoints() -> None:
-    (system,) = study.systems(small())
+    (system,) = networks.systems(small())
     job = PCAJob(train=system.jobs[0], layer="hidden3", images=60, r=4)
     run = jobs.ensure(system.jobs[0])
-    images = components.datasets.load("mnist_part", "train", 60).images
+    images = datasets.load("mnist_part", "train", 60).x
     with torch.inference_mode():
         pooled = torch.cat([features(run.model(step), "hidden3", images)[0] for step in run.steps])
     assert len(pooled) == 180
@@ -230,9 +236,9 @@ def test_the_pca_is_pooled_over_images_and_checkpoints() -> None:
 
 
 def test_bad_layers_and_too_many_components_are_refused() -> None:
-    p = small(layers={"mlp7": "hidden9"})
-    with pytest.raises(ValueError, match="no layer 'hidden9'; its layers are: hidden1, hidden2"):
-        studies.studies(p)
+    there = r"layer 'hidden9', which mlp7_w256/mnist_part lacks; it has hidden1, hidden2"
+    with pytest.raises(params.ParameterError, match=there):
+        params.validate("04_five_groups", change={"half_depth": "hidden9"})
     p = small(width=4, n_players=6)
     with pytest.raises(ValueError, match="6 components were asked for"):
         studies.studies(p)
@@ -297,7 +303,7 @@ def test_every_row_of_one_system_from_parameters_to_tables() -> None:
 
 
 def test_accuracy_with_all_directions_is_the_networks_own() -> None:
-    (system,) = study.systems(small())
+    (system,) = networks.systems(small())
     pca = PCAJob(
         train=system.jobs[0], layer="output", images=60, r=9
     )  # logits span 9 dimensions up to a little
@@ -305,9 +311,9 @@ def test_accuracy_with_all_directions_is_the_networks_own() -> None:
     assert got.images == 100
     assert abs(float(got.components[-1] - got.whole[-1])) <= 0.1
     run = jobs.ensure(system.jobs[0])
-    test = components.datasets.load("mnist_part", "test", 100)
+    test = datasets.load("mnist_part", "test", 100)
     with torch.inference_mode():
-        right = (run.model(run.steps[-1])(test.images).argmax(1) == test.labels).double().mean()
+        right = (run.model(run.steps[-1])(test.x).argmax(1) == test.labels).double().mean()
     assert float(got.whole[-1]) == pytest.approx(float(right))
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from utils import claims, params
+from utils import claims, params, systems
 from utils.claims.weighing import decide, p_values, weigh
 from utils.evidence import betrayal, courses, kinds, order_similarity, restless, sizes
 from utils.evidence import group_statistics as statistics
@@ -264,7 +264,7 @@ def extracted(and_: torch.Tensor, steps: int = C) -> CertifiedGames:
 def study(e: CertifiedGames, system: str = SYSTEM) -> Study[CertifiedGames]:
     """One system whose games are the same at both ends of the face."""
     games = {Analysis(0.2): e, Analysis(-0.2): e}
-    return Study(system, "LeNet", SEEDS, "a test", [0.99] * len(SEEDS), games)
+    return Study((systems.find(system),), SEEDS, "a test", [0.99] * len(SEEDS), games)
 
 
 def with_courses(of_order: Any, noise: float = 0.0, seed: int = 0) -> CertifiedGames:
@@ -422,10 +422,11 @@ def test_contrasts_between_networks_need_both() -> None:
     ):
         s = study(e, system)
         top, _, _ = studies.course_studies(settings(), s)
-        found.append(types.SimpleNamespace(**vars(s), top=top))
-    alone = settings(networks=["resnet20"])
-    assert list(studies.contrasts(alone, found[1:])) == []
-    (pair,) = studies.contrasts(settings(networks=["vgg11", "resnet20"]), found)
+        found.append(types.SimpleNamespace(**vars(s), id=s.id, top=top))
+    assert list(studies.contrasts(found[1:])) == []
+    elsewhere = types.SimpleNamespace(systems=(systems.find("vgg11/cifar10"),), top=found[0].top)
+    assert list(studies.contrasts([elsewhere, found[1]])) == [], "another data set"
+    (pair,) = studies.contrasts(found)
     assert pair.id == "resnet20+vgg11/mnist_part"
     case = pair.case(sizes.contrasts, orders="left out", **sizes.told(pair.main))
     assert set(case["variants"]) == {"uncertified games dropped"} and not case["reported"]
@@ -436,7 +437,8 @@ def test_contrasts_between_networks_need_both() -> None:
         "no network has forgotten interactions"
     )
     assert claims.load().row("M9").thresholds_for(SYSTEM) == {}, "one network shows no contrast"
-    assert set(sizes.pair_table(pair.main)["panel"]) == {"LeNet", "the paper's networks"}
+    named = {"ResNet-20", "VGG-11", "the paper's networks"}
+    assert set(sizes.pair_table(pair.main)["panel"]) == named
 
 
 def test_only_images_that_are_certified_in_both_networks_count_in_their_contrast() -> None:
@@ -499,7 +501,8 @@ def test_order_shares_are_those_of_the_interactions() -> None:
     every = torch.tensor([mask.bit_count() for mask in range(1 << N)])
     wanted = strength[..., every == 3].sum(-1) / strength.sum(-1)
     assert found[..., 2] == pytest.approx(wanted.numpy()) and found.sum(-1) == pytest.approx(1)
-    (pair,) = studies.pairs(settings(), [study(e), study(e)])
+    assert not list(studies.pairs([study(e), study(e, "lenet/cifar10")])), "no images in common"
+    (pair,) = studies.pairs([study(e), study(e)])
     case = pair.case(order_similarity.alike, control=order_similarity.controls(pair.main))
     assert list(case["variants"]) == ["order weight -0.2", "uncertified games dropped"]
     assert np.asarray(case["parts"][0].values) == pytest.approx(0, abs=1e-12)

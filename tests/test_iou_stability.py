@@ -9,9 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from pydantic import ValidationError
 
-from utils import claims, datasets, lattice, params, power, sparsify
+from utils import claims, datasets, lattice, params, power, sparsify, systems
 from utils.claims.weighing import decide, p_values, weigh
 from utils.evidence import class_similarity, input_noise, overlap, stability
 from utils.evidence.class_similarity import ClassCourse, Classes
@@ -22,11 +21,10 @@ from utils.jobs import entries
 from utils.jobs.class_means import ClassMeans
 from utils.jobs.games import CertifiedGames
 from utils.jobs.noisy_inputs import noisy_players
-from utils.jobs.runs import choose_images
+from utils.jobs.scored import choose
 from utils.metrics import agreement as metrics
-from utils.params.shared import Agreement
-from utils.players import PatchDraw, patch_players
-from utils.studies import Analysis, iou_stability, layer_pairs
+from utils.players import PatchDraw
+from utils.studies import Analysis, iou_stability, layer_pairs, networks
 from utils.studies.base import CERTIFIED
 from utils.studies.planning import plan_of
 
@@ -180,12 +178,19 @@ def test_uncertified_images_are_left_out_of_both_networks() -> None:
 
 def test_pairs_are_named_in_the_order_of_the_networks() -> None:
     p = params.validate("06_iou_stability", seeds=2)
-    accuracy = {"mlp7_w256": [0.9, 0.99], "lenet": [0.95, 0.8], "vgg11": [1.0, 1.0]}
+    accuracy = {
+        "mlp7_w256/mnist_part": [0.9, 0.99],
+        "lenet/mnist_part": [0.95, 0.8],
+        "lenet/cifar10": [0.7, 0.7],
+        "vgg11/mnist_part": [1.0, 1.0],
+    }
     games = {Analysis(0.2): extracted(torch.ones(2, 1, 3, 1 << N, dtype=torch.float64))}
     found = layer_pairs.pairs(
         p,
         [
-            layer_pairs.AtLayers(f"{name}/mnist_part", name, values, ["output"], games)
+            layer_pairs.AtLayers(
+                networks.Trained(systems.find(name), (0, 1), ()), values, ["output"], games
+            )
             for name, values in accuracy.items()
         ],
     )
@@ -419,16 +424,17 @@ def test_equal_cells_have_equal_noise_and_unequal_ones_do_not() -> None:
 
 def test_ratios_of_images_against_the_masked_images_themselves() -> None:
     p = params.validate("06_iou_stability", n_players=5, images=3, seeds=[0, 7])
-    found = iou_stability.input_noise(p).ratios
+    (of_images,) = iou_stability.input_noise(p)
+    assert (of_images.id, of_images.n) == ("input/mnist_part", 6), (
+        "both systems see the same images"
+    )
+    assert "baseline: mean image" in of_images.scope
+    found = of_images.ratios
     assert found.cells.shape == found.whole.shape == (2, 3, 32)
     data = datasets.load("mnist_part", "train")
-    how = PatchDraw.default(data.shape)
-    players = [
-        patch_players(
-            data.images[i], f"mnist_part/train/{int(data.ids[i])}", 5, mean=data.mean, how=how
-        )
-        for i in choose_images(data, 6, 5, how)[3:]
-    ]  # the second seed sees the next images
+    how = PatchDraw()
+    players = [how.players(data, i, 5, data) for i in choose(data, 6, 5, how)[3:]]
+    # the second seed sees the next images
     noised = noisy_players(players, 0.02, torch.Generator().manual_seed(7))
     mask = torch.tensor([0b01101])
     clean, dirty = players[1].masked(mask)[0].double(), noised[1].masked(mask)[0].double()
@@ -442,17 +448,14 @@ def test_ratios_of_images_against_the_masked_images_themselves() -> None:
 
 
 def test_parameters_say_what_is_accepted() -> None:
-    assert Agreement(layers={"lenet": "conv2"}).layers == {
-        "mlp7": "hidden4",
-        "lenet": "conv2",
-        "vgg11": "conv4_2",
-        "resnet20": "block6",
-    }
-    with pytest.raises(ValidationError, match="at least 2"):
-        Agreement(networks=["mlp7"])
+    change = {"lenet/mnist_part": {"read_at": "conv2"}}
+    mlp, lenet = params.validate("06_iou_stability", change=change).chosen
+    assert (mlp.read_at, lenet.read_at) == ("hidden4", "conv2")
+    with pytest.raises(params.ParameterError, match=r"layer 'conv9', which lenet/mnist_part lacks"):
+        params.validate("06_iou_stability", change={"lenet/mnist_part": {"read_at": "conv9"}})
     with pytest.raises(params.ParameterError, match="n_players"):
         params.validate("06_iou_stability", n_players=4)
-    with pytest.raises(params.ParameterError, match="cifar10"):
+    with pytest.raises(params.ParameterError, match="unknown parameter 'dataset'"):
         params.validate("06_iou_stability", dataset="breast_cancer")
 
 
@@ -475,11 +478,12 @@ def test_the_plan_names_what_the_studies_compute(
 ) -> None:
     monkeypatch.setenv("INTERACTIONS_CACHE", str(tmp_path))
     small = {"steps": 12, "n_train": 60, "batch": 10, "first_checkpoint": 1}
+    narrow = {"width": 8, "floor": {"value": 0.2, "source": "a test"}}
     few = {"pair_images": 2, "noise_images": 2, "noise_draws": 2, "class_images": 2, "images": 2}
     p = params.validate(
         "06_iou_stability",
         seeds=1,
-        training={"mlp7": {"width": 8, **small}, "lenet": small},
+        change={"training": small, "mlp7_w256/mnist_part": narrow},
         checkpoints=3,
         n_players=5,
         class_players=4,

@@ -13,18 +13,18 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from utils import claims, datasets, extract, figures, jobs, lattice, params, train
+from utils import claims, datasets, extract, figures, jobs, lattice, params, systems, train
 from utils.claims.weighing import decide, p_values, weigh
 from utils.evidence import noisy_labels, noisy_tables
 from utils.evidence.noisy_labels import NoisyGames, Samples
 from utils.interactions import Interactions
-from utils.jobs import study as games_of
 from utils.jobs.games import CertifiedGames
 from utils.jobs.mislabelled import GROUPS, Memorised, beside
 from utils.models.tail import features, tail
 from utils.studies import Analysis, Study
 from utils.studies import noisy_labels as study
 from utils.studies.base import CERTIFIED
+from utils.studies.networks import Trained
 
 N = 6
 SEEDS = (0, 1, 2, 3, 4)
@@ -228,7 +228,7 @@ def found(main: CertifiedGames, kept: int = PAIRS) -> NoisyGames:
 def test_variants_and_reported_analyses() -> None:
     noisy, other = found(games(*EFFECT)), found(games(0.3, 0.5, 0.4, 0.2, 0.2))
     by = {Analysis(0.2): noisy, Analysis(-0.2): other}
-    one = Study("lenet/mnist_part", "LeNet", SEEDS, "a test", None, games=by)
+    one = Study((systems.find(SYSTEM),), SEEDS, "a test", None, games=by)
     case = one.case(noisy_labels.wrong_labels, beside=noisy_labels.beside(noisy))
     gates, shown = case["variants"], case["reported"]
     assert set(gates) == {"order weight -0.2", CERTIFIED}
@@ -307,24 +307,20 @@ def test_the_tables_of_the_figure() -> None:
 
 
 @pytest.fixture(scope="module")
-def small() -> tuple[params.NoisyLabels, games_of.System]:
+def small() -> tuple[params.NoisyLabels, Trained]:
     p = params.validate(
         "07_noisy_labels",
-        networks=["mlp7"],
+        systems=["mlp7_w256/mnist_part"],
         seeds=[0, 3],
         images=8,
         n_players=5,
         checkpoints=3,
         label_noise=0.2,
         pca_images=100,
-        training={
-            "mlp7": {
-                "width": 128,
-                "steps": 1500,
-                "n_train": 100,
-                "batch": 10,
-                "first_checkpoint": 5,
-            }
+        change={
+            "width": 128,
+            "memorising": {"steps": 1500, "n_train": 100, "batch": 10, "first_checkpoint": 5},
+            "floor": {"value": 0.2, "source": "a test"},
         },
     )
     (system,) = study.systems(p)
@@ -332,7 +328,7 @@ def small() -> tuple[params.NoisyLabels, games_of.System]:
 
 
 def test_networks_learn_wrong_labels_by_heart(
-    small: tuple[params.NoisyLabels, games_of.System],
+    small: tuple[params.NoisyLabels, Trained],
 ) -> None:
     p, system = small
     known = study.studies(p)[0].known
@@ -342,14 +338,14 @@ def test_networks_learn_wrong_labels_by_heart(
         assert torch.equal(m.true, datasets.load("mnist_part", "train", 100).labels)
         assert m.accuracy(m.flipped, m.given) >= 0.9 > m.accuracy(m.flipped, m.true)
         run = jobs.ensure(job)
-        logits = run.model(run.steps[-1])(datasets.load("mnist_part", "train", 100).images)
+        logits = run.model(run.steps[-1])(datasets.load("mnist_part", "train", 100).x)
         assert torch.allclose(m.output, extract.score_of(logits, m.given), atol=1e-4)
     assert not torch.equal(known[0].flipped, known[1].flipped)
     table = noisy_tables.memorisation_table(known, p.seeds)
     assert table["mislabelled"].tolist() == [20, 20]
 
 
-def test_games_are_those_of_the_pairs(small: tuple[params.NoisyLabels, games_of.System]) -> None:
+def test_games_are_those_of_the_pairs(small: tuple[params.NoisyLabels, Trained]) -> None:
     p, _ = small
     (one,) = study.studies(p)
     noisy, known, others = one.patches.main, one.known, one.patches.games
@@ -381,7 +377,7 @@ def test_games_are_those_of_the_pairs(small: tuple[params.NoisyLabels, games_of.
 
 
 def test_feature_components_are_scored_by_the_rest_of_the_network(
-    small: tuple[params.NoisyLabels, games_of.System],
+    small: tuple[params.NoisyLabels, Trained],
 ) -> None:
     p, system = small
     games = study.studies(p)[0].components.games
@@ -392,7 +388,7 @@ def test_feature_components_are_scored_by_the_rest_of_the_network(
     parts = jobs.ensure(
         jobs.components.PCAJob(train=system.jobs[0], layer="hidden3", images=100, r=5)
     )
-    feature, _ = features(model, "hidden3", data.images[images.one[:1]])
+    feature, _ = features(model, "hidden3", data.x[images.one[:1]])
     rebuilt = tail(model, "hidden3")(parts.rebuilt(feature).float())
     told = train.given_labels(run.config)[0][images.one[:1]]
     assert float(noisy.e.v[0, 0, 0, -1]) == pytest.approx(
@@ -408,7 +404,10 @@ def test_feature_components_are_scored_by_the_rest_of_the_network(
         ({"label_noise": "0.1"}, "number"),
         ({"n_players": 3}, "greater than or equal to 4"),
         ({"bins": 5}, "bins"),
-        ({"pca_images": 5000}, "cannot exceed training.mlp7.n_train"),
+        (
+            {"pca_images": 5000},
+            r"cannot exceed memorising.n_train \(1000\) of mlp7_w256/mnist_part",
+        ),
     ],
 )
 def test_wrong_parameters_are_refused(given_values: dict[str, object], message: str) -> None:
@@ -419,26 +418,23 @@ def test_wrong_parameters_are_refused(given_values: dict[str, object], message: 
 def test_a_partial_table_keeps_this_notebooks_defaults() -> None:
     p = params.validate(
         "07_noisy_labels",
-        training={"lenet": {"steps": 10}},
-        layers={"lenet": "fc1"},
+        change={"lenet/mnist_part": {"memorising": {"steps": 100}, "half_depth": "fc1"}},
         label_noise=0.0,
     )
-    assert p.training["lenet"].n_train == params.MEMORISING["lenet"].n_train
-    assert p.training["mlp7"] == params.MEMORISING["mlp7"]
-    assert p.layers["mlp7"] == "hidden3"
+    mlp, lenet = p.chosen
+    theirs = [systems.find(one.id) for one in (mlp, lenet)]
+    assert lenet.memorising == theirs[1].memorising.model_copy(update={"steps": 100})
+    assert (lenet.half_depth, lenet.training) == ("fc1", theirs[1].training)
+    assert mlp == theirs[0] and mlp.half_depth == "hidden3"
+    assert p.training_of(lenet) == lenet.memorising
 
 
 def test_without_wrong_labels_there_is_nothing_to_pair(
-    small: tuple[params.NoisyLabels, games_of.System],
+    small: tuple[params.NoisyLabels, Trained],
 ) -> None:
-    p = small[0].model_copy(
-        update={
-            "label_noise": 0.0,
-            "seeds": (0,),
-            "second_draw": False,
-            "training": {"mlp7": small[0].training["mlp7"].model_copy(update={"steps": 10})},
-        }
-    )
+    change = {**small[0].change, "memorising": {**small[0].change["memorising"], "steps": 10}}
+    fewer = {"label_noise": 0.0, "seeds": (0,), "second_draw": False, "change": change}
+    p = small[0].model_copy(update=fewer)
     (one,) = study.studies(p)
     noisy, known = one.patches.main, one.known
     assert bool((noisy.e.v == 0).all()) and noisy.uncertified == 0.0
