@@ -13,6 +13,7 @@ from utils import claims, paths
 from utils.claims import Part
 
 SYSTEM = "lenet/mnist_part"
+FLOOR = 0.95  # of SYSTEM
 OTHER_END, DROPPED = "order weight -0.2", "uncertified games dropped"
 UP = np.array([1.0, 1.1, 0.9, 1.05, 0.95])
 
@@ -45,7 +46,6 @@ def small_registry(tmp_path: Path) -> Path:
     """D2: one effect, and one beyond its null. D3a: two effects, based on orders. D4: a size and,
     specific, a test. L2: an effect and, on mnist, a size. M2: three effects, no split. D1:
     identity. D8: numerical. L13: described. M12: demonstration."""
-    accuracy = {SYSTEM: {"value": 0.95, "source": "test"}}
     rows: dict[str, tuple[list[dict[str, Any]], dict[str, Any]]] = {
         "D2": ([threshold("excess"), threshold("beyond", **_effect(reading="specific"))], {}),
         "D3a": ([threshold("fall"), threshold("rise")], {"order_based": True}),
@@ -62,21 +62,21 @@ def small_registry(tmp_path: Path) -> Path:
         ),
         "M2": (
             [threshold("a"), threshold("b"), threshold("c")],
-            {"uses_split": False, "min_accuracy": {}},
+            {"uses_split": False, "needs_accuracy": False},
         ),
         "D1": (
             [threshold("matching", form="exact", direction="below", bound=1e-8)],
-            {"kind": "identity", "min_accuracy": {}},
+            {"kind": "identity", "needs_accuracy": False},
         ),
         "D8": (
             [
                 threshold("ratio", form="exact", direction="above", bound=1.0),
                 threshold("step", form="exact", direction="above", bound=0.0),
             ],
-            {"kind": "numerical", "min_accuracy": {}},
+            {"kind": "numerical", "needs_accuracy": False},
         ),
-        "L13": ([], {"kind": "described", "min_accuracy": {}}),
-        "M12": ([], {"kind": "demonstration", "min_accuracy": {}}),
+        "L13": ([], {"kind": "described", "needs_accuracy": False}),
+        "M12": ([], {"kind": "demonstration", "needs_accuracy": False}),
     }
 
     def change(c: dict[str, Any]) -> None:
@@ -89,7 +89,7 @@ def small_registry(tmp_path: Path) -> Path:
                 "uses_split": True,
                 "joins": [],
                 "seen": False,
-                "min_accuracy": accuracy,
+                "needs_accuracy": True,
                 "thresholds": thresholds,
                 "title": f"Row {name}",
                 **more,
@@ -116,6 +116,7 @@ def settings(rules: Path, **more: Any) -> dict[str, Any]:
         "seeds": range(5),
         "scope": "a test",
         "accuracy": [0.97] * 5,
+        "floor": FLOOR,
         "uncertified": 0.0,
         "claims": rules,
         **more,

@@ -237,19 +237,47 @@ def test_too_few_seeds_name_the_number_needed(rules: Path) -> None:
     assert six.verdict == "REPRODUCED" and six.readings["as_stated"].parts[0].dropped == 1
 
 
-def test_accuracy_below_the_registered_one_is_inconclusive(rules: Path) -> None:
+def test_accuracy_below_the_floor_is_inconclusive(rules: Path) -> None:
     low = judge(rules, UP, accuracy=[0.97, 0.97, 0.949, 0.97, 0.97])
     assert (
         low.verdict == low.specific == "INCONCLUSIVE"
         and low.readings["as_stated"].cause == "premise"
     )
     assert "lowest test accuracy is 0.949, at least 0.950 is needed" in low.reason
-    other = claims.judge("D2", "resnet20/cifar10", excess(UP), **settings(rules))
-    assert "no min_accuracy is registered for resnet20/cifar10" in other.reason
-    with pytest.raises(ValueError, match="accuracy= is needed"):
+    assert judge(rules, UP, accuracy=[0.95] * 5).verdict == "REPRODUCED", "the floor itself will do"
+    with pytest.raises(ValueError, match="accuracy= is needed: the test accuracy of each seed"):
         judge(rules, UP, accuracy=None)
-    with pytest.raises(ValueError, match=r"must lie in \[0, 1\]"):
-        judge(rules, UP, accuracy=[97.0] * 5)
+    for wrong in ([0.97] * 4 + [97.0], [0.97] * 4 + [np.nan], []):
+        with pytest.raises(ValueError, match="accuracies must be at most 1"):
+            judge(rules, UP, accuracy=wrong)
+
+
+def test_the_floor_is_of_the_system_and_stands_in_the_verdict(rules: Path) -> None:
+    """No registry knows it: the same values under another floor are another verdict, and without
+    one there is none."""
+    at, above = (judge(rules, UP, floor=floor) for floor in (0.97, 0.971))
+    assert (at.verdict, above.verdict) == ("REPRODUCED", "INCONCLUSIVE")
+    assert "at least 0.971 is needed" in above.reason
+    found = [v.control["criterion"]["min_accuracy"] for v in (at, above)]
+    assert found == [0.97, 0.971]
+    missing = "floor= is needed: the test accuracy below which D2 concludes nothing on lenet/mnist_"
+    with pytest.raises(ValueError, match=missing):
+        judge(rules, UP, floor=None)
+    two = [Part(name, UP) for name in "abc"]  # M2 needs none, whatever the system names
+    free = claims.judge("M2", SYSTEM, two, **settings(rules, accuracy=None, floor=0.99))
+    assert free.verdict == "REPRODUCED" and free.control["criterion"]["min_accuracy"] is None
+    assert all(p["name"] != "accuracy" for p in free.control["premises"])
+
+
+def test_a_regression_is_measured_by_its_r_squared(rules: Path) -> None:
+    """Which may be below zero, where a network is worse than the mean."""
+    how = {"measure": "test R²", "floor": 0.5}
+    low = judge(rules, UP, accuracy=[-0.3, 0.6, 0.6, 0.6, 0.6], **how)
+    assert "the lowest test R² is -0.300, at least 0.500 is needed" in low.reason
+    assert low.verdict == "INCONCLUSIVE"
+    assert judge(rules, UP, accuracy=[0.6] * 5, **how).verdict == "REPRODUCED"
+    with pytest.raises(ValueError, match="accuracy= is needed: the test R² of each seed's network"):
+        judge(rules, UP, accuracy=None, **how)
 
 
 def test_uncertified_games(rules: Path) -> None:

@@ -341,8 +341,8 @@ def own_run(error: float, **given: object) -> places.Place:
     """A run of 01_sparsity of one's own whose D1 has this error, with its pages."""
     p = params.validate("01", **given)
     place = places.of(p)
-    for name in given["networks"]:
-        folder = make(place.folder, f"{name}/mnist_part", error)
+    for name in given["systems"]:
+        folder = make(place.folder, name, error)
         io.write_json(
             folder / "provenance.json", provenance.collect(parameters=p.model_dump(mode="json"))
         )
@@ -358,7 +358,8 @@ def test_runs_of_ones_own_are_listed_and_no_page_shows_the_verdict_of_another(
     results: Path,
 ) -> None:
     """Two systems, and one of them again with other settings: three folders, three pages."""
-    given = ({"networks": ["mlp7"]}, {"networks": ["lenet"]}, {"networks": ["lenet"], "images": 7})
+    lenet, mlp = ["lenet/mnist_part"], ["mlp7_w256/mnist_part"]
+    given = ({"systems": mlp}, {"systems": lenet}, {"systems": lenet, "images": 7})
     runs = [own_run(error, **one) for error, one in zip((1e-12, 1.0, 1e-12), given, strict=True)]
     assert len({place.folder for place in runs}) == 3
     listing = paths.results("custom") / "index.html"
@@ -381,7 +382,7 @@ def test_runs_of_ones_own_are_listed_and_no_page_shows_the_verdict_of_another(
 
 
 def test_a_run_by_plain_papermill_is_listed_by_its_provenance(results: Path) -> None:
-    place = own_run(1e-12, networks=["lenet"], images=7)
+    place = own_run(1e-12, systems=["lenet/mnist_part"], images=7)
     for name in ("run.json", "index.html"):
         (place.folder / name).unlink()
     site.build(places.of(params.validate("00")))
@@ -396,7 +397,7 @@ def test_a_run_by_plain_papermill_is_listed_by_its_provenance(results: Path) -> 
 def test_every_published_verdict_says_what_its_evidence_is(
     results: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    p = params.validate("01", networks=["lenet"])
+    p = params.validate("01", systems=["lenet/mnist_part"])
     errors = {"matching": np.array([1e-12]), "within_kappa": np.array([0.5])}
     judged = claims.judge_identity("D1", "lenet/mnist_part", errors, scope="a test")
     assert judged.evidence is None

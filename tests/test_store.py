@@ -3,6 +3,7 @@ first schema."""
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.rules import OTHER_END, SYSTEM, UP, both, edit, judge, settings, small_registry
-from utils import claims, io, paths, stats
+from tests.rules import (
+    OTHER_END,
+    SYSTEM,
+    UP,
+    both,
+    edit,
+    excess,
+    judge,
+    settings,
+    small_registry,
+)
+from utils import claims, io, paths, stats, systems
 from utils.claims import Part, levels
+from utils.systems import System, finding
 
 
 @pytest.fixture
@@ -151,39 +163,45 @@ def test_a_moved_or_damaged_verdict_is_named(rules: Path, tmp_path: Path) -> Non
 # --- how far the evidence reaches
 
 
-PAPER_SIZES = {
-    "n_players": 10,
-    "images": 100,
-    "seeds": [0],
-    "training": {name: {"n_train": 60000} for name in ("mlp7", "vgg11", "lenet")},
-}
+PAPER_SIZES = {"n_players": 10, "images": 100, "seeds": [0]}
+ALL_OF_MNIST = {"training": {"n_train": 60000}}
+
+
+def run_of(*names: str, **change: Any) -> list[System]:
+    """The systems of a run that trains on all of MNIST, unless ``change`` says otherwise."""
+    return [systems.changed(systems.find(name), ALL_OF_MNIST | change) for name in names]
 
 
 @pytest.mark.parametrize(
-    ("row", "system", "changed", "expected"),
+    ("row", "system", "chosen", "changed", "expected"),
     [
-        ("D1", "lenet/mnist_part", {}, "identity"),
-        ("D8", "theory/synthetic", {}, "identity"),
-        ("D6", "lenet/mnist_part", {}, "reduced"),  # a lemma's premise, measured on a network
-        ("M12", "mlp_toy/planted", {}, "toy"),
-        ("L2", "mlp7/mnist", {}, "paper"),
-        ("L5", "mlp7+vgg11/mnist", {}, "paper"),
-        ("L2", "mlp7_w256/mnist", {}, "reduced"),
-        ("L2", "mlp7/mnist_part", {}, "reduced"),
-        ("L2", "lenet/mnist", {}, "reduced"),  # no network of that paper
-        ("L2", "mlp7/mnist", {"images": 99}, "reduced"),
-        ("L2", "mlp7/mnist", {"n_players": 9}, "reduced"),
-        ("L2", "mlp7/mnist", {"seeds": []}, "reduced"),
-        ("L2", "mlp7/mnist", {"training": {"mlp7": {"n_train": 12000}}}, "reduced"),
-        ("L2", "mlp7/mnist", {"training": {}}, "reduced"),  # what is not shown
-        ("O2", "mlp7/mnist", {}, "reduced"),  # ours: no paper has its sizes
+        ("D1", "lenet/mnist_part", run_of("lenet/mnist_part"), {}, "identity"),
+        ("D8", "theory/synthetic", [], {}, "identity"),
+        # A lemma's premise, measured on a network; its data are a part of the paper's.
+        ("D6", "lenet/mnist_part", run_of("lenet/mnist_part"), {}, "toy"),
+        ("L13", "mlp7_w256/breast_cancer", run_of("mlp7_w256/breast_cancer"), {}, "toy"),
+        ("M12", "mlp_toy/planted", [], {}, "toy"),
+        ("L2", "mlp7/mnist", run_of("mlp7/mnist"), {}, "paper"),
+        ("L2", "mlp7/mnist", run_of("lenet/mnist_part", "mlp7/mnist"), {}, "paper"),
+        ("L5", "mlp7+vgg11/mnist", run_of("mlp7/mnist", "vgg11/mnist"), {}, "paper"),
+        ("L5", "mlp7+lenet/mnist", run_of("mlp7/mnist", "lenet/mnist"), {}, "reduced"),
+        # Of a pair both must be known.
+        ("L5", "mlp7+vgg11/mnist", run_of("mlp7/mnist"), {}, "reduced"),
+        ("L2", "mlp7_w256/mnist", run_of("mlp7/mnist", width=256), {}, "reduced"),
+        ("L2", "lenet/mnist", run_of("lenet/mnist"), {}, "reduced"),  # no network of that paper
+        ("L2", "mlp7/mnist", run_of("mlp7/mnist"), {"images": 99}, "reduced"),
+        ("L2", "mlp7/mnist", run_of("mlp7/mnist"), {"n_players": 9}, "reduced"),
+        ("L2", "mlp7/mnist", run_of("mlp7/mnist", training={"n_train": 12000}), {}, "reduced"),
+        ("L2", "mlp7/mnist", [], {}, "reduced"),  # what is not shown
+        ("O2", "mlp7/mnist", run_of("mlp7/mnist"), {}, "reduced"),  # no paper has its sizes
     ],
 )
 def test_evidence_is_derived_from_row_system_and_settings(
-    row: str, system: str, changed: dict[str, Any], expected: str
+    row: str, system: str, chosen: list[System], changed: dict[str, Any], expected: str
 ) -> None:
     entry = claims.load().row(row)
-    assert levels.level(entry.kind, entry.paper, system, PAPER_SIZES | changed) == expected
+    sizes = PAPER_SIZES | changed
+    assert levels.level(entry.kind, entry.paper, system, sizes, chosen) == expected
 
 
 def test_every_paper_of_the_registry_has_its_sizes_but_ours() -> None:
@@ -191,10 +209,13 @@ def test_every_paper_of_the_registry_has_its_sizes_but_ours() -> None:
 
 
 def test_evidence_survives_the_correction_and_keeps_the_units(rules: Path, tmp_path: Path) -> None:
-    found = levels.with_evidence(judge(rules, UP), PAPER_SIZES)
-    assert found.evidence == "reduced" and found.units is not None
+    found = levels.with_evidence(judge(rules, UP), PAPER_SIZES, run_of(SYSTEM))
+    found = found.model_copy(update={"system_sha256": "f" * 64})
+    assert found.evidence == "toy" and found.units is not None
     claims.record(found, tmp_path / "run")
-    assert claims.finalise(tmp_path / "run")[0].evidence == "reduced"
+    again = claims.finalise(tmp_path / "run")[0]
+    assert (again.evidence, again.system_sha256) == ("toy", "f" * 64)
+    assert json.loads(found.to_json())["system_sha256"] == "f" * 64
 
 
 # --- files of the first schema
@@ -323,11 +344,41 @@ def test_a_moved_threshold_needs_an_entry(rules: Path) -> None:
     )
     assert claims.check_changes(kept, explained) == []
     for change in (
-        lambda c: c["rows"]["D2"]["min_accuracy"][SYSTEM].update(value=0.5),
+        lambda c: c["rows"]["D2"].update(needs_accuracy=False),
         lambda c: c["protocol"].update(min_seeds=3),
         lambda c: c["rows"]["D2"].update(order_based=True),
     ):
         assert claims.check_changes(kept, edit(tmp_path, change, rules))
+
+
+def test_a_moved_floor_needs_an_entry_though_claims_yaml_is_the_same(
+    rules: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = [judge(rules, UP)]
+    assert claims.check_changes(kept, rules) == []
+    easier = dataclasses.replace(systems.find(SYSTEM), floor=systems.Floor(value=0.5, source="now"))
+    monkeypatch.setattr(finding, "find", lambda name: easier)
+    (problem,) = claims.check_changes(kept, rules)
+    assert f"criterion of D2 moved: on {SYSTEM}" in problem and claims.sha256(rules) in problem
+    entry = {
+        "row": "D2",
+        "date": "2025-01-31",
+        "claims_sha256": claims.sha256(rules),
+        "what": "the floor, .95 -> .5",
+        "reason": "a test",
+        "before": {SYSTEM: "REPRODUCED"},
+    }
+    explained = edit(rules.parent, lambda c: c.update(changed=[entry]), rules)
+    assert claims.check_changes(kept, explained) == []
+
+
+def test_a_system_that_is_not_known_here_has_not_moved_its_floor(rules: Path) -> None:
+    """Another width or a user's own file: its floor is the one that it was judged by."""
+    own = claims.judge("D2", "lenet_w2/mnist_part", excess(UP), **settings(rules, floor=0.6))
+    reworded = edit(rules.parent, lambda c: c["rows"]["D2"].update(expected_risk="other"), rules)
+    assert claims.check_changes([own], reworded) == []
+    moved = edit(rules.parent, lambda c: c["protocol"].update(min_seeds=3), rules)
+    assert claims.check_changes([own], moved)
 
 
 def test_no_edit_of_the_registry_makes_the_guard_crash(rules: Path) -> None:

@@ -92,7 +92,8 @@ def level(
     own = [s for s in chosen if s.id in ids]
     if any(s.data.download is None for s in chosen if s.data.name == data):
         return "toy"
-    full = own and any(sizes.reached(own, settings) for sizes in PAPERS.get(paper, ()))
+    known = len(own) == len(ids)
+    full = known and any(sizes.reached(own, settings) for sizes in PAPERS.get(paper, ()))
     return "paper" if full else "reduced"
 
 

@@ -264,21 +264,19 @@ def _overlap(a: PartResult, b: PartResult) -> bool:
 
 
 def check_changes(committed: Iterable[Verdict], claims: Path | str | None = None) -> list[str]:
-    """Committed verdicts whose criterion is no longer the one in claims.yaml and that no
-    ``changed:`` entry explains.
+    """Committed verdicts whose criterion is no longer the one in claims.yaml and in the system's
+    file, and that no ``changed:`` entry explains.
 
-    Compared is what can change a verdict (thresholds, minimal accuracy, protocol), which each
+    Compared is what can change a verdict (thresholds, the system's floor, protocol), which each
     verdict carries; a new row or a better sentence elsewhere in the file needs no entry. An entry
     must name the row, the file's old sha256 and the old verdict. Empty: nothing to explain.
     """
-    registry, now = load(claims), sha256(claims)
+    registry = load(claims)
     explained = {(c.row, c.claims_sha256): c for c in registry.changed}
     problems = []
     for v in committed:
-        if v.claims_sha256 == now:
-            continue
         if v.row in registry.rows and v.control.get("criterion") == criterion(
-            registry, v.row, v.system or "", systems.floor_of(v.system or "")
+            registry, v.row, v.system or "", _floor_now(v)
         ):
             continue
         if (
@@ -295,3 +293,10 @@ def check_changes(committed: Iterable[Verdict], claims: Path | str | None = None
                 f"the reason"
             )
     return problems
+
+
+def _floor_now(v: Verdict) -> float | None:
+    """The floor of its system today; of a system that is not known here (another width, a user's
+    own file) the one that it was judged by."""
+    floor = systems.floor_of(v.system or "")
+    return v.control.get("criterion", {}).get("min_accuracy") if floor is None else floor
