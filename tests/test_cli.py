@@ -48,9 +48,9 @@ def test_list_of_one_notebook(capsys: pytest.CaptureFixture[str]) -> None:
         (("run", "01", "-p", "images=many"), "images: "),
         (("run", "01", "-p", "images"), "-p NAME=VALUE"),
         (("run", "01", "-p", "images", "1", "2"), "-p NAME=VALUE"),
-        (("run", "01", "-p", "training=3", "-p", "training.lenet.steps=3"), "also sets as a whole"),
+        (("run", "01", "-p", "change=3", "-p", "change.training.steps=3"), "also sets as a whole"),
         (("run", "01", "-p", "images=[1"), "-p images: '[1' is no value (expected"),
-        (("run", "01", "-p", "training.lenet.steps={"), "-p training.lenet.steps: '{' is no"),
+        (("run", "01", "-p", "change.training.steps={"), "-p change.training.steps: '{' is no"),
         (("run", "01", "-p", "images=2001-13-01"), "-p images: '2001-13-01' is no value (month"),
         (("run", "01", "-p", "images=" + "[" * 2000), "is no value"),
         (("run", "01", "-p", "images=a: b: c"), "-p images: 'a: b: c' is no value"),
@@ -113,7 +113,7 @@ def test_parameters_reach_the_notebook_as_they_were_meant(
         "kappas",
         "[0.04, 1e-3]",
         "-p",
-        "training.lenet.steps=9",
+        "change.training.steps=90",
     )
     assert (asked["notebook"], asked["images"], asked["kappas"]) == (
         "01_sparsity",
@@ -121,10 +121,8 @@ def test_parameters_reach_the_notebook_as_they_were_meant(
         [0.04, 0.001],
     )
     assert asked["n_players"] == 6, "the profile's settings stay below"
-    assert asked["training"] == {
-        "mlp7": {"width": 32, "steps": 60, "n_train": 500},
-        "lenet": {"steps": 9, "n_train": 500},
-    }
+    assert asked["change"]["training"] == {"steps": 90, "n_train": 500}
+    assert asked["change"]["mlp7_w256/mnist_part"]["width"] == 32
     assert asked["profile"] == "custom", "changed settings are not the profile's"
     asked.clear()
     said(capsys, "run", "01", "--profile", "smoke")

@@ -85,7 +85,7 @@ def test_a_refused_parameter_starts_no_kernel_and_touches_no_result(books: Path)
     ("given", "error", "said"),
     [
         ({"device": "cuda:99"}, params.ParameterError, "use 'cpu' or 'auto'"),
-        ({"dataset": "cifar10"}, datasets.MissingData, "reproduce data cifar10"),
+        ({"system": "lenet/cifar10"}, datasets.MissingData, "reproduce data cifar10"),
     ],
 )
 def test_an_absent_device_or_data_set_costs_no_earlier_verdict(
@@ -161,15 +161,17 @@ def test_the_same_run_twice_at_once_ends_well_twice(books: Path) -> None:
 
 def test_a_place_is_named_by_systems_and_by_what_differs_from_the_defaults() -> None:
     own = places.of(params.validate("01"))
-    assert own.folder.name.startswith("mlp7+lenet__mnist_part-") and own.changed == {}
-    other = places.of(params.validate("01", networks=["lenet"], training={"lenet": {"steps": 9}}))
+    assert own.folder.name.startswith("mlp7_w256+lenet__mnist_part-") and own.changed == {}
+    other = places.of(
+        params.validate("01", systems=["lenet/mnist_part"], change={"training": {"batch": 9}})
+    )
     assert other.folder.name.startswith("lenet__mnist_part-")
-    assert other.changed["training"] == {"lenet": {"steps": 9}}
+    assert other.changed["change"] == {"training": {"batch": 9}}
     assert other.digest != own.digest and other.folder.parent == own.folder.parent
     assert places.of(params.validate("01", images=40)) == own, "a default given is a default"
     named = places.of(params.validate("01", profile="mine"))
     assert (named.digest, named.name) == (own.digest, "mine")
-    assert place_of().folder.name.startswith("own-")
+    assert place_of().folder.name.startswith("lenet__mnist_part-")
     assert places.of(params.validate("01", profile="default")).folder == paths.results("default")
 
 

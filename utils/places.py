@@ -64,7 +64,9 @@ def of(p: params.Common) -> Place:
         return of_profile(p.profile)
     notebook, settings = notebook_of(p), p.model_dump(mode="json")
     changed, systems = changes(notebook, settings), _systems(settings)
-    digest = io.sha256_bytes(io.canonical_json(changed).encode())[:8]
+    # A user's file that was edited is another system.
+    files = {one: io.sha256_file(one) for one in systems if one.endswith(".py")}
+    digest = io.sha256_bytes(io.canonical_json({**changed, **files}).encode())[:8]
     folder = paths.results(p.profile) / notebook / f"{_short(systems)}-{digest}"
     return Place(p.profile, folder, notebook, systems, digest, changed)
 

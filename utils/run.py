@@ -19,6 +19,9 @@ from .places import Place
 
 __all__ = ["Outcome", "run_notebook", "run_profile"]
 
+_PATHS = ("systems", "change")
+"""Settings that may name files."""
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -42,6 +45,8 @@ def run_notebook(
     there, KeyboardInterrupt on Ctrl-C (the kernel is stopped; finished jobs are in the cache).
     """
     stem, source, p = _checked(notebook, given)
+    settled = p.model_dump(mode="json")  # a user's files by their whole paths
+    given = {name: settled[name] if name in _PATHS else value for name, value in given.items()}
     place = places.of(p)
     target = places.executed(place, stem)
     with contextlib.ExitStack() as here:

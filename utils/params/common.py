@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
@@ -25,6 +26,11 @@ def _seed_list(given: Any) -> Any:
         if isinstance(given, int) and not isinstance(given, bool) and given >= 0
         else given
     )
+
+
+def _absolute(name: str) -> str:
+    """A user's file by its whole path: a kernel runs elsewhere than the command that starts it."""
+    return str(Path(name).expanduser().resolve()) if name.endswith(".py") else name
 
 
 def many(**constraints: Any) -> Any:
@@ -130,7 +136,12 @@ class Study(Common):
     def _findable(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         for name in names:
             systems.find(name)
-        return names
+        return tuple(map(_absolute, names))
+
+    @field_validator("change")
+    @classmethod
+    def _by_place(cls, change: dict[str, Any]) -> dict[str, Any]:
+        return {_absolute(key): value for key, value in change.items()}
 
     @property
     def chosen(self) -> tuple[System, ...]:
