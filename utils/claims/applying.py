@@ -30,6 +30,8 @@ class Subject(Protocol):
 def why_not(row: str, system: Subject, claims: Path | str | None = None) -> str | None:
     """Why ``row`` is not judged on ``system``, in words; None where it is."""
     entry: Row = load(claims).row(row)
+    if entry.kind == "demonstration":
+        return "it is a demonstration on a system made for it"
     if system.kind not in entry.applies:
         return f"it speaks of {', '.join(entry.applies)}; {system.id} is of kind {system.kind}"
     missing = [name for name in entry.needs if getattr(system, name) is None]

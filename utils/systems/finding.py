@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import importlib.util
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
@@ -17,9 +18,12 @@ from ..players import Draw
 from ..probes import ProbeConfig
 from ..train import Training, Weights
 from .base import Floor, System
+from .trying import fault
 
 __all__ = ["find", "floor_of", "names", "sha256", "sha256_of"]
 
+_NAME = re.compile(r"[a-z0-9]+([_.-][a-z0-9]+)*")
+"""Of a network and of a data set: they make the id of a system, and folders."""
 _KINDS = {
     "data": (Source,),
     "network": (Network,),
@@ -116,6 +120,7 @@ def _original(system: System) -> str:
     return here[0] if here else ""
 
 
+@functools.lru_cache(maxsize=64)
 def _checked(module: ModuleType, path: Path) -> System:
     system = getattr(module, "SYSTEM", None)
     if not isinstance(system, System):
@@ -135,6 +140,12 @@ def _checked(module: ModuleType, path: Path) -> System:
 
 def _possible(system: System, path: Path) -> System:
     kind, network = system.data.kind, system.network
+    for field, name in (("network", network.name), ("data", system.data.name)):
+        if not _NAME.fullmatch(name):
+            raise UserFileError(
+                f"{path}: SYSTEM.{field}.name is a part of the system's id: lower case and digits, "
+                f"parted by single _ . or -, got {name!r}"
+            )
     if kind not in network.takes:
         raise UserFileError(
             f"{path}: SYSTEM.network takes {', '.join(network.takes)}, the data set is of kind "
@@ -147,9 +158,12 @@ def _possible(system: System, path: Path) -> System:
         )
     for field in ("half_depth", "read_at"):
         layer = getattr(system, field)
-        if layer is not None and layer not in network.layers:
+        if layer is not None and layer not in (*network.layers, "output"):
             raise UserFileError(
                 f"{path}: SYSTEM.{field} names the layer {layer!r}, which {network.name} lacks; it "
                 f"has {', '.join(network.layers)}"
             )
+    wrong = fault(system)
+    if wrong is not None:
+        raise UserFileError(f"{path}: {wrong}")
     return system
