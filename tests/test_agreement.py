@@ -13,14 +13,14 @@ import torch
 from utils import datasets, extract, figures, jobs, lattice, params, sparsify
 from utils.evidence import stability
 from utils.interactions import Interactions
-from utils.jobs import study
 from utils.jobs.class_means import GROUPS, ClassGamesJob, ClassMeansJob
 from utils.jobs.noisy_inputs import NoisyInputsJob, OutputNoiseJob, noisy_players, output_noise
 from utils.jobs.probed import LayerGamesJob, ProbesJob
-from utils.jobs.runs import GamesJob, TrainJob
+from utils.jobs.scored import GamesJob
+from utils.jobs.trained import TrainJob
 from utils.metrics import agreement, orders
-from utils.players import GridDraw, grid_owner, grid_players
-from utils.studies import Analysis, layer_pairs
+from utils.players import GridDraw, PatchDraw, grid_owner, grid_players
+from utils.studies import Analysis, layer_pairs, networks
 from utils.train import TrainConfig
 
 NAN = float("nan")
@@ -238,7 +238,7 @@ def test_grid_players_are_the_same_cells_in_every_image() -> None:
         min(int(rows.min()), int(columns.min())) >= 4
         and max(int(rows.max()), int(columns.max())) < 24
     )
-    assert not torch.equal(owner, grid_owner((1, 28, 28), 10, GridDraw(draw=1)))
+    assert not torch.equal(owner, grid_owner((1, 28, 28), 10, GridDraw(repeat=1)))
     assert len(grid_owner((3, 32, 32), 36, GridDraw()).unique()) == 37  # the whole central 6x6
     images = torch.rand(2, 1, 28, 28, generator=torch.Generator().manual_seed(0))
     one, other = grid_players(images, 10, GridDraw(), torch.zeros(1, 28, 28))
@@ -267,11 +267,11 @@ def train_job(seed: int = 0) -> TrainJob:
 
 def test_noisy_games_start_with_the_clean_ones_at_every_layer() -> None:
     probes = ProbesJob(train=train_job(), layers=("hidden4",))
-    games = GamesJob.of(train_job(), images=3, n=5)
+    games = GamesJob(train=train_job(), images=3, n=5, how=PatchDraw())
     job = NoisyInputsJob(games=games, probes=probes, noise=0.05, draws=4, seed=1)
     found = jobs.ensure(job)
     assert found.v.shape == (2 * 5, 3, 32)
-    layers = jobs.ensure(LayerGamesJob.of(probes, images=3, n=5))
+    layers = jobs.ensure(LayerGamesJob(probes=probes, sample=games))
     assert torch.allclose(found.v[[0, 5]], layers.v, atol=1e-5)
     assert torch.allclose(found.v[5], jobs.ensure(games).v[-1], atol=1e-5)
     changes = (found.v[1:5] - found.v[0]).std(0).mean()
@@ -292,27 +292,31 @@ def test_noisy_games_start_with_the_clean_ones_at_every_layer() -> None:
 
 
 def test_the_layer_judged_comes_first_and_the_output_last() -> None:
-    training = {"mlp7": {"width": 16, "steps": 20, "n_train": 200, "first_checkpoint": 5}}
-    p = params.validate(
-        "06_iou_stability", seeds=[0], pair_images=2, n_players=5, checkpoints=3, training=training
-    )
-    mlp, lenet = study.systems(p)
-    assert layer_pairs.layer_names(p, mlp) == ["hidden4", "output"]
-    assert layer_pairs.layer_names(p, lenet) == ["fc1", "output"]
+    name = "mlp7_w256/mnist_part"
+    small = {
+        "width": 16,
+        "floor": {"value": 0.5, "source": "a test"},
+        "training": {"steps": 20, "n_train": 200, "first_checkpoint": 5},
+    }
+    settings = {"seeds": [0], "pair_images": 2, "n_players": 5, "checkpoints": 3}
+
+    def read_at(**layer: str) -> tuple[params.Agreement, list[networks.Trained]]:
+        p = params.validate("06_iou_stability", **settings, change={name: {**small, **layer}})
+        return p, networks.systems(p)
+
+    p, (mlp, lenet) = read_at()
+    assert layer_pairs.layer_names(mlp) == ["hidden4", "output"]
+    assert layer_pairs.layer_names(lenet) == ["fc1", "output"]
     main = Analysis(0.2)
     e = layer_pairs.at_layers(p, mlp)[main].load()
     assert e.v.shape == (1, 2, 2, 32)
-    at_output = params.validate(
-        "06_iou_stability", **{**p.model_dump(), "layers": {"mlp7": "output"}}
-    )
-    assert layer_pairs.layer_names(at_output, mlp) == ["output"]
+    at_output, (mlp, _) = read_at(read_at="output")
+    assert layer_pairs.layer_names(mlp) == ["output"]
     output = layer_pairs.at_layers(at_output, mlp)[main].load()
     assert torch.allclose(output.v[:, 0], e.v[:, 1], atol=1e-5)
-    wrong = params.validate("06_iou_stability", **{**p.model_dump(), "layers": {"mlp7": "conv1"}})
-    with pytest.raises(
-        ValueError, match=r"mlp7 has no layer 'conv1'; there are: hidden1, .*output"
-    ):
-        layer_pairs.layer_names(wrong, mlp)
+    wrong = r"read_at names the layer 'conv1', which mlp7_w16/mnist_part lacks; it has hidden1, "
+    with pytest.raises(params.ParameterError, match=wrong):
+        read_at(read_at="conv1")
 
 
 def test_class_games_are_disjoint_seen_halves_and_unseen_images() -> None:
