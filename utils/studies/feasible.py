@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from .. import claims, datasets, runtime, systems
+from ..datasets import Samples, Split
 from ..jobs.scored import choose
-from ..params import Common, ParameterError, StartHere, Study
+from ..params import Agreement, Common, ParameterError, Sparsity, StartHere, Study, TwoPhase
+from ..players import GridDraw
 from ..systems import System
-from ..train import Training
+from ..train import Training, Weights
 
 __all__ = ["notes", "require"]
 
 _COUNTS = ("images", "pair_images", "fit_images", "count_images")
 """Settings that say how many samples of ``image_split`` are explained."""
+_FIRST = {"pca_images": "train", "test_images": "test"}
+"""Settings that take the first samples of a split, whatever players they can have."""
+_LAST = ("06_iou_stability",)
+"""Notebooks that read networks as they are, without the course of their training."""
 
 
 def require(notebook: str, p: Common) -> None:
-    """ParameterError for a system that none of the notebook's rows speaks of, for more samples or
-    players than its data have, or a device that is not there; MissingData for absent data.
+    """ParameterError for a system that none of the notebook's rows speaks of or whose training it
+    cannot follow, for more samples or players than its data have, or a device that is not there;
+    MissingData for absent data.
 
     Data sets are read, and nothing else is done.
     """
@@ -30,6 +39,7 @@ def require(notebook: str, p: Common) -> None:
         _ends_of_the_face(p)
         for system in p.chosen:
             _is_judged(notebook, system)
+            _is_followed(notebook, p, system)
             _has_samples(p, system)
 
 
@@ -39,8 +49,8 @@ def notes(p: Common) -> list[str]:
     if not isinstance(p, Study) or len(p.seeds) >= least or all(s.given for s in p.chosen):
         return []
     return [
-        f"note: {len(p.seeds)} seeds; with fewer than {least} every verdict on trained networks is "
-        "INCONCLUSIVE"
+        f"note: {len(p.seeds)} seed{'s' * (len(p.seeds) > 1)}; with fewer than {least} every "
+        "verdict on trained networks is INCONCLUSIVE"
     ]
 
 
@@ -61,28 +71,72 @@ def _is_judged(notebook: str, system: System) -> None:
     raise ParameterError(f"{notebook} has nothing to say of {system.id} ({whys})")
 
 
+def _is_followed(notebook: str, p: Study, system: System) -> None:
+    if notebook not in _LAST and isinstance(p.training_of(system), Weights):
+        raise ParameterError(
+            f"{notebook} follows networks from their first training step to the last; the weights "
+            f"of {system.id} are given, and nothing is known of their training. They can be read "
+            f"in {', '.join(_LAST)}"
+        )
+
+
 def _has_samples(p: Study, system: System) -> None:
-    train = datasets.load(system.data, "train")
-    training, noun = p.training_of(system), system.data.noun
-    if isinstance(training, Training) and training.n_train > len(train):
-        raise ParameterError(
-            f"{system.id}: n_train ({training.n_train}) cannot exceed the {len(train)} training "
-            f"{noun} of {train.name}"
-        )
-    explained = train if p.image_split == "train" else datasets.load(system.data, "test")
+    parts: dict[str, Samples] = {s: datasets.load(system.data, s) for s in ("train", "test")}
+    training = p.training_of(system)
+    if isinstance(training, Training):
+        _enough("n_train", training.n_train, parts["train"], system)
+    for name, count, split, n in _explained(p, system):
+        _can_choose(name, count, parts[split], n, system)
+    for name, split in _FIRST.items():
+        if hasattr(p, name):
+            _enough(name, getattr(p, name), parts[split], system)
+    if isinstance(p, Agreement) and system.kind in GridDraw.takes:
+        _enough_of_each_class(p, system)
+
+
+def _explained(p: Study, system: System) -> Iterator[tuple[str, int, Split, int]]:
+    """What is explained: the setting, how many samples, of which split, between how many
+    players."""
     for name in _COUNTS:
-        count = getattr(p, name, None)
-        if count is not None:
-            _can_choose(name, count, explained, p.n_players, system)
-    most = getattr(p, "test_images", None)
-    test = datasets.load(system.data, "test")
-    if most is not None and most > len(test):
+        if hasattr(p, name):
+            yield name, getattr(p, name), p.image_split, p.n_players
+    if hasattr(p, "noise_images"):
+        yield "noise_images", p.noise_images, "train", p.n_players
+    if isinstance(p, TwoPhase):
+        yield "images", p.images, "train" if p.image_split == "test" else "test", p.n_players
+    if isinstance(p, Sparsity) and p.size_players:
+        yield "images", p.images, p.image_split, max(p.size_players)
+    if isinstance(p, Agreement) and system.kind == "image":
+        yield "images x seeds", p.images * len(p.seeds), "train", p.n_players
+
+
+def _enough(name: str, count: int, data: Samples, system: System) -> None:
+    if count > len(data):
+        split = "training" if data.split == "train" else data.split
         raise ParameterError(
-            f"test_images ({most}) cannot exceed the {len(test)} test {noun} of {test.name}"
+            f"{system.id}: {name} ({count}) cannot exceed the {len(data)} {split} "
+            f"{system.data.noun} of {data.name}"
         )
 
 
-def _can_choose(name: str, count: int, data: datasets.Samples, n: int, system: System) -> None:
+def _enough_of_each_class(p: Agreement, system: System) -> None:
+    training = p.training_of(system)
+    seen = training.n_train if isinstance(training, Training) else None
+    for split, limit, count in (
+        ("train", seen, 2 * p.class_images),
+        ("test", None, p.class_images),
+    ):
+        labels = datasets.load(system.data, split, limit).labels
+        least = int(labels.bincount(minlength=len(system.data.classes)).min())
+        if count > least:
+            raise ParameterError(
+                f"{system.id}: class_images ({p.class_images}) needs {count} "
+                f"{'training' if split == 'train' else split} {system.data.noun} of each class; "
+                f"there are {least} of the rarest"
+            )
+
+
+def _can_choose(name: str, count: int, data: Samples, n: int, system: System) -> None:
     try:
         choose(data, count, n, system.players)
     except ValueError as error:

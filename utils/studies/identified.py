@@ -17,7 +17,7 @@ from . import networks as games_of
 from .base import Analysis, Study, analyses
 from .networks import Trained, accuracies, scope
 
-__all__ = ["Identified", "changed_rule", "loop_cells", "plan", "studies"]
+__all__ = ["Identified", "changed_rule", "loop_cells", "plan", "scope_of_ways", "studies"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -48,17 +48,13 @@ def _study(p: Settings, system: Trained, runs: list[Run]) -> Identified:
     done = ensure_all(jobs.values(), f"ways of splitting {system.name}")
     by, steps = dict(zip(jobs, done, strict=True)), face.low.steps[list(loop_cells(p))]
     ways = Ways(by, p.loops, p.kappa, steps)
-    said = scope(p, system)
-    some = (
-        f"{said}; of these, {p.loop_images} images at {p.loop_checkpoints} checkpoints per network"
-    )
     facts = ((system.of,), system.seeds)
     return Identified(
         *facts,
-        said,
+        scope(p, system),
         None,
         games=games,
-        ways=Study(*facts, some, None, {main: ways}),
+        ways=Study(*facts, scope_of_ways(p, system), None, {main: ways}),
         test_accuracy=accuracies(runs),
     )
 
@@ -75,6 +71,14 @@ def _faces(p: Settings, system: Trained) -> dict[Analysis, tuple[Splits, Splits]
         low, high = (games_of.planned(p, system, order_weight=w, draw=draw) for w in _ends(p))
         found[Analysis(p.order_weights[0], draw)] = (low, high)
     return found
+
+
+def scope_of_ways(p: Settings, system: Trained) -> str:
+    """For what a verdict on the published optimiser speaks."""
+    return (
+        f"{scope(p, system)}; of these, {p.loop_images} {system.of.data.noun} at "
+        f"{p.loop_checkpoints} checkpoints per network"
+    )
 
 
 def loop_cells(p: Settings) -> tuple[int, ...]:

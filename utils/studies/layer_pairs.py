@@ -95,11 +95,12 @@ def _layer_games(p: Settings, system: Trained, draw: int) -> list[Job]:
 
 
 def pairs(p: Settings, found: Sequence[AtLayers]) -> list[dict[Kind, Study[Pair]]]:
-    """Every two systems on the same data, in their order, by kind of interaction."""
+    """Every two systems on the same data with as many networks, in their order, by kind of
+    interaction."""
     return [
         {kind: _pair(p, a, b, kind) for kind in get_args(Kind)}
         for a, b in itertools.combinations(found, 2)
-        if a.of.of.data == b.of.of.data
+        if a.of.of.data == b.of.of.data and a.of.seeds == b.of.seeds
     ]
 
 

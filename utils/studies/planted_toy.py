@@ -10,7 +10,7 @@ from ..params import FiveGroups as Settings
 from . import networks as games_of
 from .base import Analysis, Study
 
-__all__ = ["Planted", "planned", "planted"]
+__all__ = ["Planted", "planned", "planted", "scope"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -43,10 +43,14 @@ def planned(p: Settings) -> dict[Analysis, Splits]:
 
 def planted(p: Settings) -> Planted:
     """The toy networks; what is missing is trained, scored and split."""
-    scope = (
+    games = {a: splits.load() for a, splits in planned(p).items()}
+    return Planted((), p.seeds, scope(p), None, games)
+
+
+def scope(p: Settings) -> str:
+    """For what the demonstration on the toy networks speaks."""
+    return (
         f"{len(p.seeds)} small MLPs on planted data of ours with {len(INPUTS)} inputs as players, "
         f"masked by their mean, {p.toy_steps} steps of plain SGD; the paper's toy data are not "
         "described"
     )
-    games = {a: splits.load() for a, splits in planned(p).items()}
-    return Planted((), p.seeds, scope, None, games)

@@ -16,7 +16,7 @@ from . import networks as games_of
 from .base import Analysis, Study, analyses
 from .networks import Trained, accuracies, scope
 
-__all__ = ["TheoreticalFit", "changed", "noisy_copies", "plan", "studies"]
+__all__ = ["TheoreticalFit", "changed", "noisy_copies", "plan", "scope_of_copies", "studies"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -44,15 +44,14 @@ def _study(p: Settings, system: Trained, runs: list[Run]) -> TheoreticalFit:
     courses, targets = _splits(p, system)
     course = {a: splits.load() for a, splits in courses.items()}
     games = {a: Prediction(splits.load(), course[a]) for a, splits in targets.items()}
-    said = scope(p, system)
-    facts = ((system.of,), system.seeds, said, accuracies(runs))
+    facts = ((system.of,), system.seeds, scope(p, system), accuracies(runs))
     return TheoreticalFit(
         *facts,
         games=games,
         changed=changed(p),
         course=Study(*facts, games=course),
         noisy=noisy_copies(p, system),
-        noisy_scope=f"{said}; {p.noise_copies} noisy copies of each, {p.noise_images} images",
+        noisy_scope=scope_of_copies(p, system),
     )
 
 
@@ -82,6 +81,14 @@ def _perturbed(p: Settings, system: Trained) -> dict[float, list[PerturbedJob]]:
         ]
         for noise in p.weight_noise
     }
+
+
+def scope_of_copies(p: Settings, system: Trained) -> str:
+    """For what a verdict on noisy copies speaks."""
+    return (
+        f"{scope(p, system)}; {p.noise_copies} noisy copies of each, {p.noise_images} "
+        f"{system.of.data.noun}"
+    )
 
 
 def noisy_copies(p: Settings, system: Trained) -> dict[float, Perturbed]:
