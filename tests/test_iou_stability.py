@@ -198,6 +198,14 @@ def test_pairs_are_named_in_the_order_of_the_networks() -> None:
         (name, name) for name in (PAIR, "mlp7_w256+vgg11/mnist_part", "lenet+vgg11/mnist_part")
     ]
     assert found[0]["AND"].accuracy == [0.9, 0.8]
+    one, other = (
+        layer_pairs.AtLayers(
+            networks.Trained(systems.find(name), seeds, ()), [0.9] * len(seeds), ["output"], games
+        )
+        for name, seeds in (("lenet/mnist_part", (0,)), ("vgg11/mnist_part", (0, 1)))
+    )
+    assert layer_pairs.pairs(p, [one]) == []
+    assert layer_pairs.pairs(p, [one, other]) == [], "a given network has no partner per seed"
 
 
 # Stability ----------------------------------------------------------------------------------------

@@ -215,13 +215,49 @@ def test_the_command_prints_a_plan_and_computes_nothing(
 
 
 @pytest.mark.parametrize("notebook", list(planning.PLANNED))
-def test_every_plan_is_a_graph_of_different_jobs(notebook: str) -> None:
-    p = params.validate(notebook, seeds=1)
+def test_every_plan_is_a_graph_of_different_jobs_and_computes_nothing(
+    notebook: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The default settings: nothing is trained, scored or split, and no file of the cache is
+    touched."""
+
+    def never(*_args: object, **_how: object) -> None:
+        raise AssertionError("a plan computes nothing")
+
+    monkeypatch.setenv("INTERACTIONS_CACHE", str(tmp_path / "jobs"))
+    for place in ("train.fit", "extract.scores", "sparsify.split"):
+        monkeypatch.setattr(f"utils.{place}", never)
+    p = params.validate(notebook)
+    module = importlib.import_module(f"utils.studies.{planning.PLANNED[notebook]}")
+    chosen = getattr(module, "systems", games_of.systems)(p)
+    parts = [graph(module.plan(p, system)) for system in chosen]
     nodes = planning.plan_of(notebook, p)
     place = {node.digest: k for k, node in enumerate(nodes)}
-    assert len(place) == len(nodes) > 3
+    assert len(place) == len(nodes) > 3 * len(p.seeds)
     assert all(place[need] < place[node.digest] for node in nodes for need in node.needs)
-    module = importlib.import_module(f"utils.studies.{planning.PLANNED[notebook]}")
-    systems = {s.id for s in getattr(module, "systems", games_of.systems)(p)}
-    parts = [planning.plan_of(notebook, p, one) for one in systems]
     assert {node.digest for part in parts for node in part} == set(place)
+    assert not any(node.finished for node in nodes) and not (tmp_path / "jobs").exists()
+
+
+def test_a_plan_of_one_system_is_its_part_of_the_whole() -> None:
+    p = params.validate("01_sparsity", seeds=1)
+    whole = {node.digest for node in planning.plan_of("01_sparsity", p)}
+    parts = [{node.digest for node in planning.plan_of("01_sparsity", p, one)} for one in p.systems]
+    assert set.union(*parts) == whole and not set.intersection(*parts)
+
+
+def test_a_table_whose_columns_all_play_has_one_draw() -> None:
+    table = systems.find("mlp7_w256/breast_cancer")
+    p = params.validate("05_layerwise_change", systems=[table.id], second_draw=True, seeds=1)
+    assert analyses(p, table) == (MAIN, OTHER)
+    fewer = params.validate("05_layerwise_change", **{**p.model_dump(), "n_players": 6})
+    assert analyses(fewer, table) == analyses(p) == (MAIN, OTHER, SECOND)
+    (system,) = games_of.systems(p)
+    with pytest.raises(ValueError, match="10 columns have no second draw"):
+        games_of.planned(p, system, draw=1)
+
+    def repeats(some: params.Layerwise) -> set[int]:
+        nodes = planning.plan_of("05_layerwise_change", some)
+        return {node.job.how.repeat for node in nodes if hasattr(node.job, "how")}
+
+    assert (repeats(p), repeats(fewer)) == ({0}, {0, 1})
