@@ -469,3 +469,15 @@ def test_empty_cells_of_a_twin_agree_with_themselves(results: Path) -> None:
     assert problems() == []
     pd.DataFrame({"who": ["a", "b"], "x": [1.0, 2.0]}).to_csv(place / "figure.csv", index=False)
     assert "column who: 1 of 2 rows differ" in problems()[0]
+
+
+def test_points_spread_sideways_lie_in_the_same_places_every_time(tmp_path: Path) -> None:
+    """D7's picture is the same bytes in two runs."""
+    table = pd.DataFrame({"k": [1, 1, 2], "y": [1.0, 1.0, 2.0], "hue": "abc", "n": ["n = 4"] * 3})
+    drawn = []
+    for name in "ab":
+        figure = figures.strips(
+            table, x="k", y="y", hue="hue", panel="n", xlabel="order", ylabel="norm"
+        )
+        drawn.append(Path(figures.save(figure, table, tmp_path / name)).read_bytes())
+    assert drawn[0] == drawn[1]

@@ -89,7 +89,10 @@ def _parser() -> argparse.ArgumentParser:
     listing.add_argument("notebook", nargs="?", metavar="NOTEBOOK")
 
     running = command(
-        "run", _run, "one notebook; its results go to results/custom unless only a profile is given"
+        "run",
+        _run,
+        "one notebook; its results go to a folder of their own in results/custom unless only a "
+        "profile is given",
     )
     running.add_argument(
         "notebook", metavar="NOTEBOOK", help="name or number, such as 01_sparsity or 01"

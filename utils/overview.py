@@ -205,8 +205,8 @@ def verdict_lines(folder: Path, notebook: str | None = None) -> list[str]:
     lines = [] if judged.empty else [_COLUMNS, *map(_judged, judged.itertuples())]
     open_rows = len(table) - len(judged)
     if open_rows:
-        further = f"{open_rows} {'further rows' if lines else 'rows'} are not judged here"
-        lines.append(f"{further}; each has its status in index.html")
+        rows = f"{'further ' if lines else ''}{'rows are' if open_rows > 1 else 'row is'}"
+        lines.append(f"{open_rows} {rows} not judged here; the page says why")
     return lines
 
 
