@@ -105,6 +105,13 @@ MUTANTS = (
         ("tests/test_rows.py::test_sparsity_is_found_where_it_is_and_only_above_its_nulls",),
     ),
     Mutant(
+        "the best network against the floor",
+        "utils/claims/judging.py",
+        "bool(values.min() >= case.floor)",
+        "bool(values.max() >= case.floor)",
+        ("tests/test_judging.py::test_accuracy_below_the_floor_is_inconclusive",),
+    ),
+    Mutant(
         "shared not zeroed",
         "utils/metrics/layers.py",
         "agree & both",

@@ -177,7 +177,7 @@ FAULTS = {
     ),
     "layer that is not there": (
         [('read_at="second"', 'read_at="third"')],
-        r"SYSTEM\.read_at names the layer 'third', which small lacks; it has first, second",
+        r"SYSTEM\.read_at names the layer 'third', which small lacks; it has first, second, output",
     ),
     "layer at half depth": (
         [("read_at=", 'half_depth="conv1",\n    read_at=')],

@@ -71,6 +71,11 @@ class System:
         return "test accuracy" if self.data.classes else "test R²"
 
     @property
+    def readable(self) -> tuple[str, ...]:
+        """What half_depth and read_at may name: the network's layers, and its output."""
+        return (*self.network.layers, "output")
+
+    @property
     def given(self) -> bool:
         """Whether its weights are those of others: one network, so the unit of replication is the
         sample."""

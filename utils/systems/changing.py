@@ -91,8 +91,8 @@ def _plain(name: str, value: Any) -> Any:
 def _layers_exist(system: System) -> None:
     for field in ("half_depth", "read_at"):
         layer = getattr(system, field)
-        if layer is not None and layer not in (*system.network.layers, "output"):
+        if layer is not None and layer not in system.readable:
             raise ValueError(
                 f"change: {field} names the layer {layer!r}, which {system.id} lacks; it has "
-                f"{', '.join(system.network.layers)}"
+                f"{', '.join(system.readable)}"
             )

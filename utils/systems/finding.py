@@ -158,10 +158,10 @@ def _possible(system: System, path: Path) -> System:
         )
     for field in ("half_depth", "read_at"):
         layer = getattr(system, field)
-        if layer is not None and layer not in (*network.layers, "output"):
+        if layer is not None and layer not in system.readable:
             raise UserFileError(
                 f"{path}: SYSTEM.{field} names the layer {layer!r}, which {network.name} lacks; it "
-                f"has {', '.join(network.layers)}"
+                f"has {', '.join(system.readable)}"
             )
     wrong = fault(system)
     if wrong is not None:
