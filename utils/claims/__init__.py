@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from . import criteria
 from .applying import rows_of, why_not
-from .judging import demonstrate, describe, judge, judge_identity, judge_numerical
+from .judging import judge
 from .levels import with_evidence
+from .plain_rows import demonstrate, describe, judge_identity, judge_numerical
 from .registry import Protocol, Registry, RegistryError, Row, Threshold, load, row_key, sha256
 from .store import (
     agrees,

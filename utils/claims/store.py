@@ -15,7 +15,9 @@ import pandas as pd
 import pydantic
 
 from .. import io, systems
-from .judging import criterion, rejudge, unjudged
+from .case import criterion
+from .concluding import rejudge
+from .plain_rows import unjudged
 from .registry import Row, load, row_key, sha256
 from .verdict import PartResult, Verdict
 from .weighing import correct
