@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,9 @@ import pytest
 import torch
 
 from utils import datasets, io, models, params
+from utils.jobs import entries
 from utils.params import PARAMS, ParameterError
-from utils.studies import feasible, iou_stability, networks
+from utils.studies import feasible, iou_stability, networks, planning
 
 TABLE, LENET, MLP = "mlp7_w256/breast_cancer", "lenet/mnist_part", "mlp7_w256/mnist_part"
 
@@ -181,6 +183,35 @@ def test_what_the_profiles_ask_for_can_be(notebook: str, profile: str) -> None:
 def test_a_system_takes_part_where_some_row_speaks_of_it() -> None:
     for notebook in ("01", "02", "03", "05", "08", "09"):
         assert begun(notebook, systems=[TABLE]) == []
+
+
+@pytest.mark.parametrize(
+    ("notebook", "few"),
+    [
+        ("01_sparsity", {"count_images": 4, "probe_steps": 20}),
+        ("02_two_phase_dynamics", {"time_points": 3}),
+        ("03_theoretical_fit", {"fit_images": 8, "noise_copies": 2, "noise_images": 2}),
+        ("05_layerwise_change", {"probe_steps": 20, "second_draw": True}),
+        (
+            "08_what_the_split_identifies",
+            {"loop_images": 1, "loops": {"short": {"learning_rate": 1e-4, "iterations": 20}}},
+        ),
+        ("09_multi_order", {"attack_steps": 2}),
+    ],
+)
+def test_what_is_let_through_on_a_table_is_computed(
+    notebook: str, few: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INTERACTIONS_CACHE", str(tmp_path / "other"))
+    change = {"training": {"steps": 30, "first_checkpoint": 1}}
+    small = {"systems": [TABLE], "seeds": 2, "images": 3, "n_players": 5, "change": change}
+    p = params.validate(notebook, checkpoints=6, **small, **few)
+    feasible.require(notebook, p)
+    module = importlib.import_module(f"utils.studies.{planning.PLANNED[notebook]}")
+    (study,) = module.studies(p)
+    assert study.id == TABLE and "3 test rows, 5 columns each" in study.scope
+    planned = {node.digest for node in planning.plan_of(notebook, p)}
+    assert {entry.digest for entry in entries()} <= planned
 
 
 @pytest.mark.parametrize(("seeds", "said"), [(1, "1 seed;"), (4, "4 seeds;")])
