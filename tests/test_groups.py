@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from utils import claims, params, systems
+from utils import claims, notebook, params, systems
 from utils.claims.weighing import decide, p_values, weigh
 from utils.evidence import betrayal, courses, kinds, order_similarity, restless, sizes
 from utils.evidence import group_statistics as statistics
@@ -437,6 +437,8 @@ def test_contrasts_between_networks_need_both() -> None:
         "no network has forgotten interactions"
     )
     assert claims.load().row("M9").thresholds_for(SYSTEM) == {}, "one network shows no contrast"
+    assert notebook.judged("M9", [pair]) == [pair] and notebook.judged("M9", [s]) == []
+    assert "no threshold of it for resnet20/mnist_part" in s.why_not("M9")
     named = {"ResNet-20", "VGG-11", "the paper's networks"}
     assert set(sizes.pair_table(pair.main)["panel"]) == named
 

@@ -27,8 +27,13 @@ class Subject(Protocol):
     def kind(self) -> Kind: ...
 
 
-def why_not(row: str, system: Subject, claims: Path | str | None = None) -> str | None:
-    """Why ``row`` is not judged on ``system``, in words; None where it is."""
+def why_not(
+    row: str, system: Subject, claims: Path | str | None = None, *, pair: str | None = None
+) -> str | None:
+    """Why ``row`` is not judged on ``system``, in words; None where it is.
+
+    pair: the id of the pair that the system is one of, where the row speaks of pairs.
+    """
     entry: Row = load(claims).row(row)
     if entry.kind == "demonstration":
         return "it is a demonstration on a system made for it"
@@ -37,8 +42,8 @@ def why_not(row: str, system: Subject, claims: Path | str | None = None) -> str 
     missing = [name for name in entry.needs if getattr(system, name) is None]
     if missing:
         return f"{system.id} does not name {_WORDS[missing[0]]} ({missing[0]})"
-    if entry.thresholds and not entry.thresholds_for(system.id):
-        return f"claims.yaml has no threshold of it for {system.id}"
+    if entry.thresholds and not entry.thresholds_for(pair or system.id):
+        return f"claims.yaml has no threshold of it for {pair or system.id}"
     return None
 
 

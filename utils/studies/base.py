@@ -52,10 +52,14 @@ def analyses(p: Settings, system: System | None = None) -> tuple[Analysis, ...]:
     """The main analysis first, then the other order weights, then a second draw of players, where
     ``system`` has one."""
     found = [Analysis(w) for w in p.order_weights]
-    again = p.second_draw and (
-        system is None or system.players.again(1, system.data, p.n_players) is not None
-    )
+    again = p.second_draw and (system is None or _redrawn(p, system))
     return (*found, *([Analysis(p.order_weights[0], draw=1)] if again else []))
+
+
+def _redrawn(p: Settings, system: System) -> bool:
+    """Whether there is a second draw of players."""
+    players = system.players
+    return players is not None and players.again(1, system.data, p.n_players) is not None
 
 
 class Games(Protocol):
@@ -112,7 +116,8 @@ class Networks:
 
     def why_not(self, row: str) -> str | None:
         """Why ``row`` is not judged on these networks; None where it is."""
-        return next((why for s in self.systems if (why := claims.why_not(row, s))), None)
+        every = (claims.why_not(row, system, pair=self.id) for system in self.systems)
+        return next((why for why in every if why), None)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
