@@ -424,6 +424,8 @@ def test_noisy_copies_of_a_trained_network_are_scored() -> None:
     small, large = (found[noise].v.std(-2).mean() for noise in (0.02, 0.2))
     assert 3 < large / small < 30  # ten times the noise
     assert not torch.equal(found[0.02].v[0], found[0.02].v[1])
+    table = params.validate("03_theoretical_fit", systems=["mlp7_w256/breast_cancer"])
+    assert theoretical_fit.noisy_copies(table, networks.systems(table)[0]) == {}, "D6 is of images"
 
 
 # --- D5, D7, D8, D9 -------------------------------------------------------------------------------

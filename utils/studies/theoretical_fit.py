@@ -6,6 +6,7 @@ import dataclasses
 
 import torch
 
+from .. import claims
 from ..evidence.theoretical_fit import Prediction, target_steps
 from ..jobs import Job, ensure_all
 from ..jobs.games import CertifiedGames, Splits
@@ -25,7 +26,7 @@ class TheoreticalFit(Study[Prediction]):
 
     course: the fewer images of 02_two_phase_dynamics, at all checkpoints; noisy: noise level ->
     scores of noisy copies of every trained network (R seeds, X, copies, 2^n), the level that is
-    judged first; noisy_scope: for what these speak.
+    judged first, none where no row asks for them; noisy_scope: for what these speak.
     """
 
     course: Study[CertifiedGames] = dataclasses.field(kw_only=True)
@@ -73,6 +74,8 @@ def changed(p: Settings) -> str | None:
 
 
 def _perturbed(p: Settings, system: Trained) -> dict[float, list[PerturbedJob]]:
+    if claims.why_not("D6", system.of) is not None:
+        return {}
     games = games_of.games_jobs(p, system, images=p.noise_images, split="train")
     return {
         noise: [
