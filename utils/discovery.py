@@ -7,6 +7,7 @@ load it again.
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import functools
 import hashlib
@@ -52,8 +53,12 @@ def modules_of(package: str) -> list[ModuleType]:
 
 
 def defined_in(module: ModuleType, kind: type[T]) -> list[T]:
-    """The instances of ``kind`` among a module's names, each once, in the order of writing."""
-    found = {id(value): value for value in vars(module).values() if isinstance(value, kind)}
+    """The instances of ``kind`` among a module's names, or in the fields of a system there, each
+    once, in the order of writing."""
+    named = list(vars(module).values())
+    systems = [value for value in named if dataclasses.is_dataclass(type(value))]
+    inside = [getattr(one, field.name) for one in systems for field in dataclasses.fields(one)]
+    found = {id(value): value for value in (*named, *inside) if isinstance(value, kind)}
     return list(found.values())
 
 

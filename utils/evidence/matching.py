@@ -92,17 +92,17 @@ def shapley_errors(e: CertifiedGames, order_weight: float, tol: float) -> dict[s
 
 
 def attribution_table(
-    e: CertifiedGames, slopes: torch.Tensor, order_weight: float, tol: float
+    e: CertifiedGames, slopes: torch.Tensor | None, order_weight: float, tol: float
 ) -> pd.DataFrame:
     """Attributions of the first image's players by the first seed's trained network: Shapley values
     computed in two ways, and its integrated gradients ``slopes`` (n,), which know nothing of
-    interactions."""
+    interactions, where the network is here."""
     v = e.v[0, LAST, 0]
     got = sparsify.split(v, kappa=0.0, order_weight=order_weight, tol=tol)
     found = {
         "Shapley value": attribution.shapley(v),
         "from interactions": attribution.shapley_of(Interactions(got.i_and, got.i_or)),
-        "integrated gradients": slopes,
+        **({} if slopes is None else {"integrated gradients": slopes}),
     }
     return pd.concat(
         [

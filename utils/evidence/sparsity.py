@@ -27,13 +27,19 @@ __all__ = [
     "salient_counts",
     "sparse_parts",
     "spread",
+    "untrained_known",
 ]
 
-FIRST, LAST = 0, 1
-"""Checkpoints of the arrays judged here: before training, after training."""
+FIRST, LAST = 0, -1
+"""Checkpoints of the arrays judged here: before training, where that is known, and after it."""
 
 MASS, COUNT_RULE = 0.9, "max_over_samples"
 """What the registered statistics of D2 and L2 are made with."""
+
+
+def untrained_known(e: CertifiedGames) -> bool:
+    """Whether there are games from before training: not where others trained the network."""
+    return len(e.steps) > 1
 
 
 def _kept(values: torch.Tensor, e: CertifiedGames, at: int) -> np.ndarray:
@@ -70,7 +76,8 @@ def concentration(mass: float = MASS) -> Callable[[CertifiedGames], list[Part]]:
     def statistic(e: CertifiedGames) -> list[Part]:
         smooth = e.nulls["smooth"]
         gini, theirs = sparsity.gini(e.merged), sparsity.gini(smooth.merged)
-        rivals = np.stack([_kept(gini, e, FIRST), _kept(theirs, smooth, LAST)], axis=1)
+        rivals = [_kept(gini, e, FIRST)] if untrained_known(e) else []
+        rivals = np.stack([*rivals, _kept(theirs, smooth, LAST)], axis=1)
         share = sparsity.mass_fraction(e.merged, mass)
         return sparse_parts(_kept(share, e, LAST), _kept(gini, e, LAST), rivals)
 
@@ -114,7 +121,7 @@ def controls(e: CertifiedGames, noise: CertifiedGames, mass: float) -> dict[str,
     rule."""
     cases = {
         "trained": (e, LAST),
-        "untrained (N0)": (e, FIRST),
+        **({"untrained (N0)": (e, FIRST)} if untrained_known(e) else {}),
         "iid noise (N2)": (noise, 0),
         "smooth random (N3)": (e.nulls["smooth"], LAST),
     }
@@ -137,11 +144,12 @@ def profiles(cases: Mapping[str, CertifiedGames], points: int = 120) -> pd.DataF
     seed as a band.
 
     cases: label → arrays of which the last checkpoint is drawn; "untrained" is the first checkpoint
-    of "trained".
+    of "trained", where that is known.
     """
     pieces = []
-    for label, e in {**cases, "untrained": cases["trained"]}.items():
-        curve = sparsity.ranked(e.merged[:, FIRST if label == "untrained" else -1]).mean(1)
+    first = {"untrained": cases["trained"]} if untrained_known(cases["trained"]) else {}
+    for label, e in {**cases, **first}.items():
+        curve = sparsity.ranked(e.merged[:, FIRST if label == "untrained" else LAST]).mean(1)
         ranks = np.unique(np.geomspace(1, curve.shape[-1], points).round().astype(int))
         part = curve[:, ranks - 1]
         pieces.append(

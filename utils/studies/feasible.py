@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from .. import claims, datasets, runtime, systems
-from ..datasets import Samples, Split
+from ..datasets import Samples, Split, values
+from ..datasets.values import Values
 from ..jobs.scored import choose
 from ..params import Agreement, Common, ParameterError, Sparsity, StartHere, Study, TwoPhase
 from ..players import GridDraw
@@ -80,7 +81,22 @@ def _is_followed(notebook: str, p: Study, system: System) -> None:
         )
 
 
+def _has_games(p: Study, system: System, table: Values) -> None:
+    """Of a value table: as many players as it has, and as many games as are asked for."""
+    if p.n_players != table.n:
+        raise ParameterError(
+            f"{system.id} is a table of games between {table.n} players: n_players must be "
+            f"{table.n}, got {p.n_players}"
+        )
+    there = len(values.load(table))
+    if p.images > there:
+        raise ParameterError(f"{system.id}: images ({p.images}) cannot exceed its {there} games")
+
+
 def _has_samples(p: Study, system: System) -> None:
+    if isinstance(system.data, Values):
+        _has_games(p, system, system.data)
+        return
     parts: dict[str, Samples] = {s: datasets.load(system.data, s) for s in ("train", "test")}
     training = p.training_of(system)
     if isinstance(training, Training):

@@ -80,7 +80,7 @@ def _study(p: Settings, system: Trained, runs: list[Run]) -> FiveGroups:
     pooled = ensure_all(jobs.pca, f"components of {name}")
     games = {a: splits.load() for a, splits in jobs.ends.items()}
     done = {what: splits.load() for what, splits in jobs.splits.items()}
-    facts = ((system.of,), system.seeds, _scope(p, system), accuracies(runs))
+    facts = ((system.of,), system.seeds, _scope(p, system), accuracies(system, runs))
     main, e = next(iter(games.items()))
     outputs = {a: Outputs(one) for a, one in games.items()}
     outputs[main] = Outputs(e, done["noise"], done["exact"])
@@ -166,7 +166,7 @@ def _scope(p: Settings, system: Trained) -> str:
     return (
         f"{made(p, system)}; {p.images} {samples} {of.data.noun}; players: {p.n_players} principal "
         f"components of layer {of.half_depth} (PCA over {p.pca_images} training {of.data.noun} x "
-        f"{p.checkpoints} checkpoints), masked by those of the {of.players.masked_by}; kappa "
+        f"{p.checkpoints} checkpoints), masked by those of the {of.masked_by}; kappa "
         f"{p.kappa:g}"
     )
 

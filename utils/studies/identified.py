@@ -46,7 +46,7 @@ def _study(p: Settings, system: Trained, runs: list[Run]) -> Identified:
     main, face = next(iter(games.items()))
     jobs = _ways(p, system)
     done = ensure_all(jobs.values(), f"ways of splitting {system.name}")
-    by, steps = dict(zip(jobs, done, strict=True)), face.low.steps[list(loop_cells(p))]
+    by, steps = dict(zip(jobs, done, strict=True)), face.low.steps[list(loop_cells(p, system))]
     ways = Ways(by, p.loops, p.kappa, steps)
     facts = ((system.of,), system.seeds)
     return Identified(
@@ -55,7 +55,7 @@ def _study(p: Settings, system: Trained, runs: list[Run]) -> Identified:
         None,
         games=games,
         ways=Study(*facts, scope_of_ways(p, system), None, {main: ways}),
-        test_accuracy=accuracies(runs),
+        test_accuracy=accuracies(system, runs),
     )
 
 
@@ -81,17 +81,23 @@ def scope_of_ways(p: Settings, system: Trained) -> str:
     )
 
 
-def loop_cells(p: Settings) -> tuple[int, ...]:
+def loop_cells(p: Settings, system: Trained) -> tuple[int, ...]:
     """Indices of the checkpoints that the published optimiser splits: the first, the last, and
     others evenly between."""
-    return tuple(np.linspace(0, p.checkpoints - 1, p.loop_checkpoints).round().astype(int).tolist())
+    cells = np.linspace(0, system.checkpoints - 1, p.loop_checkpoints).round().astype(int)
+    return tuple(dict.fromkeys(cells.tolist()))
 
 
 def _ways(p: Settings, system: Trained) -> dict[str, ComparedJob]:
     """Every way of splitting the same games, by name: certified ones first, then the published
     settings."""
     games = tuple(games_of.games_jobs(p, system))
-    common = {"games": games, "checkpoints": loop_cells(p), "images": p.loop_images, "tol": p.tol}
+    common = {
+        "games": games,
+        "checkpoints": loop_cells(p, system),
+        "images": p.loop_images,
+        "tol": p.tol,
+    }
     common |= {"threads": 2}
     alone = {**common, "threads": 1}  # ten thousand steps on small arrays: two gain nothing
     jobs = {

@@ -51,7 +51,7 @@ def studies(p: Settings) -> list[IouStability]:
 
 
 def _study(p: Settings, system: Trained, runs: list[Run]) -> IouStability:
-    accuracy = accuracies(runs)
+    accuracy = accuracies(system, runs)
     shared = system.of.kind in GridDraw.takes
     means, course = class_studies(p, system, accuracy) if shared else (None, None)
     return IouStability(
@@ -128,7 +128,7 @@ def _noise_scope(p: Settings, system: Trained) -> str:
         f"{len(system.seeds)} networks {system.id} (seeds {', '.join(map(str, system.seeds))}), "
         f"read at {layer_names(system)[0]}; {p.noise_images} training {of.data.noun} under "
         f"{p.noise_draws} draws of noise of standard deviation {p.noise:g}, split again in each, "
-        f"{p.n_players} {of.players.unit}, baseline: {of.players.masked_by}; kappa {p.kappa:g}"
+        f"{p.n_players} {of.unit}, baseline: {of.masked_by}; kappa {p.kappa:g}"
     )
 
 

@@ -26,7 +26,7 @@ def studies(p: Settings) -> list[Study[Trio]]:
 
 def _study(p: Settings, system: Trained, runs: list[Run]) -> Study[Trio]:
     games = {a: Trio(*(one.load() for one in three)) for a, three in planned(p, system).items()}
-    return Study((system.of,), system.seeds, _scope(p, system), accuracies(runs), games)
+    return Study((system.of,), system.seeds, _scope(p, system), accuracies(system, runs), games)
 
 
 def planned(p: Settings, system: Trained) -> dict[Analysis, tuple[LayerSplits, ...]]:

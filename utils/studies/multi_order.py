@@ -51,7 +51,7 @@ def _study(p: Settings, system: Trained, runs: list[Run]) -> MultiOrder:
         (system.of,),
         system.seeds,
         scope(p, system),
-        accuracies(runs),
+        accuracies(system, runs),
         Attacked(*(torch.stack([getattr(one, name) for one in found]) for name in parts)),
         torch.stack([one.clean for one in start]),
     )

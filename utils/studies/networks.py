@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from .. import runtime, train
+from ..datasets.values import Values
 from ..jobs import Job, ensure_all
 from ..jobs.games import Splits
+from ..jobs.given import GivenGamesJob
 from ..jobs.scored import GamesJob
 from ..jobs.split import Null, SplitJob
 from ..jobs.trained import TrainJob
@@ -41,7 +43,7 @@ _SPLIT = {"train": "training", "test": "test"}
 class Trained:
     """A system as a run trains it, one network per seed; nothing is computed yet.
 
-    Weights that others trained are one network, of seed 0.
+    Weights that others trained are one network, of seed 0; a value table has none here.
     """
 
     of: System
@@ -58,18 +60,30 @@ class Trained:
         """The network in print."""
         return self.of.name
 
-    def runs(self) -> list[train.Run]:
-        """The trained networks, a run per seed."""
-        return ensure_all(self.jobs, f"training {self.name}")
+    @property
+    def checkpoints(self) -> int:
+        """How many there are of each network: 1 where others trained it."""
+        return self.jobs[0].config.checkpoints if self.jobs else 1
+
+    @property
+    def ends(self) -> tuple[int, ...]:
+        """Indices of the first checkpoint and of the last; of that alone where there is one."""
+        return tuple(dict.fromkeys((0, self.checkpoints - 1)))
 
 
 def systems(p: Study, **others: Any) -> list[Trained]:
     """The systems that ``p`` names, each trained from every seed; those that this notebook does not
     train are left out. others: further settings of every training (a label noise, say)."""
-    return [_trained(p, s, others) for s in p.chosen if p.training_of(s) is not None]
+    return [_trained(p, s, others) for s in p.chosen if _takes_part(p, s)]
+
+
+def _takes_part(p: Study, system: System) -> bool:
+    return isinstance(system.data, Values) or p.training_of(system) is not None
 
 
 def _trained(p: Study, system: System, others: dict[str, Any]) -> Trained:
+    if isinstance(system.data, Values):
+        return Trained(system, (0,), ())
     training = p.training_of(system)
     common = {
         "dataset": system.data.name,
@@ -104,8 +118,11 @@ def trained(found: Sequence[Trained]) -> dict[Trained, list[train.Run]]:
     return {system: [next(runs) for _ in system.jobs] for system in found}
 
 
-def accuracies(runs: Sequence[train.Run]) -> list[float]:
-    """Of each seed's network at the end of training: test accuracy, of a regression R²."""
+def accuracies(system: Trained, runs: Sequence[train.Run]) -> list[float]:
+    """Of each seed's network at the end of training: test accuracy, of a regression R²; of a value
+    table what its source says."""
+    if isinstance(system.of.data, Values):
+        return [system.of.data.accuracy]
     return [run.test_accuracy for run in runs]
 
 
@@ -117,6 +134,8 @@ def scope(p: Study, system: Trained) -> str:
 def made(p: Study, system: Trained) -> str:
     """How many networks there are and how they came about."""
     of, training = system.of, p.training_of(system.of)
+    if isinstance(of.data, Values):
+        return f"1 network {of.name}, whose games were given: {of.data.source}"
     if isinstance(training, Weights):
         return f"1 network {of.name}, weights given: {training.source}"
     assert isinstance(training, Training)
@@ -133,9 +152,10 @@ def sampled(p: Study, system: Trained, count: int | None = None) -> str:
     """What is explained of the data and between which players; count: of samples, default those of
     ``p``."""
     of = system.of
+    which = "" if isinstance(of.data, Values) else f"{_SPLIT[p.image_split]} "
     return (
-        f"{count or p.images} {_SPLIT[p.image_split]} {of.data.noun}, {p.n_players} "
-        f"{of.players.unit} each, baseline: {of.players.masked_by}"
+        f"{count or p.images} {which}{of.data.noun}, {p.n_players} {of.unit} each, baseline: "
+        f"{of.masked_by}"
     )
 
 
@@ -148,12 +168,14 @@ def games_jobs(
     n: int | None = None,
     steps: tuple[int, ...] | None = None,
     split: str | None = None,
-) -> list[GamesJob]:
+) -> list[GamesJob | GivenGamesJob]:
     """The job of each seed that scores the samples of ``p`` with one draw of players.
 
     images, n, split: another number of samples or players, other samples; steps: only these
     checkpoints, default all.
     """
+    if isinstance(system.of.data, Values):
+        return [_given(system.of, images or p.images)]
     n = n or p.n_players
     how = system.of.players
     if draw:
@@ -175,6 +197,11 @@ def games_jobs(
         )
         for job in system.jobs
     ]
+
+
+def _given(of: System, images: int) -> GivenGamesJob:
+    table = f"{of.data.network}/{of.data.name}"
+    return GivenGamesJob(table=table, sha256=of.data.sha256, images=images, file=of.file)
 
 
 def planned(

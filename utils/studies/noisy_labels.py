@@ -46,7 +46,7 @@ def studies(p: Settings) -> list[NoisyLabels]:
     """A study per system of ``p``: what is missing is trained, scored and split."""
     found = systems(p)
     runs = games_of.trained(found)
-    return [_study(p, s, accuracies(runs[s])) for s in found]
+    return [_study(p, s, accuracies(s, runs[s])) for s in found]
 
 
 def _study(p: Settings, system: Trained, accuracy: list[float]) -> NoisyLabels:

@@ -48,7 +48,8 @@ class Sparsity(Study[CertifiedGames]):
     exact: split without noise terms; noise: independent noise matched to the last checkpoint;
     coarse: solved to three times the tolerance; counted: L2's own images; count_suffix: of the name
     of its bound; kappas: L12's; slopes (n,): integrated gradients of the first image by the first
-    network; sizes: M15's, of each number of players at the last checkpoint.
+    network, None where that is not here; sizes: M15's, of each number of players at the last
+    checkpoint.
     """
 
     exact: CertifiedGames = dataclasses.field(kw_only=True)
@@ -57,7 +58,7 @@ class Sparsity(Study[CertifiedGames]):
     counted: Study[CertifiedGames] = dataclasses.field(kw_only=True)
     count_suffix: str = dataclasses.field(kw_only=True)
     kappas: Study[Kappas] = dataclasses.field(kw_only=True)
-    slopes: torch.Tensor = dataclasses.field(kw_only=True)
+    slopes: torch.Tensor | None = dataclasses.field(kw_only=True)
     sizes: dict[int, CertifiedGames] = dataclasses.field(kw_only=True)
 
 
@@ -76,7 +77,7 @@ def _study(p: Settings, system: Trained, runs: list[Run]) -> Sparsity:
         for a in every
     }
     main = every[0]
-    facts = ((system.of,), system.seeds, scope(p, system), accuracies(runs))
+    facts = ((system.of,), system.seeds, scope(p, system), accuracies(system, runs))
     others = {k: found[main, f"kappa {k:g}"] for k in p.kappas if k != p.kappa}
     inner = {kappa: one.load() for kappa, one in _inner(p, system).items()}
     kappas = Kappas(found[main, "games"], others, inner)
@@ -90,7 +91,7 @@ def _study(p: Settings, system: Trained, runs: list[Run]) -> Sparsity:
         counted=Study(*facts, {main: found[main, "counted"]}, changed_count(p, system)),
         count_suffix="_cifar" if system.of.data.name == "cifar10" else "",
         kappas=Study(*facts, {main: kappas}, changed_kappas(p)),
-        slopes=_slopes(p, system, runs[0]),
+        slopes=_slopes(p, system, runs[0]) if runs else None,
         sizes={n: splits.load() for n, splits in _sizes(p, system).items()},
     )
 
@@ -98,7 +99,7 @@ def _study(p: Settings, system: Trained, runs: list[Run]) -> Sparsity:
 def _splits(p: Settings, system: Trained) -> dict[tuple[Analysis, str], Splits]:
     """Every split of the study, by analysis and what it is."""
     every = analyses(p, system.of)
-    ends, main = (0, p.checkpoints - 1), every[0]
+    ends, main = system.ends, every[0]
 
     def splits(a: Analysis = main, **how: object) -> Splits:
         return games_of.planned(p, system, order_weight=a.order_weight, draw=a.draw, **how)
@@ -110,7 +111,7 @@ def _splits(p: Settings, system: Trained) -> dict[tuple[Analysis, str], Splits]:
     }
     return found | {
         (main, "exact"): splits(checkpoints=ends, kappa=0.0),
-        (main, "noise"): splits(checkpoints=ends[1:], null="iid"),
+        (main, "noise"): splits(checkpoints=ends[-1:], null="iid"),
         (main, "coarse"): splits(checkpoints=ends, tol=3 * p.tol),
         (main, "counted"): counted_games(p, system),
     }
@@ -119,6 +120,8 @@ def _splits(p: Settings, system: Trained) -> dict[tuple[Analysis, str], Splits]:
 def counted_games(p: Settings, system: Trained) -> Splits:
     """L2's own games: its number of images, before and after training; the images of the other rows
     do not enter."""
+    if not system.jobs:
+        return games_of.planned(p, system)
     ends = (0, system.jobs[0].config.steps)
     return games_of.planned(p, system, images=p.count_images, steps=ends)
 
@@ -144,6 +147,8 @@ def _slopes(p: Settings, system: Trained, run: Run) -> torch.Tensor:
 
 def _sizes(p: Settings, system: Trained) -> dict[int, Splits]:
     """M15: games of the trained networks between p.size_players players."""
+    if not system.jobs:
+        return {}
     last = (system.jobs[0].config.steps,)
     return {n: games_of.planned(p, system, n=n, steps=last) for n in p.size_players}
 

@@ -45,7 +45,7 @@ def _study(p: Settings, system: Trained, runs: list[Run]) -> TheoreticalFit:
     courses, targets = _splits(p, system)
     course = {a: splits.load() for a, splits in courses.items()}
     games = {a: Prediction(splits.load(), course[a]) for a, splits in targets.items()}
-    facts = ((system.of,), system.seeds, scope(p, system), accuracies(runs))
+    facts = ((system.of,), system.seeds, scope(p, system), accuracies(system, runs))
     return TheoreticalFit(
         *facts,
         games=games,

@@ -50,7 +50,7 @@ def _study(p: Settings, system: Trained, runs: list[Run]) -> TwoPhase:
         "systems": (system.of,),
         "seeds": system.seeds,
         "scope": scope(p, system),
-        "accuracy": accuracies(runs),
+        "accuracy": accuracies(system, runs),
         "changed": "training instead of test images" if p.image_split == "train" else None,
     }
     return TwoPhase(**common, games=games, start=Study(**common, games=start), runs=runs)

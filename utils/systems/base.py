@@ -7,6 +7,7 @@ import dataclasses
 from pydantic import Field
 
 from ..datasets import Kind, Source
+from ..datasets.values import Values
 from ..extract import Score
 from ..models import Network
 from ..players import Draw
@@ -29,19 +30,20 @@ class Floor(Strict):
 class System:
     """One system. What is None takes no part in the rows that need it, and they say so.
 
-    data, network: as ``utils.datasets`` and ``utils.models`` have them; width: the network's, None:
-    the paper's; players: how the players of a sample are drawn; training: our own, or weights given
-    by others; floor: None only for a system that was changed, until a floor is given with the
+    data, network: as ``utils.datasets`` and ``utils.models`` have them; of a value table, whose
+    games others played, there is no network, no players and no training here; width: the network's,
+    None: the paper's; players: how the players of a sample are drawn; training: our own, or weights
+    given by others; floor: None only for a system that was changed, until a floor is given with the
     change. half_depth: the layer whose features are taken apart (04, 07); read_at: the layer that a
     probe reads (06); probes: their training (01, 05, 06); memorising: the training on wrong labels
     (07). file: the user's file that it was found in.
     """
 
-    data: Source
-    network: Network
-    players: Draw
-    training: Training | Weights
+    data: Source | Values
     floor: Floor | None
+    network: Network | None = None
+    players: Draw | None = None
+    training: Training | Weights | None = None
     width: int | None = None
     score: Score = "logodds"
     half_depth: str | None = None
@@ -53,12 +55,26 @@ class System:
     @property
     def id(self) -> str:
         """network/data, as in verdicts, folders and ``systems=[...]``."""
+        if isinstance(self.data, Values):
+            return f"{self.data.network}/{self.data.name}"
         return f"{self.network.sized(self.width)}/{self.data.name}"
 
     @property
     def name(self) -> str:
         """The network in print."""
+        if isinstance(self.data, Values):
+            return self.data.title
         return self.network.titled(self.width)
+
+    @property
+    def unit(self) -> str:
+        """What players are called, in the plural."""
+        return self.data.unit if isinstance(self.data, Values) else self.players.unit
+
+    @property
+    def masked_by(self) -> str:
+        """What stands for an absent player."""
+        return self.data.masked_by if isinstance(self.data, Values) else self.players.masked_by
 
     @property
     def kind(self) -> Kind:
@@ -68,15 +84,16 @@ class System:
     @property
     def measure(self) -> str:
         """What its floor is a bound of."""
-        return "test accuracy" if self.data.classes else "test R²"
+        regression = isinstance(self.data, Source) and not self.data.classes
+        return "test R²" if regression else "test accuracy"
 
     @property
     def readable(self) -> tuple[str, ...]:
         """What half_depth and read_at may name: the network's layers, and its output."""
-        return (*self.network.layers, "output")
+        return ("output",) if self.network is None else (*self.network.layers, "output")
 
     @property
     def given(self) -> bool:
-        """Whether its weights are those of others: one network, so the unit of replication is the
-        sample."""
-        return isinstance(self.training, Weights)
+        """Whether its weights, or its games, are those of others: one network, so the unit of
+        replication is the sample."""
+        return not isinstance(self.training, Training)

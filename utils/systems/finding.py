@@ -12,6 +12,7 @@ from types import ModuleType
 
 from .. import io
 from ..datasets import Source
+from ..datasets.values import Values
 from ..discovery import UserFileError, load_file, modules_of, nearest
 from ..models import Network
 from ..players import Draw
@@ -36,6 +37,15 @@ _KINDS = {
     "probes": (ProbeConfig, type(None)),
     "memorising": (Training, type(None)),
 }
+
+
+_TABLE = {
+    "data": (Values,),
+    "floor": (Floor,),
+    **dict.fromkeys(("network", "players", "training", "width", "probes"), (type(None),)),
+    **dict.fromkeys(("half_depth", "read_at", "memorising"), (type(None),)),
+}
+"""Of a value table: games that others played, and nothing else of the network."""
 
 
 @functools.cache
@@ -128,7 +138,8 @@ def _checked(module: ModuleType, path: Path) -> System:
             f"{path} must define SYSTEM = System(...), of utils.systems; it has "
             f"{'none' if system is None else type(system).__name__}"
         )
-    for field, kinds in _KINDS.items():
+    table = isinstance(system.data, Values)
+    for field, kinds in (_TABLE if table else _KINDS).items():
         value = getattr(system, field)
         if not isinstance(value, kinds):
             wanted = " or ".join("None" if k is type(None) else k.__name__ for k in kinds)
@@ -140,12 +151,16 @@ def _checked(module: ModuleType, path: Path) -> System:
 
 def _possible(system: System, path: Path) -> System:
     kind, network = system.data.kind, system.network
-    for field, name in (("network", network.name), ("data", system.data.name)):
+    table = isinstance(system.data, Values)
+    named = system.data.network if table else network.name
+    for field, name in (("network", named), ("data", system.data.name)):
         if not _NAME.fullmatch(name):
             raise UserFileError(
                 f"{path}: SYSTEM.{field}.name is a part of the system's id: lower case and digits, "
                 f"parted by single _ . or -, got {name!r}"
             )
+    if table:
+        return system
     if kind not in network.takes:
         raise UserFileError(
             f"{path}: SYSTEM.network takes {', '.join(network.takes)}, the data set is of kind "

@@ -1,0 +1,90 @@
+"""Value tables: games that others played with a network that is not here, v on all masks."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..discovery import defined_in, load_file, modules_of, nearest
+from .base import DamagedData, Kind, MissingData
+
+__all__ = ["Table", "Values", "find", "load"]
+
+
+@dataclass(frozen=True)
+class Values:
+    """Games of one network on one set of samples, all between n players.
+
+    name: of the set, ``imagenet_n14``; network, title: in a system's id and in print; unit,
+    masked_by: what players are and what stands for an absent one; accuracy: of the network, as
+    ``source`` says, which also names who played the games. ``find`` tells the folder that holds the
+    file (None: absent), ``read`` the games: v (N, 2^n) float64, bit i of a mask set = player i
+    kept, and their ids (N,). sha256: of v's bytes and shape (:func:`load` says it where it
+    differs).
+    """
+
+    name: str
+    network: str
+    title: str
+    n: int
+    unit: str
+    masked_by: str
+    accuracy: float
+    source: str
+    sha256: str
+    find: Callable[[], Path | None]
+    read: Callable[[Path], tuple[np.ndarray, np.ndarray]]
+    kind: Kind = "values"
+    noun: str = "games"
+    classes: tuple[str, ...] = ()
+    download: None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """v (N, 2^n) float64 and ids (N,) int64, as read."""
+
+    v: np.ndarray
+    ids: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.v)
+
+
+def find(name: str, file: str | None = None) -> Values:
+    """The table called ``network/name``, in a user's ``file`` or among those of the package;
+    ValueError with the nearest name."""
+    modules = [load_file(file)] if file is not None else modules_of(__package__)
+    known = {f"{x.network}/{x.name}": x for m in modules for x in defined_in(m, Values)}
+    if name not in known:
+        raise ValueError(f"there is no value table {name!r}{nearest(name, known)}")
+    return known[name]
+
+
+def load(values: Values) -> Table:
+    """The games; MissingData, or DamagedData for another content than the checksum says, another
+    shape than 2^n or numbers that are not finite."""
+    folder = values.find()
+    if folder is None:
+        raise MissingData(
+            f"the value table {values.network}/{values.name} is not on this machine ("
+            f"{values.source}): put it where data/README.md says and set INTERACTIONS_DATA to it"
+        )
+    v, ids = values.read(folder)
+    v = np.ascontiguousarray(v, dtype=np.float64)
+    if v.ndim != 2 or v.shape[1] != 1 << values.n or not np.isfinite(v).all():
+        raise DamagedData(
+            f"{values.network}/{values.name}: v must be (N, 2^{values.n}) finite numbers, got "
+            f"{v.shape}"
+        )
+    found = hashlib.sha256(repr(v.shape).encode() + v.tobytes()).hexdigest()
+    if found != values.sha256:
+        raise DamagedData(
+            f"{values.network}/{values.name} has the sha256 {found}, expected {values.sha256}: it "
+            "is damaged or another version"
+        )
+    return Table(v, np.asarray(ids, dtype=np.int64))

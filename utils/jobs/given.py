@@ -1,0 +1,54 @@
+"""Games that others played, a value table, as a job like those that are scored here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+import torch
+from pydantic import Field
+
+from .. import extract, io
+from ..datasets import values
+from .base import Job
+from .scored import Games
+
+__all__ = ["GivenGamesJob"]
+
+_EPS = torch.finfo(torch.float64).eps
+
+
+class GivenGamesJob(Job):
+    """The first ``images`` games of a value table (:class:`utils.datasets.values.Values`), at one
+    checkpoint, the network as it was given (step 1: there is none before training).
+
+    table: network/name; sha256: of its games; file: a user's file that it is found in, which
+    decides nothing beside the checksum.
+    """
+
+    kind: ClassVar[str] = "given_games"
+    version: ClassVar[int] = 1
+    table: str
+    sha256: str
+    images: int = Field(ge=1)
+    file: str | None = Field(None, exclude=True)
+
+    def compute(self, folder: Path) -> None:
+        table = values.load(values.find(self.table, self.file))
+        v = torch.from_numpy(table.v[: self.images])[None]
+        n = v.shape[-1].bit_length() - 1
+        io.save_arrays(
+            folder / "games.safetensors",
+            {
+                "v": v,
+                "steps": torch.tensor([1]),
+                "labels": torch.zeros(v.shape[1], dtype=torch.int64),
+                "ids": torch.from_numpy(table.ids[: self.images]),
+                "saturated": (v.abs() > extract.SATURATED).double().mean((1, 2)),
+                # A table's own rounding is not known: that of the numbers as stored.
+                "noise_floor": (v.abs().amax((1, 2)) * _EPS * 2 ** (n / 2)),
+            },
+        )
+
+    def load(self, folder: Path) -> Games:
+        return Games(**io.load_arrays(folder / "games.safetensors"))
