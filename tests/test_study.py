@@ -113,7 +113,9 @@ def test_arrays_are_stacked_over_seeds_and_second_draws_have_other_players() -> 
     assert not torch.equal(networks.planned(p, system, draw=1).load().v, e.v)
     assert "seeds 0, 3" in networks.scope(p, system)
     runs = networks.trained([system])[system]
-    assert networks.accuracies(runs) == [run.test_accuracy for run in runs] and len(runs) == 2
+    assert (
+        networks.accuracies(system, runs) == [run.test_accuracy for run in runs] and len(runs) == 2
+    )
 
 
 def test_masked_inputs_of_a_pass_are_the_settings() -> None:
