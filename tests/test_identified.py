@@ -387,7 +387,7 @@ def test_all_ways_split_the_same_games() -> None:
         "short",
         "tight",
     ]
-    cells = list(studies.loop_cells(p))
+    cells = list(studies.loop_cells(p, system))
     assert cells == [0, 1, 3, 4]
     for name, e in (("certified, order weight +0.2", low), ("certified, order weight -0.2", high)):
         assert torch.equal(
