@@ -98,16 +98,6 @@ def _parser() -> argparse.ArgumentParser:
         "notebook", metavar="NOTEBOOK", help="name or number, such as 01_sparsity or 01"
     )
     running.add_argument(
-        "-p",
-        dest="given",
-        nargs="+",
-        action="append",
-        default=[],
-        metavar=("NAME=VALUE", "VALUE"),
-        help="a parameter: -p images=5, -p images 5, -p 'seeds=[0, 1]', -p "
-        "change.training.steps=100",
-    )
-    running.add_argument(
         "--profile", help="start from this profile's settings (default: the notebook's own)"
     )
 
@@ -116,6 +106,17 @@ def _parser() -> argparse.ArgumentParser:
     planning.add_argument("--profile", help="this profile's settings (default: the notebook's own)")
     planning.add_argument("--system", metavar="NETWORK/DATA", help="only this system's jobs")
     planning.add_argument("--json", action="store_true", help="one JSON object a job")
+    for added in (running, planning):
+        added.add_argument(
+            "-p",
+            dest="given",
+            nargs="+",
+            action="append",
+            default=[],
+            metavar=("NAME=VALUE", "VALUE"),
+            help="a parameter: -p images=5, -p images 5, -p 'seeds=[0, 1]', -p "
+            "change.training.steps=100",
+        )
 
     for name, function, text in (
         ("all", _all, "every notebook of a profile, then the verdict table and index.html"),
@@ -259,11 +260,13 @@ def _plan(chosen: argparse.Namespace) -> int:
         planning,  # studies load torch's compiler: seconds that `list` can do without
     )
 
-    notebook = params.notebook_stem(chosen.notebook)
+    notebook, given = params.notebook_stem(chosen.notebook), _given(chosen.given)
     settings: Mapping[str, Any] = {}
     if chosen.profile:
         settings = params.load_profile(chosen.profile).given(notebook)
-    p = params.validate(notebook, **{"profile": chosen.profile or "custom", **settings})
+    p = params.validate(
+        notebook, **{"profile": chosen.profile or "custom", **_merged(settings, given)}
+    )
     nodes = planning.plan_of(notebook, p, chosen.system)
     for node in nodes:
         state = "finished" if node.finished else "to do"
