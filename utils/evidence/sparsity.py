@@ -88,21 +88,21 @@ def salient_counts(e: CertifiedGames, rule: salience.Rule) -> torch.Tensor:
     return salience.salient_counts(e.merged, salience.threshold(e.merged, e.v, rule)).double()
 
 
-def number_parts(count: np.ndarray, untrained: np.ndarray, suffix: str = "") -> list[Part]:
+def number_parts(count: np.ndarray, untrained: np.ndarray, suffix: str | None = "") -> list[Part]:
     """L2 from arrays (S, X): salient interactions per image of the trained and of the untrained
-    networks (N0)."""
+    networks (N0). suffix: None leaves out the number itself, where no paper bounds it."""
     return [
-        Part.of(f"count{suffix}", count),
+        *([] if suffix is None else [Part.of(f"count{suffix}", count)]),
         Part.of("count_minus_null", count - untrained, spread(count)),
     ]
 
 
 def count(
-    rule: salience.Rule = COUNT_RULE, suffix: str = ""
+    rule: salience.Rule = COUNT_RULE, suffix: str | None = ""
 ) -> Callable[[CertifiedGames], list[Part]]:
     """L2 as a statistic of its own games at the checkpoints (first, last); thresholds are those of
     all images, whatever is left out. suffix: of the part's name, where a data set has its own
-    bound."""
+    bound; None where it has none."""
 
     def statistic(e: CertifiedGames) -> list[Part]:
         found = salient_counts(e, rule)
@@ -111,7 +111,9 @@ def count(
     return statistic
 
 
-def other_rules(e: CertifiedGames, rule: salience.Rule, suffix: str) -> dict[str, list[Part]]:
+def other_rules(
+    e: CertifiedGames, rule: salience.Rule, suffix: str | None
+) -> dict[str, list[Part]]:
     """L2 by the papers' other rules of salience, shown beside it."""
     return {f"salience {r}": count(r, suffix)(e) for r in salience.RULES if r != rule}
 

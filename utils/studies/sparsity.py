@@ -6,7 +6,7 @@ import dataclasses
 
 import torch
 
-from .. import extract
+from .. import claims, extract
 from ..evidence.likeness import Kappas
 from ..evidence.sparsity import COUNT_RULE, MASS
 from ..jobs import Job
@@ -47,16 +47,16 @@ class Sparsity(Study[CertifiedGames]):
 
     exact: split without noise terms; noise: independent noise matched to the last checkpoint;
     coarse: solved to three times the tolerance; counted: L2's own images; count_suffix: of the name
-    of its bound; kappas: L12's; slopes (n,): integrated gradients of the first image by the first
-    network, None where that is not here; sizes: M15's, of each number of players at the last
-    checkpoint.
+    of its bound, None where the data have none; kappas: L12's; slopes (n,): integrated gradients of
+    the first image by the first network, None where that is not here; sizes: M15's, of each number
+    of players at the last checkpoint.
     """
 
     exact: CertifiedGames = dataclasses.field(kw_only=True)
     noise: CertifiedGames = dataclasses.field(kw_only=True)
     coarse: CertifiedGames = dataclasses.field(kw_only=True)
     counted: Study[CertifiedGames] = dataclasses.field(kw_only=True)
-    count_suffix: str = dataclasses.field(kw_only=True)
+    count_suffix: str | None = dataclasses.field(kw_only=True)
     kappas: Study[Kappas] = dataclasses.field(kw_only=True)
     slopes: torch.Tensor | None = dataclasses.field(kw_only=True)
     sizes: dict[int, CertifiedGames] = dataclasses.field(kw_only=True)
@@ -89,7 +89,7 @@ def _study(p: Settings, system: Trained, runs: list[Run]) -> Sparsity:
         noise=found[main, "noise"],
         coarse=found[main, "coarse"],
         counted=Study(*facts, {main: found[main, "counted"]}, changed_count(p, system)),
-        count_suffix="_cifar" if system.of.data.name == "cifar10" else "",
+        count_suffix=_count_suffix(system),
         kappas=Study(*facts, {main: kappas}, changed_kappas(p)),
         slopes=_slopes(p, system, runs[0]) if runs else None,
         sizes={n: splits.load() for n, splits in _sizes(p, system).items()},
@@ -138,6 +138,12 @@ def _inner(p: Settings, system: Trained) -> dict[float, LayerSplits]:
         kappa: layer_splits(Layerwise(**{**shared, "kappa": kappa, "second_draw": False}), system)
         for kappa in p.kappas
     }
+
+
+def _count_suffix(system: Trained) -> str | None:
+    """Of the as-stated bound of L2 that claims.yaml has for these data; None: it has none."""
+    bounds = claims.load().row("L2").thresholds_for(system.id)
+    return next((s for s in ("", "_cifar") if f"count{s}" in bounds), None)
 
 
 def _slopes(p: Settings, system: Trained, run: Run) -> torch.Tensor:
