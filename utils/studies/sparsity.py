@@ -48,7 +48,7 @@ class Sparsity(Study[CertifiedGames]):
     exact: split without noise terms; noise: independent noise matched to the last checkpoint;
     coarse: solved to three times the tolerance; counted: L2's own images; count_suffix: of the name
     of its bound, None where the data have none; kappas: L12's; slopes (n,): integrated gradients of
-    the first image by the first network, None where that is not here; sizes: M15's, of each number
+    the first image by the first network, None of tokens and where that is not here; sizes: M15's, of each number
     of players at the last checkpoint.
     """
 
@@ -146,7 +146,10 @@ def _count_suffix(system: Trained) -> str | None:
     return next((s for s in ("", "_cifar") if f"count{s}" in bounds), None)
 
 
-def _slopes(p: Settings, system: Trained, run: Run) -> torch.Tensor:
+def _slopes(p: Settings, system: Trained, run: Run) -> torch.Tensor | None:
+    """None of tokens, which have no gradient."""
+    if system.of.kind == "text":
+        return None
     players, labels, _ = games_of.games_jobs(p, system)[0].players()
     return extract.integrated_gradients(run.model(run.steps[-1]), players[0], int(labels[0]))
 
