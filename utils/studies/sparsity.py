@@ -48,8 +48,8 @@ class Sparsity(Study[CertifiedGames]):
     exact: split without noise terms; noise: independent noise matched to the last checkpoint;
     coarse: solved to three times the tolerance; counted: L2's own images; count_suffix: of the name
     of its bound, None where the data have none; kappas: L12's; slopes (n,): integrated gradients of
-    the first image by the first network, None of tokens and where that is not here; sizes: M15's, of each number
-    of players at the last checkpoint.
+    the first image by the first network, None of tokens and where that is not here; sizes: M15's,
+    of each number of players at the last checkpoint.
     """
 
     exact: CertifiedGames = dataclasses.field(kw_only=True)
@@ -151,7 +151,9 @@ def _slopes(p: Settings, system: Trained, run: Run) -> torch.Tensor | None:
     if system.of.kind == "text":
         return None
     players, labels, _ = games_of.games_jobs(p, system)[0].players()
-    return extract.integrated_gradients(run.model(run.steps[-1]), players[0], int(labels[0]))
+    return extract.integrated_gradients(
+        run.model(run.steps[-1]), players[0], int(labels[0]), score=system.of.score
+    )
 
 
 def _sizes(p: Settings, system: Trained) -> dict[int, Splits]:
