@@ -34,12 +34,15 @@ def begin(name: str, cell: Mapping[str, Any]) -> Any:
     return p
 
 
-def show_exactness(name: str, accuracy: Sequence[float], *games: CertifiedGames) -> None:
-    """Test accuracies, certified gaps by checkpoint and the identities of the AND-OR model.
+def show_exactness(
+    name: str, accuracy: Sequence[float], *games: CertifiedGames, measure: str = "test accuracy"
+) -> None:
+    """Test accuracies (of a regression another ``measure``), certified gaps by checkpoint and the
+    identities of the AND-OR model.
 
     ArithmeticError where an identity fails: a bug, and nothing below may be believed.
     """
-    print(f"{name}: test accuracy", ", ".join(f"{value:.3f}" for value in accuracy))
+    print(f"{name}: {measure}", ", ".join(f"{value:.3f}" for value in accuracy))
     for e in games:
         display(e.certificates())
         exactness.require_duality(e)

@@ -42,8 +42,10 @@ def why_not(
     missing = [name for name in entry.needs if getattr(system, name) is None]
     if missing:
         return f"{system.id} does not name {_WORDS[missing[0]]} ({missing[0]})"
-    if entry.thresholds and not entry.thresholds_for(pair or system.id):
-        return f"claims.yaml has no threshold of it for {pair or system.id}"
+    of = pair or system.id
+    stated = "as_stated" in entry.readings(of) if entry.kind == "empirical" else True
+    if entry.thresholds and not (stated and entry.thresholds_for(of)):
+        return f"claims.yaml has no threshold of its statement for {of}"
     return None
 
 

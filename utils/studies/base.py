@@ -102,6 +102,11 @@ class Networks:
         return " and ".join(s.name for s in self.systems)
 
     @property
+    def measure(self) -> str:
+        """What the floor is a bound of."""
+        return self.systems[0].measure
+
+    @property
     def facts(self) -> dict[str, Any]:
         """What the judge is told whatever the row."""
         floors = [s.floor.value for s in self.systems if s.floor is not None]
@@ -110,7 +115,7 @@ class Networks:
             "scope": self.scope,
             "accuracy": self.accuracy,
             "floor": min(floors) if len(floors) == len(self.systems) else None,
-            "measure": self.systems[0].measure,
+            "measure": self.measure,
             # A system of given weights is trained here all the same where labels are noisy (07).
             "given": len(self.seeds) == 1 and any(s.given for s in self.systems),
         }
