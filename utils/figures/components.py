@@ -72,8 +72,8 @@ def grouped_bars(
     sharey: bool = False,
 ) -> Figure:
     """Bars side by side: a group per ``x``, a bar per ``hue``, a panel per ``panel``; columns low,
-    high drawn as ranges. ylabel: default the name of ``y``; counts are interactions per image."""
-    label_y = ylabel or ("interactions per image" if y == "count" else y)
+    high drawn as ranges. ylabel: default the name of ``y``; counts are interactions per sample."""
+    label_y = ylabel or ("interactions per sample" if y == "count" else y)
     panels = list(dict.fromkeys(table[panel]))
     colours = palette(list(dict.fromkeys(table[hue])))
     figure, axes = grid(
