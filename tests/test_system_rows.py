@@ -140,7 +140,7 @@ def test_a_row_without_a_threshold_for_a_system_says_so(tmp_path: Path) -> None:
     registry = edit(tmp_path, on_cifar)
     assert claims.why_not("D2", LENET) is None
     assert claims.why_not("D2", find("lenet/cifar10"), registry) is None
-    why = "claims.yaml has no threshold of it for lenet/mnist_part"
+    why = "claims.yaml has no threshold of its statement for lenet/mnist_part"
     assert claims.why_not("D2", LENET, registry) == why
     assert "D2" not in claims.rows_of("01_sparsity", LENET, registry)
     with pytest.raises(claims.RegistryError, match="no row 'D99'"):
