@@ -42,6 +42,11 @@ class AtLayers:
         """The network in print."""
         return self.of.name
 
+    @property
+    def measure(self) -> str:
+        """What ``accuracy`` is."""
+        return self.of.of.measure
+
     def why_not(self, row: str) -> str | None:
         """Why ``row`` is not judged on these networks; None where it is."""
         return claims.why_not(row, self.of.of)
