@@ -438,7 +438,7 @@ def test_contrasts_between_networks_need_both() -> None:
     )
     assert claims.load().row("M9").thresholds_for(SYSTEM) == {}, "one network shows no contrast"
     assert notebook.judged("M9", [pair]) == [pair] and notebook.judged("M9", [s]) == []
-    assert "no threshold of it for resnet20/mnist_part" in s.why_not("M9")
+    assert "no threshold of its statement for resnet20/mnist_part" in s.why_not("M9")
     named = {"ResNet-20", "VGG-11", "the paper's networks"}
     assert set(sizes.pair_table(pair.main)["panel"]) == named
 
