@@ -12,11 +12,11 @@ import torch
 
 from utils import claims, notebook, params, systems
 from utils.claims.weighing import decide, p_values, weigh
+from utils.datasets import planted
 from utils.evidence import betrayal, courses, kinds, order_similarity, restless, sizes
 from utils.evidence import group_statistics as statistics
 from utils.evidence.both import Both
 from utils.interactions import Interactions
-from utils.jobs import toy
 from utils.jobs.games import CertifiedGames
 from utils.metrics import groups
 from utils.studies import Analysis, Study
@@ -520,8 +520,8 @@ def test_order_shares_are_those_of_the_interactions() -> None:
 
 def planted_curves(curve: np.ndarray, loyal: np.ndarray = T) -> dict[str, CertifiedGames]:
     rng = np.random.default_rng(0)
-    and_ = torch.zeros(len(SEEDS), C, 4, 1 << len(toy.INPUTS), dtype=torch.float64)
-    for player, values in ((toy.BETRAYED, curve), (toy.LOYAL, loyal)):
+    and_ = torch.zeros(len(SEEDS), C, 4, 1 << len(planted.INPUTS), dtype=torch.float64)
+    for player, values in ((planted.BETRAYED, curve), (planted.LOYAL, loyal)):
         noisy = values + 0.01 * rng.standard_normal((len(SEEDS), 4, C))
         and_[..., 1 << player] = torch.from_numpy(noisy).transpose(1, 2)
     return {"order weight +0.2": extracted(and_), "order weight -0.2": extracted(and_)}
@@ -530,7 +530,7 @@ def planted_curves(curve: np.ndarray, loyal: np.ndarray = T) -> dict[str, Certif
 @pytest.mark.parametrize(("name", "found"), [("betraying", 5), ("reliable", 0), ("withdrawn", 0)])
 def test_a_betraying_input_is_found_where_there_is_one(name: str, found: int) -> None:
     told = betrayal.told(planted_curves(COURSES[name][0]), (0.05, 0.1, 0.2), walks=6)
-    shown = claims.demonstrate("M12", toy.TOY_SYSTEM, **told, n=len(SEEDS), scope="a test")
+    shown = claims.demonstrate("M12", "mlp_toy/planted", **told, n=len(SEEDS), scope="a test")
     assert shown.verdict is None and shown.status == "demonstration"
     assert (
         f"betraying in {found} of 5 networks at order weight +0.2 and {found} of 5" in shown.reason
@@ -539,8 +539,8 @@ def test_a_betraying_input_is_found_where_there_is_one(name: str, found: int) ->
 
 
 def test_the_toy_data_betray_as_planned() -> None:
-    x, y = toy.toy_data(200_000, 0)
-    z, s, u = x[:, 0, 0, toy.BETRAYED], x[:, 0, 0, 1], x[:, 0, 0, toy.LOYAL]
+    x, y = planted.draw(200_000, 0)
+    z, s, u = x[:, planted.BETRAYED], x[:, 1], x[:, planted.LOYAL]
     sign = 2.0 * y - 1
     assert float((sign * z).mean()) > 0.1  # helps on its own
     near = (s - 0.1).abs() < 0.02
@@ -553,7 +553,7 @@ def test_the_toy_data_betray_as_planned() -> None:
 def test_a_small_network_on_the_toy_data_betrays_its_early_feature() -> None:
     p = settings(seeds=[0], images=5, toy_steps=1500)
     found = studies.planted(p)
-    assert found.id == toy.TOY_SYSTEM and "1500 steps" in found.scope
+    assert found.id == "mlp_toy/planted" and "1500 steps" in found.scope
     case = betrayal.told(found.ends, p.margins, p.walks)
     assert (
         case["control"][
@@ -564,6 +564,6 @@ def test_a_small_network_on_the_toy_data_betrays_its_early_feature() -> None:
     assert case["control"][
         "share of samples whose loyal input is called betraying, order weight +0.2"
     ] == [0.0]
-    table = betrayal.planted_table(found.main)
-    z = table[table["input"] == toy.INPUTS[toy.BETRAYED]]["utility"].to_numpy()
+    table = betrayal.planted_table(found.main, found.id)
+    z = table[table["input"] == planted.INPUTS[planted.BETRAYED]]["utility"].to_numpy()
     assert z.max() > 0.3 and z[-1] < -0.3

@@ -394,7 +394,9 @@ def many() -> dict[str, Job]:
         "perturbed": jobs.PerturbedJob(games=rows, noise=0.1, copies=2),
         "attacked": jobs.AttackedJob(games=games),
         "bayes": standard,
-        "toy": jobs.ToyJob(seed=0, steps=20, checkpoints=2, images=1),
+        "toy": jobs.ToyJob(
+            seed=0, steps=20, checkpoints=2, images=1, samples=100, width=4, lr=0.1, batch=10
+        ),
     }
 
 
@@ -546,7 +548,7 @@ SPLIT = {"split", "split rows", "compared", "means"}
         ("probes.py", "_LEAST_SPREAD = 0.1", "_LEAST_SPREAD = 0.2", {"probes", "layers", "noisy"}),
         ("bayesian.py", "PRIOR_SD = 0.1", "PRIOR_SD = 0.1 + 0", {"bayes"}),
         ("jobs/attacked.py", "2.5 * size", "2.6 * size", {"attacked"}),
-        ("jobs/toy.py", "0.8 * z", "0.9 * z", {"toy"}),
+        ("datasets/planted.py", "0.8 * z", "0.9 * z", {"toy"}),
         ("io.py", "_QUIET_SECONDS = 5.0", "_QUIET_SECONDS = 6.0", set()),
         ("runtime.py", "mininterval=1.0", "mininterval=2.0", set()),
         ("jobs/base.py", "MANY_STEPS = 1000", "MANY_STEPS = 999", set()),

@@ -74,8 +74,10 @@ def test_the_file_of_a_system_is_in_its_verdicts() -> None:
     assert both != systems.sha256_of("lenet+mlp7_w256/mnist_part", [one, other]), (
         "pairs are ordered"
     )
-    for name in ("mlp7_w256+lenet/mnist_part", "theory/synthetic", other.id):
+    for name in ("theory/synthetic", "mlp7_w64/mnist_part", "mlp7_w64+lenet/mnist_part", ""):
         assert systems.sha256_of(name, [one]) is None, name
+    toy = systems.sha256_of("mlp_toy/planted", [one])
+    assert toy == io.sha256_file(FOLDER / "mlp_toy_planted.py"), "M12's, in no run's list"
     nowhere = dataclasses.replace(LENET, network=LENET.network._replace(name="mine"))
     with pytest.raises(ValueError, match="mine/mnist_part comes from no file"):
         systems.sha256(nowhere)

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from ..jobs import toy
+from ..datasets.planted import BETRAYED, INPUTS, LOYAL
 from ..jobs.games import CertifiedGames
 from ..metrics import groups
 
@@ -31,7 +31,7 @@ def _betraying(curves: np.ndarray, margin: float = groups.MARGIN) -> np.ndarray:
 
 def _walks_betraying(e: CertifiedGames, walks: int) -> float:
     """Share of the samples whose planted input's matched random walk is called betraying."""
-    curves = torch.from_numpy(_planted(e, toy.BETRAYED))
+    curves = torch.from_numpy(_planted(e, BETRAYED))
     walk, every = (
         groups.RandomCourses.of(curves),
         torch.arange(curves.shape[1]).expand(len(curves), -1),
@@ -51,14 +51,14 @@ def told(
     shown: dict[str, Any] = {}
     betrayed = {}
     for name, e in ends.items():
-        for what, player in (("planted", toy.BETRAYED), ("loyal", toy.LOYAL)):
+        for what, player in (("planted", BETRAYED), ("loyal", LOYAL)):
             shares = _betraying(_planted(e, player))
             label = f"share of samples whose {what} input is called betraying, {name}"
             shown[label], betrayed[what, name] = shares.tolist(), int((shares > 0.5).sum())
     first, main = next(iter(ends.items()))
     for m in margins:
         if m != groups.MARGIN:
-            shares = _betraying(_planted(main, toy.BETRAYED), m)
+            shares = _betraying(_planted(main, BETRAYED), m)
             shown[f"the same at margin {m:g}, {first}"] = shares.tolist()
     shown["share of matched random walks called betraying"] = _walks_betraying(main, walks)
     shown["share of uncertified games"] = max(e.uncertified for e in ends.values())
@@ -77,15 +77,16 @@ def _statement(betrayed: Mapping[tuple[str, str], int], names: Sequence[str], co
     )
 
 
-def planted_table(main: CertifiedGames) -> pd.DataFrame:
-    """Utility of each input over training: mean over samples; mean and range over seeds."""
+def planted_table(main: CertifiedGames, system: str) -> pd.DataFrame:
+    """Utility of each input over training: mean over samples; mean and range over seeds; system:
+    the networks' id."""
     pieces = []
-    for player, name in enumerate(toy.INPUTS):
+    for player, name in enumerate(INPUTS):
         curves = _planted(main, player).mean(1)
         pieces.append(
             pd.DataFrame(
                 {
-                    "system": toy.TOY_SYSTEM,
+                    "system": system,
                     "input": name,
                     "step": main.steps,
                     "utility": curves.mean(0),

@@ -1,18 +1,8 @@
-"""A planted toy set for M12: one input that helps at first and must be betrayed, one that keeps its
-sign throughout.
+"""Small networks on the planted set (:mod:`utils.datasets.planted`) and the games of some of its
+samples, for M12.
 
-The paper's toy data are not described; these are ours. The label is drawn with log-odds 2 (2 s - .8
-z + .3 u + h1 h2), where z is correlated with s (.9). The network sees s at .15 of its size, so it
-learns s late: first z serves as its proxy, with the sign of the correlation (E[z (2 s - .8 z)] = 1
-> 0), later, once s is known, z counts with the opposite sign. u is loyal: independent of the rest,
-it counts the same way from the first step to the last.
-
-Labels are drawn, not decided, so that the log-odds to be learnt are finite and do not dwarf the
-early effect. u counts for little because of what the split leaves open: two effects of one sign may
-as well stand as an AND and an OR of the pair, and at that end of the face of optima a strong u
-would hide z's early effect in pairs. An earlier design had a strong u and hid it: sizes and
-learning rate were changed after that was seen, until the betrayal showed at both ends. So M12 says
-that a planted betrayal *can* be found, not that any would be.
+Every seed draws the set anew, so that the networks differ in their data too; as a system the set is
+its first draw.
 """
 
 from __future__ import annotations
@@ -26,30 +16,14 @@ from pydantic import Field
 from torch import nn
 
 from .. import extract, io, runtime
+from ..datasets.planted import BETRAYED, INPUTS, LOYAL, draw
 from ..models import InputSpec
 from ..models.mlp import MLP
 from ..players import ImagePatches
 from ..train import log_spaced
 from .base import Job
 
-__all__ = ["BETRAYED", "INPUTS", "LOYAL", "TOY_SYSTEM", "ToyGames", "ToyJob", "toy_data"]
-
-INPUTS = ("z: betrayed", "s: learnt late", "u: loyal", "h1", "h2", "noise")
-BETRAYED, LOYAL = 0, 2
-TOY_SYSTEM = "mlp_toy/planted"
-
-_CORRELATION, _SIZE_OF_S, _CERTAINTY = 0.9, 0.15, 2.0
-
-
-def toy_data(count: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Inputs (count, 1, 1, 6) float32, as images of one line, and labels (count,) of the planted
-    set."""
-    generator = torch.Generator().manual_seed(seed)
-    s, e, u, h1, h2, noise = torch.randn(6, count, generator=generator)
-    z = _CORRELATION * s + (1 - _CORRELATION**2) ** 0.5 * e
-    x = torch.stack([z, _SIZE_OF_S * s, u, h1, h2, noise], 1)
-    chance = torch.sigmoid(_CERTAINTY * (2 * s - 0.8 * z + 0.3 * u + h1 * h2))
-    return x[:, None, None], (torch.rand(count, generator=generator) < chance).long()
+__all__ = ["ToyGames", "ToyJob"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,14 +48,14 @@ class ToyJob(Job):
     steps: int = Field(ge=20)
     checkpoints: int = Field(ge=2)
     images: int = Field(ge=1)
-    samples: int = 20000
-    width: int = 32
-    lr: float = 0.1
-    batch: int = 200
+    samples: int = Field(ge=1)
+    width: int = Field(ge=1)
+    lr: float = Field(gt=0)
+    batch: int = Field(ge=1)
 
     def compute(self, folder: Path) -> None:
-        x, y = toy_data(self.samples, 2 * self.seed)
-        fresh, truth = toy_data(2000, 2 * self.seed + 1)
+        x, y = _images(self.samples, 2 * self.seed)
+        fresh, truth = _images(2000, 2 * self.seed + 1)
         keep = set(log_spaced(self.steps, self.checkpoints))
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(self.seed)
@@ -118,6 +92,12 @@ class ToyJob(Job):
 
     def load(self, folder: Path) -> ToyGames:
         return ToyGames(**io.load_arrays(folder / "toy.safetensors"))
+
+
+def _images(count: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """The set as images of one line, (count, 1, 1, 6), and labels (count,)."""
+    x, labels = draw(count, seed)
+    return x[:, None, None], labels
 
 
 def _players(row: torch.Tensor) -> ImagePatches:

@@ -1,12 +1,14 @@
-"""04, M12: small networks on the planted toy set, which belongs to no system of the settings."""
+"""04, M12: small networks on the planted toy set, whatever the systems of the settings."""
 
 from __future__ import annotations
 
 import dataclasses
 
+from ..datasets.planted import INPUTS
 from ..jobs.games import CertifiedGames, Splits
-from ..jobs.toy import INPUTS, TOY_SYSTEM, ToyJob
+from ..jobs.toy import ToyJob
 from ..params import FiveGroups as Settings
+from ..systems.mlp_toy_planted import SYSTEM
 from . import networks as games_of
 from .base import Analysis, Study
 
@@ -15,12 +17,7 @@ __all__ = ["Planted", "planned", "planted", "scope"]
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Planted(Study[CertifiedGames]):
-    """The toy networks: on data that were planted, so that no system's file says what they are."""
-
-    @property
-    def id(self) -> str:
-        """What verdicts call it."""
-        return TOY_SYSTEM
+    """The toy networks: each on a draw of its own of the planted set."""
 
     @property
     def name(self) -> str:
@@ -30,10 +27,16 @@ class Planted(Study[CertifiedGames]):
 
 def planned(p: Settings) -> dict[Analysis, Splits]:
     """Games of a toy network per seed at every order weight, the first of which is primary."""
-    jobs = [
-        ToyJob(seed=seed, steps=p.toy_steps, checkpoints=p.checkpoints, images=p.images)
-        for seed in p.seeds
-    ]
+    how = {
+        "samples": SYSTEM.training.n_train,
+        "width": SYSTEM.network.width,
+        "lr": SYSTEM.training.lr,
+        "batch": SYSTEM.training.batch,
+        "steps": p.toy_steps,
+        "checkpoints": p.checkpoints,
+        "images": p.images,
+    }
+    jobs = [ToyJob(seed=seed, **how) for seed in p.seeds]
     name = "the planted toy set"
     return {
         Analysis(w): games_of.splits_of(p, name, p.seeds, jobs, order_weight=w)
@@ -44,7 +47,7 @@ def planned(p: Settings) -> dict[Analysis, Splits]:
 def planted(p: Settings) -> Planted:
     """The toy networks; what is missing is trained, scored and split."""
     games = {a: splits.load() for a, splits in planned(p).items()}
-    return Planted((), p.seeds, scope(p), None, games)
+    return Planted((SYSTEM,), p.seeds, scope(p), None, games)
 
 
 def scope(p: Settings) -> str:

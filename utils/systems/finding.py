@@ -109,14 +109,14 @@ def sha256(system: System) -> str:
 
 
 def sha256_of(name: str, chosen: Iterable[System]) -> str | None:
-    """Of the file of the system that a verdict speaks of, among those of a run; of a pair a+b/data
-    of both together; None where no network enters."""
+    """Of the file of the system that a verdict speaks of: one of a run's, else one of the package
+    (M12's); of a pair a+b/data of both together; None where no network enters."""
     by = {system.id: system for system in chosen}
     networks, _, data = name.rpartition("/")
     ids = [f"{network}/{data}" for network in networks.split("+")]
-    if not set(ids) <= set(by):
+    if not set(ids) <= set(by) | set(names()):
         return None
-    each = [sha256(by[one]) for one in ids]
+    each = [sha256(by.get(one) or find(one)) for one in ids]
     return each[0] if len(each) == 1 else io.sha256_bytes(" ".join(each).encode())
 
 
