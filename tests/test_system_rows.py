@@ -101,7 +101,7 @@ def test_the_rows_of_a_table() -> None:
 def test_the_rows_of_images(name: str) -> None:
     system = find(name)
     if system.kind != "image":
-        assert system == TABLE, "write down what its rows are"
+        assert "it speaks of image" in claims.why_not("D12", system)
         return
     for row in ("D12", "D13", "D16", "F2", "L3", "L5", "L13", "M2", "M11", "M13"):
         assert claims.why_not(row, system) is None, row

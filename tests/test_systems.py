@@ -19,7 +19,7 @@ from utils.systems import Floor, System, find
 from utils.train import Training, Weights, log_spaced
 
 FOLDER = paths.ROOT / "utils" / "systems"
-OTHER_FILES = {"base", "changing", "finding", "trying"}
+OTHER_FILES = {"base", "changing", "finding", "states", "trying"}
 """What lies in the folder and is no system."""
 EXPLAINED, CHECKPOINTS = 40, 13
 """Samples and checkpoints of a run with default settings."""

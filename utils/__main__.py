@@ -87,6 +87,11 @@ def _parser() -> argparse.ArgumentParser:
         "list", _list, "claims, notebooks and profiles; of one NOTEBOOK: its parameters"
     )
     listing.add_argument("notebook", nargs="?", metavar="NOTEBOOK")
+    listing.add_argument(
+        "--systems",
+        action="store_true",
+        help="every system: network, data, players, rows, whether it works here",
+    )
 
     running = command(
         "run",
@@ -162,6 +167,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _list(chosen: argparse.Namespace) -> int:
+    if chosen.systems:
+        _print_systems()
+        return 0
     if chosen.notebook:
         _print_parameters(params.notebook_stem(chosen.notebook))
         return 0
@@ -179,6 +187,15 @@ def _list(chosen: argparse.Namespace) -> int:
     for name in params.profiles():
         print(f"  {name:<10} {params.load_profile(name).about}")
     return 0
+
+
+def _print_systems() -> None:
+    for name in systems.names():
+        system = systems.find(name)
+        rows = [row for notebook in params.PARAMS for row in claims.rows_of(notebook, system)]
+        print(f"{name:<32} {systems.state(system)}")
+        print(f"    {system.name} · {system.data.name} ({system.kind}) · players: {system.unit}")
+        print(textwrap.fill(", ".join(rows), 110, initial_indent="    ", subsequent_indent="    "))
 
 
 def _print_parameters(notebook: str) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from .registry import Protocol, ReadingName, Registry, Row, Threshold, load, sha256
 from .verdict import JUDGED, Part, PartResult, Verdict, plain
@@ -98,8 +101,9 @@ class Case:
             name: [] for name in self.entry.readings(self.system)
         }
         for name, threshold in thresholds.items():
+            part = _measurable(named[name], threshold)
             found[threshold.reading].append(
-                weigh(named[name], threshold, self.protocol, len(seeds), given)
+                weigh(part, threshold, self.protocol, len(seeds), given)
             )
         return found
 
@@ -157,6 +161,15 @@ class Case:
             scope=self.scope,
             claims_sha256=sha256(self.claims),
         )
+
+
+def _measurable(part: Part, threshold: Threshold) -> Part:
+    """``part``; without values where effects count in spreads across samples and samples that are
+    all alike (a few of them may be) leave none to count in."""
+    in_spreads = threshold.effect is not None and threshold.effect.smallest is None
+    if not (in_spreads and part.scale == 0 and part.values is not None):
+        return part
+    return dataclasses.replace(part, values=np.full(len(part.values), np.nan))
 
 
 def _shown(parts: Sequence[PartResult]) -> dict[str, Any]:

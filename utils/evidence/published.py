@@ -100,7 +100,8 @@ def ratio_parts(best: np.ndarray, optimum: np.ndarray) -> list[Part]:
     images, minus 1."""
 
     def excess(keep: np.ndarray) -> np.ndarray:
-        return best[:, keep].sum(1) / optimum[:, keep].sum(1) - 1
+        with np.errstate(invalid="ignore"):  # no strength at all has no excess: NaN
+            return best[:, keep].sum(1) / optimum[:, keep].sum(1) - 1
 
     return [Part.jackknifed("excess", excess, best.shape[1])]
 

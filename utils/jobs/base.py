@@ -25,11 +25,11 @@ import os
 import re
 import shutil
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 from .. import io, paths, provenance, runtime
 from . import cache, code, keys
@@ -74,6 +74,7 @@ class Job(BaseModel, ABC):
         description="CPU threads it computes with, whatever the machine has: sums over another "
         "number differ in the last bits",
     )
+    _digest: str | None = PrivateAttr(None)
 
     @abstractmethod
     def compute(self, folder: Path) -> None:
@@ -127,8 +128,19 @@ class Job(BaseModel, ABC):
         return code.modules([type(self).__module__, *keys.used(self)])
 
     def digest(self) -> str:
-        """The sha256 of :meth:`spec`: 64 digits, the same in every process and on every machine."""
-        return io.sha256_bytes(io.canonical_json(self.spec()).encode())
+        """The sha256 of :meth:`spec`: 64 digits, the same in every process and on every machine.
+
+        Taken once: fields are frozen, and code counts as of its first reading.
+        """
+        if self._digest is None:
+            self._digest = io.sha256_bytes(io.canonical_json(self.spec()).encode())
+        return self._digest
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """The same with other fields, whose digest is another."""
+        copied = super().model_copy(update=update, deep=deep)
+        copied._digest = None
+        return copied
 
     def folder(self) -> Path:
         """Where the finished output lies, or will."""

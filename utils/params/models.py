@@ -148,6 +148,12 @@ class TwoPhase(Study):
 class TheoreticalFit(Study):
     """03_theoretical_fit: D5 to D10, D15."""
 
+    checkpoints: int = Field(
+        13,
+        ge=6,
+        description="log-spaced training steps, initialisation included, among which the second "
+        "phase is looked for",
+    )
     second_draw: bool = Field(
         False, description="not used here: the fits of a second draw of players are not shown"
     )

@@ -7,5 +7,17 @@ lies in this folder. A new system is a new file here and nothing else.
 from .base import Floor, System
 from .changing import changed
 from .finding import find, floor_of, names, sha256, sha256_of
+from .states import missing_packages, state
 
-__all__ = ["Floor", "System", "changed", "find", "floor_of", "names", "sha256", "sha256_of"]
+__all__ = [
+    "Floor",
+    "System",
+    "changed",
+    "find",
+    "floor_of",
+    "missing_packages",
+    "names",
+    "sha256",
+    "sha256_of",
+    "state",
+]

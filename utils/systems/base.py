@@ -36,7 +36,8 @@ class System:
     given by others; floor: None only for a system that was changed, until a floor is given with the
     change. half_depth: the layer whose features are taken apart (04, 07); read_at: the layer that a
     probe reads (06); probes: their training (01, 05, 06); memorising: the training on wrong labels
-    (07). file: the user's file that it was found in.
+    (07). packages: that its network comes from, beside the package's own dependencies, by the names
+    that they are imported under. file: the user's file that it was found in.
     """
 
     data: Source | Values
@@ -50,6 +51,7 @@ class System:
     read_at: str | None = None
     probes: ProbeConfig | None = None
     memorising: Training | None = None
+    packages: tuple[str, ...] = ()
     file: str | None = None
 
     @property

@@ -36,6 +36,7 @@ _KINDS = {
     "read_at": (str, type(None)),
     "probes": (ProbeConfig, type(None)),
     "memorising": (Training, type(None)),
+    "packages": (tuple,),
 }
 
 

@@ -1,0 +1,57 @@
+"""Every system, on real data, through every notebook that judges a row on it: from data to
+verdicts, at the smallest scale.
+
+Where whatever is missing is a failure (``make test EXTRAS=1``) all systems whose data are on this
+machine; else one of each kind of data, which is what changes between systems.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from contract import applies, run_cells, settings
+
+from utils import datasets, systems
+from utils.systems import find, missing_packages
+
+ALL = os.environ.get("INTERACTIONS_EXTRAS") == "1"
+FIRST = {find(name).kind: name for name in reversed(systems.names())}
+"""A system of each kind of data: the first by name."""
+FEW = ("lenet/mnist_part", "mlp7_w256/breast_cancer", *FIRST.values())
+CASES = systems.names() if ALL else tuple(dict.fromkeys(FEW))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _data(request: pytest.FixtureRequest) -> Iterator[None]:
+    """The pre-filled folder, where there is one, stays the data cache for all systems."""
+    with pytest.MonkeyPatch.context() as patch:
+        if "INTERACTIONS_DATA" not in os.environ:
+            beside = Path(__file__).resolve().parents[2] / "shared" / "data"
+            if beside.is_dir():
+                patch.setenv("INTERACTIONS_DATA", str(beside))
+        yield
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_system_goes_from_data_to_verdicts(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    system = find(name)
+    if missing_packages(system):
+        assert not ALL, "the extra `pretrained` is installed where everything is tested"
+        pytest.skip(f"{name} needs {', '.join(missing_packages(system))}")
+    if system.data.find() is None:
+        pytest.skip(f"{name} needs data: {datasets.available().get(system.data.name)}")
+    notebooks = applies(system)
+    assert notebooks, "a system of which no row speaks"
+    for notebook in notebooks:
+        found = run_cells(notebook, settings(notebook, system), tmp_path / notebook, monkeypatch)
+        spoken = [verdict for verdict in found if verdict.system == name]
+        assert spoken, f"{notebook} left no verdict on {name}"
+        for verdict in spoken:
+            assert verdict.verdict not in ("BROKEN", "NOT REPRODUCED"), (
+                f"{verdict.row}: {verdict.reason}"
+            )
