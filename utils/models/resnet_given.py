@@ -82,7 +82,7 @@ class GivenResNet(nn.Module):
 def _network(depth: int, blocks: int) -> Network:
     make = functools.partial(GivenResNet, blocks=blocks)
     width = "channels of the first stage"
-    title = f"ResNet-{depth} (given weights)"
+    title = f"ResNet-{depth} as given"
     return Network(f"resnet{depth}_given", title, make, ("image",), _named(blocks), 16, width)
 
 
