@@ -40,8 +40,8 @@ __all__ = [
 # that both losses are known equally well and measuring them does not cost more than the training.
 _LOSS_SAMPLES = 2000
 # Training samples of a network that others trained on all of them, for its training loss and for
-# probes: as many as the larger networks are trained on here.
-_GIVEN_SAMPLES = 10000
+# probes, whose features of each layer lie in memory together.
+_GIVEN_SAMPLES = 5000
 _SPLIT = {"train": "training", "test": "test"}
 
 

@@ -1,5 +1,5 @@
-"""ResNet-20 on CIFAR-10 as others trained it, test accuracy 91.73 % as stated (Cheng et al. 2024,
-Fig. 4 and App. M: the network of the paper's pairs)."""
+"""ResNet-20 on CIFAR-10 as others trained it, to 91.73 % of the test images as they state (Cheng et
+al. 2024, Fig. 4 and App. M: a network of the paper's pairs)."""
 
 from __future__ import annotations
 
