@@ -22,6 +22,8 @@ from utils.train import Training, Weights, log_spaced
 FOLDER = paths.ROOT / "utils" / "systems"
 OTHER_FILES = {"base", "changing", "finding", "trying"}
 """What lies in the folder and is no system."""
+SMALL = {"cub200"}
+"""Sets that are to be got and have fewer than a thousand samples."""
 EXPLAINED, CHECKPOINTS = 40, 13
 """Samples and checkpoints of a run with default settings."""
 
@@ -32,7 +34,7 @@ EXPLAINED, CHECKPOINTS = 40, 13
 @functools.cache
 def loaded(name: str, split: Split) -> Samples:
     """A split; of the large sets only the first thousand training samples, which are kept."""
-    large = split == "train" and datasets.find(name).download is not None
+    large = split == "train" and datasets.find(name).download is not None and name not in SMALL
     return datasets.load(name, split, 1000 if large else None)
 
 

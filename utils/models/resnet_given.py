@@ -45,8 +45,8 @@ class GivenResNet(nn.Module):
 
     Takes 32x32 images of three channels, raw, in [0, 1]. Layers to look at: ``stem`` and every
     block, each after its last ReLU. The mean and deviation of an :class:`InputSpec` are not used:
-    the weights were trained with constants of their own. Initialised as PyTorch does by default,
-    until the weights are loaded.
+    the weights were trained with constants of their own. Initialised as its authors did, until
+    the weights are loaded: He normal (fan-in) for convolutions and the last layer's weights.
     """
 
     def __init__(self, spec: InputSpec, width: int, *, blocks: int) -> None:
@@ -72,6 +72,9 @@ class GivenResNet(nn.Module):
             channels = out
         self.linear = nn.Linear(channels, spec.outputs)
         self.output = nn.Identity()  # the name by which logits are read, as of a layer
+        for module in self.modules():
+            if isinstance(module, (nn.Conv2d, nn.Linear)):
+                nn.init.kaiming_normal_(module.weight)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = (x - self.mean) / self.std
