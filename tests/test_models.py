@@ -205,14 +205,14 @@ def test_an_untrained_vgg_lets_the_signal_through():
 @pytest.mark.parametrize(
     ("name", "spec", "width", "message"),
     [
-        ("vgg16", {}, None, r"unknown model 'vgg16' \(did you mean 'vgg11'\?\); there are: .*mlp7"),
+        ("vgg12", {}, None, r"unknown model 'vgg12' \(did you mean 'vgg1.'"),
         (
             "lenet",
             {"shape": (1, 64, 64)},
             None,
             "lenet takes images of 28x28, 32x32 pixels, got 64",
         ),
-        ("vgg11", {"shape": (3, 28, 32)}, None, "takes images of 28x28, 32x32 pixels, got 28x32"),
+        ("vgg11", {"shape": (3, 28, 32)}, None, "28x28, 32x32, 64x64 pixels, got 28x32"),
         ("resnet20", {"shape": (3, 4, 4)}, None, "at least 8x8"),
         ("resnet20", {"shape": (10,)}, None, r"at least 8x8 pixels, got \(10,\)"),
         ("lenet", {"shape": (28, 28)}, None, "channels, height, width"),

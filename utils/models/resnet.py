@@ -1,5 +1,5 @@
-"""ResNet-20 for small images (He et al. 2016, Section 4.2): nine residual blocks in three
-stages."""
+"""ResNet-20 and ResNet-32 for small images (He et al. 2016, Section 4.2): nine or fifteen residual
+blocks in three stages."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from .base import InputSpec, Network
 from .parts import Input
 
-__all__ = ["RESNET20", "ResNet", "named"]
+__all__ = ["RESNET20", "RESNET32", "Block", "ResNet", "named"]
 
 
 def named(blocks: int) -> tuple[str, ...]:
@@ -36,23 +36,24 @@ class Block(nn.Module):
         self.bn2 = nn.BatchNorm2d(out)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        shortcut = x
-        if self.new_channels or self.stride > 1:
-            shortcut = F.pad(
-                x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, 0, self.new_channels)
-            )
+        changes = self.new_channels or self.stride > 1
+        shortcut = self.shortcut(x) if changes else x
         y = F.relu(self.bn1(self.conv1(x)))
         return F.relu(shortcut + self.bn2(self.conv2(y)))
+
+    def shortcut(self, x: torch.Tensor) -> torch.Tensor:
+        """(N, channels, H, W) → (N, out, H / stride, W / stride): the new channels are the last."""
+        return F.pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, 0, self.new_channels))
 
 
 class ResNet(nn.Module):
     """Stem, ``3 * blocks`` residual blocks of width, 2*width and 4*width channels, global average,
     ``classes`` logits.
 
-    ResNet-20 has ``blocks = 3``. Images of any size from 8x8. Layers to look at: ``stem`` and
-    ``block1`` … ``block9``, each after its last ReLU. Initialisation as in the paper: He normal
-    (fan-out) for convolutions; PyTorch's default for the last layer; batch normalisation starts as
-    the identity and, in eval mode, uses the running statistics.
+    ResNet-20 has ``blocks = 3``, ResNet-32 five. Images of any size from 8x8. Layers to look at:
+    ``stem`` and ``block1`` … ``block9`` (or 15), each after its last ReLU. Initialisation as in the
+    paper: He normal (fan-out) for convolutions; PyTorch's default for the last layer; batch
+    normalisation starts as the identity and, in eval mode, uses the running statistics.
     """
 
     def __init__(
@@ -65,8 +66,8 @@ class ResNet(nn.Module):
         super().__init__()
         if len(spec.shape) != 3 or min(spec.shape[1:]) < 8:
             raise ValueError(
-                f"resnet20 takes images (channels, height, width) of at least 8x8 pixels, got "
-                f"{tuple(spec.shape)}"
+                f"resnet{6 * blocks + 2} takes images (channels, height, width) of at least "
+                f"8x8 pixels, got {tuple(spec.shape)}"
             )
         self.input = Input(spec.shape, spec.mean, spec.std)
         convolution = nn.Conv2d(spec.shape[0], width, 3, padding=1, bias=False)
@@ -89,12 +90,18 @@ class ResNet(nn.Module):
         return self.output(x.mean(dim=(2, 3)))
 
 
-RESNET20 = Network(
-    "resnet20",
-    "ResNet-20",
-    functools.partial(ResNet, blocks=3),
-    ("image",),
-    named(3),
-    16,
-    "channels of the first stage",
-)
+def _network(blocks: int) -> Network:
+    depth = 6 * blocks + 2
+    return Network(
+        f"resnet{depth}",
+        f"ResNet-{depth}",
+        functools.partial(ResNet, blocks=blocks),
+        ("image",),
+        named(blocks),
+        16,
+        "channels of the first stage",
+    )
+
+
+RESNET20 = _network(3)
+RESNET32 = _network(5)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .. import claims, datasets, runtime, systems
-from ..datasets import Samples, Split, values
+from .. import claims, datasets, paths, runtime, systems
+from ..datasets import MissingData, Samples, Split, values
 from ..datasets.values import Values
 from ..jobs.scored import choose
 from ..params import Agreement, Common, ParameterError, Sparsity, StartHere, Study, TwoPhase
@@ -19,7 +19,7 @@ _COUNTS = ("images", "pair_images", "fit_images", "count_images")
 """Settings that say how many samples of ``image_split`` are explained."""
 _FIRST = {"pca_images": "train", "test_images": "test"}
 """Settings that take the first samples of a split, whatever players they can have."""
-_LAST = ("06_iou_stability",)
+_LAST = ("01_sparsity", "06_iou_stability", "08_what_the_split_identifies")
 """Notebooks that read networks as they are, without the course of their training."""
 
 
@@ -41,6 +41,7 @@ def require(notebook: str, p: Common) -> None:
         for system in p.chosen:
             _is_judged(notebook, system)
             _is_followed(notebook, p, system)
+            _weights_are_there(p, system)
             _has_samples(p, system)
 
 
@@ -78,6 +79,19 @@ def _is_followed(notebook: str, p: Study, system: System) -> None:
             f"{notebook} follows networks from their first training step to the last; the weights "
             f"of {system.id} are given, and nothing is known of their training. They can be read "
             f"in {', '.join(_LAST)}"
+        )
+
+
+def _weights_are_there(p: Study, system: System) -> None:
+    """MissingData that says where given weights are looked for."""
+    weights = p.training_of(system)
+    if not isinstance(weights, Weights):
+        return
+    path = paths.data_cache() / weights.path
+    if not path.is_file():
+        raise MissingData(
+            f"{system.id}: its given weights are not at {path} ({weights.source}): put them there "
+            "as data/README.md says, or set INTERACTIONS_DATA to the folder that they lie below"
         )
 
 

@@ -41,7 +41,8 @@ def studies(p: Settings) -> list[Identified]:
 def _study(p: Settings, system: Trained, runs: list[Run]) -> Identified:
     weights = _ends(p)
     games = {
-        a: Face(low.load(), high.load(), weights) for a, (low, high) in _faces(p, system).items()
+        a: Face(*(games_of.loaded(system, end) for end in ends), weights)
+        for a, ends in _faces(p, system).items()
     }
     main, face = next(iter(games.items()))
     jobs = _ways(p, system)

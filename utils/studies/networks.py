@@ -7,10 +7,12 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from .. import runtime, train
 from ..datasets.values import Values
 from ..jobs import Job, ensure_all
-from ..jobs.games import Splits
+from ..jobs.games import CertifiedGames, Splits
 from ..jobs.given import GivenGamesJob
 from ..jobs.scored import GamesJob
 from ..jobs.split import Null, SplitJob
@@ -23,6 +25,7 @@ __all__ = [
     "Trained",
     "accuracies",
     "games_jobs",
+    "loaded",
     "made",
     "planned",
     "planned_splits",
@@ -36,6 +39,9 @@ __all__ = [
 # Training samples on which the training loss is measured: as many as the embedded test set has, so
 # that both losses are known equally well and measuring them does not cost more than the training.
 _LOSS_SAMPLES = 2000
+# Training samples of a network that others trained on all of them, for its training loss and for
+# probes, whose features of each layer lie in memory together.
+_GIVEN_SAMPLES = 5000
 _SPLIT = {"train": "training", "test": "test"}
 
 
@@ -66,6 +72,11 @@ class Trained:
         return self.jobs[0].config.checkpoints if self.jobs else 1
 
     @property
+    def weighted(self) -> bool:
+        """Whether its weights are those of others."""
+        return bool(self.jobs) and self.jobs[0].config.weights is not None
+
+    @property
     def ends(self) -> tuple[int, ...]:
         """Indices of the first checkpoint and of the last; of that alone where there is one."""
         return tuple(dict.fromkeys((0, self.checkpoints - 1)))
@@ -93,8 +104,7 @@ def _trained(p: Study, system: System, others: dict[str, Any]) -> Trained:
         "device": str(runtime.device(p.device)),
     }
     if isinstance(training, Weights):
-        config = train.TrainConfig(weights=training, steps=0, checkpoints=1, **common)
-        return Trained(system, (0,), (TrainJob.of(config),))
+        return Trained(system, (0,), (TrainJob.of(_given_weights(training, common)),))
     assert isinstance(training, Training)
     common |= {
         **training.model_dump(),
@@ -104,6 +114,22 @@ def _trained(p: Study, system: System, others: dict[str, Any]) -> Trained:
     }
     configs = [train.TrainConfig(seed=seed, **common) for seed in p.seeds]
     return Trained(system, p.seeds, tuple(TrainJob.of(config) for config in configs))
+
+
+def _given_weights(weights: Weights, common: dict[str, Any]) -> train.TrainConfig:
+    """Nothing is trained: a batch of any size will do, and not all samples need be read."""
+    told = train.TrainConfig(steps=0, checkpoints=1, weights=weights, **common).told()
+    count = min(_GIVEN_SAMPLES, len(told))
+    few = {"n_train": count, "loss_images": min(_LOSS_SAMPLES, count), "batch": 1}
+    return train.TrainConfig(steps=0, checkpoints=1, weights=weights, **few, **common)
+
+
+def loaded(system: Trained, splits: Splits) -> CertifiedGames:
+    """The certified games of ``splits``. The one checkpoint of given weights is the network after
+    its training, of nobody knows how many steps: step 1, as in a value table, for 0 is the
+    network before it."""
+    games = splits.load()
+    return dataclasses.replace(games, steps=np.array([1])) if system.weighted else games
 
 
 def trained(found: Sequence[Trained]) -> dict[Trained, list[train.Run]]:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 
+import numpy as np
 import torch
 
 from .. import claims, extract
 from ..evidence.likeness import Kappas
 from ..evidence.sparsity import COUNT_RULE, MASS
+from ..interactions import Interactions
 from ..jobs import Job
 from ..jobs.games import CertifiedGames, Splits
 from ..jobs.layered import LayerSplits
+from ..jobs.trained import TrainJob
 from ..params import Layerwise
 from ..params import Sparsity as Settings
-from ..train import Run
+from ..train import Run, TrainConfig
 from . import networks as games_of
 from .base import Analysis, Study, analyses
 from .layerwise import layer_splits
@@ -71,7 +74,7 @@ def studies(p: Settings) -> list[Sparsity]:
 
 def _study(p: Settings, system: Trained, runs: list[Run]) -> Sparsity:
     every = analyses(p, system.of)
-    found = {k: splits.load() for k, splits in _splits(p, system).items()}
+    found = {k: games_of.loaded(system, splits) for k, splits in _splits(p, system).items()}
     games = {
         a: dataclasses.replace(found[a, "games"], nulls={"smooth": found[a, "smooth"]})
         for a in every
@@ -88,7 +91,7 @@ def _study(p: Settings, system: Trained, runs: list[Run]) -> Sparsity:
         exact=found[main, "exact"],
         noise=found[main, "noise"],
         coarse=found[main, "coarse"],
-        counted=Study(*facts, {main: found[main, "counted"]}, changed_count(p, system)),
+        counted=Study(*facts, {main: _counted(p, system, found)}, changed_count(p, system)),
         count_suffix=_count_suffix(system),
         kappas=Study(*facts, {main: kappas}, changed_kappas(p)),
         slopes=_slopes(p, system, runs[0]) if runs else None,
@@ -122,8 +125,36 @@ def counted_games(p: Settings, system: Trained) -> Splits:
     do not enter."""
     if not system.jobs:
         return games_of.planned(p, system)
-    ends = (0, system.jobs[0].config.steps)
+    ends = tuple(dict.fromkeys((0, system.jobs[0].config.steps)))
     return games_of.planned(p, system, images=p.count_images, steps=ends)
+
+
+def _counted(
+    p: Settings, system: Trained, found: dict[tuple[Analysis, str], CertifiedGames]
+) -> CertifiedGames:
+    """L2's games before and after training; of given weights, before it, those of the network as
+    it is initialised here."""
+    after = next(games for (_, what), games in found.items() if what == "counted")
+    if not system.weighted:
+        return after
+    before = _untrained(p, system).load()
+    names = ("v", "gap", "converged", "l1", "error", "saturated", "noise_floor")
+    both = {name: torch.cat([getattr(e, name) for e in (before, after)], 1) for name in names}
+    and_, or_ = (
+        torch.cat([getattr(e.found, name) for e in (before, after)], 1) for name in ("and_", "or_")
+    )
+    steps = np.concatenate([before.steps, after.steps])
+    return dataclasses.replace(after, **both, found=Interactions(and_, or_), steps=steps)
+
+
+def _untrained(p: Settings, system: Trained) -> Splits:
+    """L2's games of the network of given weights as it is initialised here, from seed 0: the first
+    checkpoint of a training of one step."""
+    given = system.jobs[0].config
+    few = {"weights": None, "steps": 1, "checkpoints": 2, "n_test": 10, "file": given.file}
+    job = TrainJob.of(TrainConfig(**{**given.model_dump(), **few}))
+    first = dataclasses.replace(system, jobs=(job,))
+    return games_of.planned(p, first, images=p.count_images, steps=(0,))
 
 
 def _inner(p: Settings, system: Trained) -> dict[float, LayerSplits]:
@@ -193,4 +224,5 @@ def plan(p: Settings, system: Trained) -> list[Job]:
     """The jobs of one system's study."""
     inner = [one.splits for one in _inner(p, system).values()]
     found = [*_splits(p, system).values(), *inner, *_sizes(p, system).values()]
+    found += [_untrained(p, system)] if system.weighted else []
     return [job for splits in found for job in splits.jobs]
