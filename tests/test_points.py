@@ -12,7 +12,15 @@ from torch import nn
 from torch.nn import functional as F
 
 from utils import datasets, models
-from utils.datasets import MissingData, Raw, Samples, Source, clouds, modelnet_voxels
+from utils.datasets import (
+    MissingData,
+    Raw,
+    Samples,
+    Source,
+    clouds,
+    modelnet_voxels,
+    motorbikes,
+)
 from utils.jobs.scored import choose
 from utils.models import InputSpec
 from utils.models.dgcnn import EdgeConv, neighbours
@@ -358,6 +366,35 @@ def test_the_two_splits_share_no_grid(shared_data: Path, monkeypatch: pytest.Mon
         assert len(seen[split]) == len(data), "every shape once"
     assert not seen["train"] & seen["test"]
     assert seen["train"] | seen["test"] == set(grids) and len(set(grids)) == 839 + 451
+
+
+def test_a_cell_has_the_part_of_most_of_its_points() -> None:
+    """Planted: cells of a 32-cell line, with points of known parts in them."""
+    points = np.array([[0, 0, 0], [0.2, 0.3, 0], [0.3, 0, 0.1], [9.5, 0.5, 0], [32, 0.1, 0]])
+    cells, part = motorbikes.voxelised(points, np.array([1, 2, 2, 5, 0]))
+    assert cells.tolist() == [[0, 0, 0], [9, 0, 0], [31, 0, 0]] and part.tolist() == [2, 5, 0]
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_motorbikes_have_parts_and_the_others_none(
+    split: str, shared_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INTERACTIONS_DATA", str(shared_data))
+    data = datasets.load("motorbikes", split)
+    assert data.sha256 in data.source.sha256[split]
+    bikes = data.labels == 0
+    assert bool((data.ids[bikes] % 2 == (split == "test")).all()) and len(data.ids.unique()) == len(
+        data
+    )
+    others = datasets.load("modelnet10_voxels", split)
+    assert torch.equal(data.x[~bikes], others.x) and bool((data.parts[~bikes] == -1).all())
+    draw = PartDraw(names=motorbikes.PARTS)
+    possible = [draw.possible(data, i) for i in range(len(data))]
+    assert {possible[i] for i in (~bikes).nonzero().flatten().tolist()} == {0}
+    assert sum(n == 9 for n in possible) >= 40
+    # The wheels lie lowest, the handle highest, where z is up; the wheels at the ends of the bike.
+    height = torch.stack([data.x[bikes][data.parts[bikes] == k].mean(0) for k in range(9)])
+    assert set(height[:, 2].argsort()[:2].tolist()) == {4, 5} and int(height[:, 2].argmax()) == 2
 
 
 def test_a_missing_or_damaged_file_says_what_to_put_where(

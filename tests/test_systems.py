@@ -57,9 +57,9 @@ def samples(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def of_ten(system: System) -> int:
-    """Players of a default run: ten, or as many as there are columns."""
-    columns = len(system.data.about.columns)
-    return min(10, columns) if columns else 10
+    """Players of a default run: ten, or as many as there are columns or annotated parts."""
+    limits = (system.data.about.columns, getattr(system.players, "names", ()))
+    return min(10, *(len(limit) for limit in limits if limit), 10)
 
 
 def test_a_file_of_the_folder_is_a_system_and_is_named_after_it() -> None:
