@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +19,10 @@ from utils.datasets import (
     Samples,
     Source,
     clouds,
+    modelnet,
     modelnet_voxels,
     motorbikes,
+    shapenet_part,
 )
 from utils.jobs.scored import choose
 from utils.models import InputSpec
@@ -408,3 +411,113 @@ def test_a_missing_or_damaged_file_says_what_to_put_where(
     path.write_bytes(b"something else")
     with pytest.raises(datasets.DamagedData, match="is damaged or another version"):
         datasets.load("modelnet10_voxels", "train")
+
+
+# The whole sets, which are fetched by hand: their layouts, in small -----------------------------
+
+
+def shapenet_folder(cache: Path, normal: bool) -> None:
+    """Four shapes of two classes in one of both layouts, in three parts; one of too few points."""
+    root = cache / ("shapenetcore_partanno_segmentation_benchmark_v0" + "_normal" * normal)
+    shapes = {
+        "train": ["03790512/a", "03001627/b"],
+        "val": ["03790512/few"],
+        "test": ["03001627/c"],
+    }
+    (root / "train_test_split").mkdir(parents=True)
+    for split, names in shapes.items():
+        entries = [f"shape_data/{name}" for name in names]
+        listed = root / "train_test_split" / f"shuffled_{split}_file_list.json"
+        listed.write_text(json.dumps(entries))
+        for name in names:
+            synset, one = name.split("/")
+            rng = np.random.default_rng(ord(one[0]))
+            part = rng.integers(1, 4, 500 if one == "few" else 1500)
+            points = 5 * np.eye(3)[part - 1] + 0.1 * rng.normal(size=(len(part), 3))
+            if normal:
+                (root / synset).mkdir(exist_ok=True)
+                table = np.column_stack([points, points, part])
+                np.savetxt(root / synset / f"{one}.txt", table, fmt="%.5f")
+            else:
+                (root / synset / "points").mkdir(parents=True, exist_ok=True)
+                (root / synset / "points_label").mkdir(exist_ok=True)
+                np.savetxt(root / synset / "points" / f"{one}.pts", points, fmt="%.5f")
+                np.savetxt(root / synset / "points_label" / f"{one}.seg", part, fmt="%d")
+
+
+@pytest.mark.parametrize("normal", [True, False])
+def test_shapenet_part_is_read_from_its_own_files(
+    normal: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INTERACTIONS_DATA", str(tmp_path))
+    shapenet_folder(tmp_path, normal)
+    with pytest.raises(datasets.DamagedData, match=r"lists 3 train shapes, the published .* 14007"):
+        datasets.get("shapenet_part")
+    monkeypatch.setattr(shapenet_part, "_SHAPES", {"train": 3, "test": 1})
+    assert datasets.get("shapenet_part") == tmp_path
+    train, test = (datasets.load("shapenet_part", split) for split in ("train", "test"))
+    assert [train.classes[k] for k in train.labels] == ["motorbike", "chair"]
+    assert train.ids.tolist() == [0, 1] and len(test) == 1, "the shape of 500 points is left out"
+    for x, parts in zip(train.x, train.parts, strict=True):
+        # Planted: the points of a part lie together, far from those of the others.
+        near = torch.cdist(x, x) < 0.5
+        assert torch.equal(near, parts[:, None] == parts) and set(parts.tolist()) == {1, 2, 3}
+    note = json.loads((tmp_path / "shapenet_part_1024.json").read_text())
+    assert "'train': 1" in str(note)
+    path = tmp_path / "shapenet_part_1024.npz"
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(
+        datasets.DamagedData, match="`reproduce data shapenet_part` makes them again"
+    ):
+        datasets.load("shapenet_part", "train")
+
+
+def test_a_mesh_is_sampled_evenly_on_its_surface() -> None:
+    """A square of two triangles and one of twice its side, as one face of four corners: four fifths
+    of the points lie on the large one, evenly in both coordinates."""
+    off = "OFF9 3 0\n0 0 0\n1 0 0\n1 1 0\n0 1 0\n0 0 9\n2 0 9\n2 2 9\n0 2 9\n5 5 5\n"
+    faces = "3 0 1 2\n3 0 2 3\n4 4 5 6 7\n"
+    triangles = modelnet.parse_off(off + faces, "x")
+    assert triangles.shape == (4, 3, 3)
+    assert np.array_equal(triangles, modelnet.parse_off(off.replace("OFF", "OFF\n") + faces, "x"))
+    points = modelnet.on_surface(triangles, 20000, "x")
+    assert set(points[:, 2].round(12)) == {0, 9}
+    large = points[:, 2] > 5
+    assert large.mean() == pytest.approx(0.8, abs=0.015)
+    for size, own in ((1, ~large), (2, large)):
+        for axis in (0, 1):
+            counts = np.histogram(points[own, axis], 4, (0, size))[0] / own.sum()
+            assert counts == pytest.approx(0.25, abs=0.03)
+    for broken in ("PLY", "OFF 3 1 0 0 0 0", "OFF 1 1 0 0 0 0 3 0 1 2"):
+        with pytest.raises(datasets.DamagedData, match=r"y\.off is no mesh in OFF"):
+            modelnet.parse_off(broken, "y.off")
+    with pytest.raises(datasets.DamagedData, match="x has no surface"):
+        modelnet.on_surface(np.zeros((2, 3, 3)), 10, "x")
+
+
+def test_modelnet_is_read_from_its_own_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INTERACTIONS_DATA", str(tmp_path))
+    with pytest.raises(MissingData, match=r"put the folder ModelNet10 of ModelNet10\.zip"):
+        datasets.get("modelnet10")
+    with pytest.raises(MissingData, match="reproduce data modelnet40"):
+        datasets.load("modelnet40", "train")
+    mesh = "OFF\n3 1 0\n0 0 0\n1 0 0\n{} 1 0\n3 0 1 2\n"
+    for k, (one, split) in enumerate(
+        [("chair", "train"), ("bed", "train"), ("chair", "test"), ("chair", "train")]
+    ):
+        folder = tmp_path / "ModelNet10" / one / split
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{one}_{k:04}.off").write_text(mesh.format(k))
+    with pytest.raises(
+        datasets.DamagedData, match="has 3 train meshes, the published set has 3991"
+    ):
+        datasets.get("modelnet10")
+    monkeypatch.setitem(modelnet._MESHES, "ModelNet10", {"train": 3, "test": 1})
+    datasets.get("modelnet10")
+    train, test = (datasets.load("modelnet10", split) for split in ("train", "test"))
+    assert [train.classes[k] for k in train.labels] == ["bed", "chair", "chair"] and len(test) == 1
+    assert train.parts is None and bool((train.x[..., 2] == 0).all()), "flat, as the mesh is"
+    assert len(modelnet.CLASSES10) == 10 and len(modelnet.CLASSES40) == 40
+    assert set(modelnet.CLASSES10) <= set(modelnet.CLASSES40)
