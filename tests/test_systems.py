@@ -32,7 +32,7 @@ EXPLAINED, CHECKPOINTS = 40, 13
 def loaded(name: str, split: Split) -> Samples:
     """A split; of the large sets only the first thousand training samples, which are kept."""
     large = split == "train" and datasets.find(name).download is not None
-    return datasets.load(name, split, 1000 if large else None)
+    return datasets.load(name, split, min(1000, told(name)) if large else None)
 
 
 @functools.cache

@@ -4,9 +4,9 @@ clouds, from the data cache, where the archives' files have to be put by hand (a
 The layout is the archives' own: ``ModelNet10/CLASS/{train,test}/CLASS_0001.off``. A cloud is 1,024
 points, uniform on the surface, drawn by a hash of the mesh's name, centred and scaled to the unit
 ball (Qi et al. 2017, Section 5.1). ``reproduce data modelnet10`` makes ``modelnet10_1024.npz`` of
-the meshes once. Shapes are ordered by class and number, ``ids`` are their places. The checksums of the
-archives are not known here: that of what is used stands in every verdict, and the number of meshes
-must be the published one.
+the meshes once. Shapes are ordered by class and number, ``ids`` are their places. The checksums of
+the archives are not known here: that of what is used stands in every verdict, and the number of
+meshes must be the published one.
 """
 
 from __future__ import annotations
