@@ -40,8 +40,8 @@ class EdgeConv(nn.Module):
         self.theta = nn.Linear(inputs, units, bias=False)
         self.phi = nn.Linear(inputs, units, bias=False)
         self.norm, self.activation = Normed(units), nn.LeakyReLU(_SLOPE)
-        # One matrix (2 inputs, units) of the paper in two halves: PyTorch's default for the whole.
-        bound = (2 * inputs) ** -0.5
+        # One matrix (2 inputs, units) of the paper in two halves: Glorot uniform for the whole.
+        bound = (6 / (2 * inputs + units)) ** 0.5
         for half in (self.theta, self.phi):
             nn.init.uniform_(half.weight, -bound, bound)
 

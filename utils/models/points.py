@@ -25,12 +25,17 @@ class Pointwise(nn.Sequential):
     """The same linear layer, batch normalisation and activation for every point: (N, points,
     ``inputs``) → (N, points, ``units``); for vectors (N, inputs) → (N, units).
 
-    A "shared MLP" or 1x1 convolution of the papers, as a matrix product on the last axis.
+    A "shared MLP" or 1x1 convolution of the papers, as a matrix product on the last axis. Weights
+    start as in the published code of PointNet and of DGCNN, Glorot uniform with biases 0: PyTorch's
+    default shrinks the signal through that many layers to rounding.
     """
 
     def __init__(self, inputs: int, units: int, slope: float = 0.0, *, bias: bool = True) -> None:
         activation = nn.LeakyReLU(slope) if slope else nn.ReLU()
         super().__init__(nn.Linear(inputs, units, bias=bias), Normed(units), activation)
+        nn.init.xavier_uniform_(self[0].weight)
+        if bias:
+            nn.init.zeros_(self[0].bias)
 
 
 class Pool(nn.Module):

@@ -12,8 +12,8 @@ from .base import Floor, System
 
 __all__ = ["SYSTEM"]
 
-# Chosen from loss curves alone, before any interaction was looked at: as for PointNet on these
-# shapes.
+# Chosen from loss curves alone, before any interaction was looked at, as for PointNet on these
+# shapes: the test loss falls to about .06 and then rises a little, unevenly.
 SYSTEM = System(
     data=MODELNET10_VOXELS,
     network=DGCNN_CLASSIFIER,

@@ -13,7 +13,8 @@ from .base import Floor, System
 __all__ = ["SYSTEM"]
 
 # Chosen from loss curves alone, before any interaction was looked at: the two classes are easily
-# told apart, so that only few shapes leave room for over-fitting (the test loss rises again).
+# told apart, so that only few shapes leave room for over-fitting. The test loss falls to about .01
+# and rises again to twice or three times that, unevenly, as plain SGD in batches of 8 is noisy.
 SYSTEM = System(
     data=MODELNET10_VOXELS,
     network=POINTNET,
