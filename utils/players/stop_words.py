@@ -11,26 +11,25 @@ from __future__ import annotations
 
 __all__ = ["STOP_WORDS", "has_meaning"]
 
-STOP_WORDS = frozenset(
-    """
-    a an the
-    i me my mine myself we us our ours ourselves you your yours yourself yourselves
-    he him his himself she her hers herself it its itself they them their theirs themselves
-    one oneself this that these those who whom whose which what whoever whatever whichever
-    there here
-    am is are was were be been being has have had having do does did doing done
-    can could will would shall should may might must ought
-    ca wo sha ai
-    about above across after against along among around as at before behind below beneath beside
-    besides between beyond by despite down during except for from in inside into like near of off
-    on onto out outside over per since through throughout to toward towards under until unto up
-    upon via with within
-    and or but if then than so because although though while whereas whether unless nor either both
-    when where why how whenever wherever
-    also such same other another any each every some
-    s t d ll m re ve n
-    """.split()
-)
+_LIST = """
+a an the
+i me my mine myself we us our ours ourselves you your yours yourself yourselves
+he him his himself she her hers herself it its itself they them their theirs themselves
+one oneself this that these those who whom whose which what whoever whatever whichever
+there here
+am is are was were be been being has have had having do does did doing done
+can could will would shall should may might must ought
+ca wo sha ai
+about above across after against along among around as at before behind below beneath beside
+besides between beyond by despite down during except for from in inside into like near of off
+on onto out outside over per since through throughout to toward towards under until unto up
+upon via with within
+and or but if then than so because although though while whereas whether unless nor either both
+when where why how whenever wherever
+also such same other another any each every some
+s t d ll m re ve n
+"""
+STOP_WORDS = frozenset(_LIST.split())
 
 
 def has_meaning(word: str) -> bool:

@@ -104,8 +104,9 @@ class SentenceWords(Players):
     ) -> None:
         positions = [p for _, own in words for p in own]
         if tokens.ndim != 1 or tokens.is_floating_point():
-            raise ValueError(f"tokens must be integers (length,), got {tuple(tokens.shape)} "
-                             f"{tokens.dtype}")
+            raise ValueError(
+                f"tokens must be integers (length,), got {tuple(tokens.shape)} {tokens.dtype}"
+            )
         if (
             len(set(positions)) != len(positions)
             or not all(len(own) for _, own in words)
@@ -129,9 +130,7 @@ class SentenceWords(Players):
         bits = torch.arange(self.n, device=subsets.device)
         kept = (subsets[:, None] >> bits & 1).bool()
         always = torch.ones(len(subsets), 1, dtype=torch.bool, device=subsets.device)
-        return torch.where(
-            torch.cat([kept, always], 1)[:, self._owner], self.tokens, self.baseline
-        )
+        return torch.where(torch.cat([kept, always], 1)[:, self._owner], self.tokens, self.baseline)
 
     @property
     def whole(self) -> torch.Tensor:
