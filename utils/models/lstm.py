@@ -4,12 +4,16 @@ Zhang 2023 train one on SST-2, and print no sizes)."""
 from __future__ import annotations
 
 import torch
-from torch import nn
+from torch import fx, nn
 
 from .base import InputSpec, Network
 from .word_vectors import WordVectors, after_padding, padded_as, require_words
 
 __all__ = ["LSTM3", "StackedLSTM"]
+
+# A traced network calls them as they are: their course depends on the data.
+fx.wrap("after_padding")
+fx.wrap("padded_as")
 
 
 class LSTMLayer(nn.Module):

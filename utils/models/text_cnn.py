@@ -4,13 +4,16 @@ window, the maximum over the sentence, a linear classifier."""
 from __future__ import annotations
 
 import torch
-from torch import nn
+from torch import fx, nn
 from torch.nn import functional as F
 
 from .base import InputSpec, Network
 from .word_vectors import WordVectors, after_padding, require_words
 
 __all__ = ["TEXT_CNN", "TextCNN"]
+
+# A traced network calls it as it is: its course depends on the data.
+fx.wrap("after_padding")
 
 _VECTOR = 300
 _WINDOWS = (3, 4, 5)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from torch import fx, nn
+from torch import nn
 from torch.nn import functional as F
 
 from ..datasets.vocabulary import MASK, PAD, RESERVED
@@ -62,8 +62,3 @@ def after_padding(x: torch.Tensor) -> torch.Tensor:
 def padded_as(x: torch.Tensor, length: int) -> torch.Tensor:
     """(N, shorter, size) → (N, length, size), zeros first."""
     return F.pad(x, (0, 0, length - x.shape[1], 0))
-
-
-# Their course depends on the data: a traced network calls them as they are.
-fx.wrap("after_padding")
-fx.wrap("padded_as")
