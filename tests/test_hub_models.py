@@ -1,0 +1,108 @@
+"""Networks of the hub, offline: loader, layers, padding and words with small random
+configurations."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from utils import io
+from utils.datasets import About, MissingData
+from utils.datasets.sst2_wordpiece import pieces
+from utils.extract import scores
+from utils.models import InputSpec, find, hub
+from utils.players.words import SentenceWords, words_of
+
+pytestmark = pytest.mark.skipif(
+    importlib.util.find_spec("transformers") is None,
+    reason="needs the extra: pip install -e '.[pretrained]'",
+)
+VOCABULARY = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "red", "kite", "##s", "soar", "##ing")
+TEXTS = ("red kites soaring", "kite", "soar red kites soaring red red")
+
+
+def config(kind: str) -> object:
+    import transformers
+
+    if kind == "distilbert":
+        return transformers.DistilBertConfig(
+            vocab_size=10, dim=16, n_layers=2, n_heads=2, hidden_dim=24, pad_token_id=0
+        )
+    if kind == "xlnet":
+        return transformers.XLNetConfig(
+            vocab_size=10, d_model=16, n_layer=2, n_head=2, d_inner=24, pad_token_id=0
+        )
+    return transformers.BertConfig(
+        vocab_size=10, hidden_size=16, num_hidden_layers=2, num_attention_heads=2,
+        intermediate_size=24, pad_token_id=0,
+    )  # fmt: skip
+
+
+def tokens(tmp_path: Path) -> torch.Tensor:
+    (tmp_path / "vocab.txt").write_text("\n".join(VOCABULARY) + "\n", encoding="utf-8")
+    return torch.from_numpy(pieces(TEXTS, tmp_path / "vocab.txt", 12))
+
+
+@pytest.mark.parametrize("kind", ["bert", "distilbert", "xlnet"])
+def test_a_small_network_reads_words_and_padding_changes_no_score(
+    kind: str, tmp_path: Path
+) -> None:
+    x, spec = tokens(tmp_path), InputSpec((12,), 2, 10)
+    assert x[0].tolist() == [2, 5, 6, 7, 8, 9, 3, 0, 0, 0, 0, 0]
+    torch.manual_seed(0)
+    model = hub.initialised(spec, config(kind)).eval()
+    assert model.layers == ("embedding", "block1", "block2")
+    seen: dict[str, torch.Tensor] = {}
+    for layer in model.layers:
+        model.get_submodule(layer).register_forward_hook(
+            lambda _m, _i, out, layer=layer: seen.update({layer: out})
+        )
+    with torch.no_grad():
+        whole = model(x)
+        assert {name: out.shape for name, out in seen.items()} == {
+            name: (3, 16) for name in model.layers
+        }
+        torch.testing.assert_close(model(F.pad(x, (0, 7))), whole, rtol=0, atol=1e-5)
+        each = torch.cat([model(row[row != 0][None]) for row in x])
+        torch.testing.assert_close(each, whole, rtol=0, atol=1e-5)
+        model.train()
+        torch.testing.assert_close(model(x), whole, rtol=0, atol=1e-5)  # no dropout
+    about = About(vocabulary=VOCABULARY, mask=4, pad=0, special=(0, 1, 2, 3, 4))
+    words = words_of(x[0], about)
+    assert [word for word, _ in words] == ["red", "kites", "soaring"]
+    v = scores(model, [SentenceWords(x[0], words, 4)], 1)
+    assert v.shape == (1, 8) and len(v[0].unique()) == 8
+    with pytest.raises(ValueError, match="of 10 tokens, got samples"):
+        hub.initialised(InputSpec((12,), 2, 11), config(kind))
+
+
+def test_downloaded_weights_are_loaded_checked_and_named_when_absent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A small network in the place of BERT-Medium, written as a download would be."""
+    import transformers
+
+    monkeypatch.setenv("INTERACTIONS_DATA", str(tmp_path))
+    spec = InputSpec((12,), 2, 10)
+    with pytest.raises(MissingData, match=r"hub\.download\('bert_medium'\)"):
+        find("bert_medium").make(spec, 512)
+    folder = tmp_path / "transformers" / "bert_medium"
+    own = transformers.BertModel(config("bert"))
+    own.save_pretrained(folder)
+    files = {file: io.sha256_file(folder / file) for file in ("config.json", "model.safetensors")}
+    io.write_sealed(folder / "source.json", {"hub": "made up", "revision": "none", **files})
+    made = hub.pretrained(spec, 16, name="bert_medium")
+    for name, value in own.state_dict().items():
+        assert torch.equal(made.encoder.state_dict()[name], value), name
+    with pytest.raises(ValueError, match="bert_medium has width 16, got 512"):
+        find("bert_medium").make(spec, 512)
+    with (folder / "config.json").open("a") as file:
+        file.write(" ")
+    with pytest.raises(ValueError, match=r"config\.json is not the file that was downloaded"):
+        hub.pretrained(spec, 16, name="bert_medium")
+    with pytest.raises(ValueError, match="there is no 'gpt' to download"):
+        hub.download("gpt")
