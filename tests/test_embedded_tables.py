@@ -20,7 +20,8 @@ import numpy as np
 import pytest
 import torch
 
-from utils import datasets, paths
+from utils import datasets, paths, systems
+from utils.claims import levels
 from utils.datasets import DamagedData, MissingData, embedded, tv_commercials
 from utils.datasets.adult import ADULT
 from utils.datasets.bike_sharing import BIKE_SHARING
@@ -275,3 +276,23 @@ def test_a_download_is_taken_only_with_the_known_checksum(
     assert datasets.get("tv_commercials") == tmp_path / "tv_commercials"
     assert tv_commercials._COMMIT in asked[0] and len(asked) == 2
     assert len(datasets.load(TV_COMMERCIALS, "test")) == 3_520
+
+
+# What a verdict on them is worth ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("system", "expected"),
+    [
+        ("mlp7_w256/adult", "reduced"),
+        ("mlp5/bike_sharing", "reduced"),
+        ("mlp5/tv_commercials", "reduced"),
+        ("vit/imagenet_n9", "reduced"),
+        ("mlp7_w256/breast_cancer", "toy"),
+    ],
+)
+def test_a_whole_set_of_the_papers_is_no_toy_though_it_is_embedded(
+    system: str, expected: str
+) -> None:
+    chosen = [systems.find(system)]
+    assert levels.level("empirical", "cheng2024layerwise", system, {}, chosen) == expected

@@ -1,5 +1,5 @@
-"""MLP-8 on census income (Ren J. et al. 2025, Table 1; the network whose Bayesian twin F1 of Zhou et
-al. 2025 speaks of)."""
+"""MLP-8 on census income (Ren J. et al. 2025, Table 1; Zhou et al. 2025, F1: the network whose
+Bayesian twin encodes less)."""
 
 from __future__ import annotations
 
