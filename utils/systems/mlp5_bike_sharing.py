@@ -5,7 +5,6 @@ from __future__ import annotations
 from ..datasets.bike_sharing import BIKE_SHARING
 from ..models.mlps import MLP5
 from ..players import ColumnDraw
-from ..probes import ProbeConfig
 from ..train import Training
 from .base import Floor, System
 
@@ -25,9 +24,6 @@ SYSTEM = System(
         "reaches 0.37)",
     ),
     score="raw",
-    # "The (roughly) half depth" (Ren J. et al. 2025), by counting weight layers: 2 of 5.
-    half_depth="hidden2",
-    # Cheng et al. 2024 do not read MLP-5: the layer at the same relative depth as theirs, 3 of 5.
-    read_at="hidden3",
-    probes=ProbeConfig(lr=0.01),  # Cheng et al. 2024, App. M.2
+    # No half_depth: games between feature components are scored as classes. No read_at and no
+    # probes: those of Cheng et al. 2024 are classifiers.
 )

@@ -6,7 +6,6 @@ from __future__ import annotations
 from ..datasets.bike_sharing import BIKE_SHARING
 from ..models.mlp import MLP7
 from ..players import ColumnDraw
-from ..probes import ProbeConfig
 from ..train import Training
 from .base import Floor, System
 
@@ -27,9 +26,6 @@ SYSTEM = System(
         "reaches 0.37)",
     ),
     score="raw",
-    # "The (roughly) half depth" (Ren J. et al. 2025), by counting weight layers: 3 of 7.
-    half_depth="hidden3",
-    # Cheng et al. 2024, App. M.3
-    read_at="hidden4",
-    probes=ProbeConfig(lr=0.01),  # Cheng et al. 2024, App. M.2
+    # No half_depth: games between feature components are scored as classes. No read_at and no
+    # probes: those of Cheng et al. 2024 are classifiers.
 )
