@@ -140,6 +140,19 @@ def test_the_floor_of_a_system_is_above_chance_and_can_be_reached(name: str, sam
 
 
 @pytest.mark.parametrize("name", NETWORKS)
+def test_training_and_test_loss_are_of_the_same_mixture_of_classes(name: str, samples: Any) -> None:
+    """A class-balanced first part is measured: it has the shares of the test set, or it is all."""
+    system = find(name)
+    if not system.data.classes or not isinstance(system.training, Training):
+        return
+    labels = samples(system, "test").labels
+    shares = labels.bincount(minlength=len(system.data.classes)) / len(labels)
+    equal = float((shares * len(shares) - 1).abs().max()) < 0.3
+    everything = system.loss_samples >= system.training.n_train == told(system.data.name)
+    assert equal or everything
+
+
+@pytest.mark.parametrize("name", NETWORKS)
 def test_players_mask_themselves_and_nothing_else(name: str, samples: Any) -> None:
     system = find(name)
     n, data, train = of_ten(system), samples(system, "test"), samples(system, "train")
