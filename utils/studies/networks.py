@@ -36,9 +36,6 @@ __all__ = [
     "trained",
 ]
 
-# Training samples on which the training loss is measured: as many as the embedded test set has, so
-# that both losses are known equally well and measuring them does not cost more than the training.
-_LOSS_SAMPLES = 2000
 # Training samples of a network that others trained on all of them, for its training loss and for
 # probes, whose features of each layer lie in memory together.
 _GIVEN_SAMPLES = 5000
@@ -109,7 +106,7 @@ def _trained(p: Study, system: System, others: dict[str, Any]) -> Trained:
     common |= {
         **training.model_dump(),
         "checkpoints": p.checkpoints,
-        "loss_images": min(_LOSS_SAMPLES, training.n_train),
+        "loss_images": min(system.loss_samples, training.n_train),
         **others,
     }
     configs = [train.TrainConfig(seed=seed, **common) for seed in p.seeds]

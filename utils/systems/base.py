@@ -37,7 +37,9 @@ class System:
     change. half_depth: the layer whose features are taken apart (04, 07); read_at: the layer that a
     probe reads (06); probes: their training (01, 05, 06); memorising: the training on wrong labels
     (07). packages: that its network comes from, beside the package's own dependencies, by the names
-    that they are imported under. file: the user's file that it was found in.
+    that they are imported under. loss_samples: training samples that the training loss is measured
+    on at most, a class-balanced first part; all of them where the classes are unequal, so that it
+    is of the same mixture as the test loss. file: the user's file that it was found in.
     """
 
     data: Source | Values
@@ -52,6 +54,9 @@ class System:
     probes: ProbeConfig | None = None
     memorising: Training | None = None
     packages: tuple[str, ...] = ()
+    # As many as the embedded MNIST's test set has: both losses are known equally well, and
+    # measuring them does not cost more than the training.
+    loss_samples: int = 2000
     file: str | None = None
 
     @property
