@@ -13,9 +13,9 @@ from .base import Floor, System
 
 __all__ = ["SYSTEM"]
 
-# Chosen from loss curves alone, before any interaction was looked at: the test loss falls to .05 and
-# rises again to three times that. Only motorbikes have parts, so that they are what is explained,
-# with at most nine players.
+# Chosen from loss curves alone, before any interaction was looked at: the test loss falls to .05
+# and rises again to three times that. Only motorbikes have parts, so that they are what is
+# explained, with at most nine players.
 SYSTEM = System(
     data=MOTORBIKES,
     network=POINTNET,
