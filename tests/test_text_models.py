@@ -64,8 +64,10 @@ def test_the_cnn_is_kims() -> None:
     x, model = sentences(), models.build("text_cnn", SPEC, width=7, seed=3).eval()
     vectors = model.embedding.table(x) * (x != PAD)[..., None]
     maps = [
-        F.conv1d(F.pad(vectors.transpose(1, 2), (h, h)), conv.weight, conv.bias).relu().amax(-1)
-        for h, conv in zip((3, 4, 5), model.conv.windows, strict=True)
+        F.conv1d(F.pad(vectors.transpose(1, 2), (h, h)), conv.weight, bias).relu().amax(-1)
+        for h, conv, bias in zip(
+            (3, 4, 5), model.conv.filters, model.pooled.bias.split(7), strict=True
+        )
     ]
     torch.testing.assert_close(model(x), model.output(torch.cat(maps, 1)), rtol=0, atol=1e-6)
 

@@ -27,7 +27,7 @@ SYSTEM = System(
         "which the network has not learnt the task from 8,000 phrases (51 % are of one class; the "
         "CNN-rand of Kim 2014, trained on all phrases, has 0.827)",
     ),
-    read_at="conv",
+    read_at="pooled",
     probes=ProbeConfig(lr=0.01),  # ours: the papers put no probes on this network
     memorising=Training(
         optimizer="adamw", lr=0.001, batch=32, steps=600, n_train=2000, first_checkpoint=5
