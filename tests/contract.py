@@ -1,5 +1,5 @@
-"""A notebook's cells in this process, at the smallest scale: from data to verdicts, without a kernel
-and without pictures."""
+"""A notebook's cells in this process, at the smallest scale: from data to verdicts, without a
+kernel and without pictures."""
 
 from __future__ import annotations
 

@@ -25,6 +25,7 @@ from utils.__main__ import _parser
 ROOT = paths.ROOT
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 RUNTIME = [Requirement(line) for line in PROJECT["dependencies"]]
+PRETRAINED = [Requirement(line) for line in PROJECT["optional-dependencies"]["pretrained"]]
 TEST = [Requirement(line) for line in PROJECT["optional-dependencies"]["test"]]
 LOCK = {
     canonicalize_name(req.name): req
@@ -149,12 +150,16 @@ def test_what_is_imported_is_declared_and_what_is_declared_is_used() -> None:
     tests = {
         str(path.relative_to(ROOT)): path.read_text() for path in tracked("tests/*.py", ".ci/*.py")
     }
+    # What the extra brings is imported where it is needed, with the command that installs it.
+    extra = {canonicalize_name(req.name) for req in PRETRAINED}
     declared = {canonicalize_name(req.name) for req in RUNTIME}
     for_tests = {canonicalize_name(req.name) for req in TEST}
     needed, needed_by_tests = imported(code), imported(tests)
-    assert not {name: where for name, where in needed.items() if name not in declared}
+    assert not {name: where for name, where in needed.items() if name not in declared | extra}
     assert not {
-        name: where for name, where in needed_by_tests.items() if name not in declared | for_tests
+        name: where
+        for name, where in needed_by_tests.items()
+        if name not in declared | for_tests | extra
     }
     assert declared - set(needed) <= set(TOOLS), "nothing imports these"
     assert for_tests - set(needed_by_tests) <= set(TOOLS), "no test imports these"

@@ -26,6 +26,7 @@ class Licence(NamedTuple):
 
 
 _NONE = "none stated"
+_IMAGENET = "NC (ImageNet terms)"
 _UCI = "CC BY 4.0 (UCI)"
 _LECUN = "LeCun, Bottou, Bengio and Haffner 1998"
 LICENCES: dict[str, Licence] = {
@@ -42,14 +43,30 @@ LICENCES: dict[str, Licence] = {
     ),
     "cifar10": Licence(_NONE, False, "Krizhevsky 2009", "50,000 + 10,000 images"),
     "tiny_imagenet": Licence(
-        "NC (ImageNet terms)", False, "Deng et al. 2009; Le and Yang 2015", "6,000 + 1,000 images"
+        _IMAGENET, False, "Deng et al. 2009; Le and Yang 2015", "100,000 + 10,000 images"
+    ),
+    "tiny_imagenet_20": Licence(
+        _IMAGENET, False, "Deng et al. 2009; Le and Yang 2015", "6,000 + 1,000 images"
     ),
     "cub200": Licence("NC (Caltech)", False, "Wah et al. 2011", "20 birds"),
     "sst2": Licence(_NONE, False, "Socher et al. 2013", "67,349 + 872 sentences"),
     "modelnet10_voxels": Licence(
         "academic use (Princeton)", False, "Wu et al. 2015", "chairs and monitors"
     ),
-    "shapenet_motorbike": Licence("NC (ShapeNet terms)", False, "Yi et al. 2016", "99 shapes"),
+    "modelnet10": Licence(
+        "academic use (Princeton)", False, "Wu et al. 2015", "3,991 + 908 shapes"
+    ),
+    "modelnet40": Licence(
+        "academic use (Princeton)", False, "Wu et al. 2015", "9,843 + 2,468 shapes"
+    ),
+    "motorbikes": Licence(
+        "NC (ShapeNet terms); academic use (Princeton)",
+        False,
+        "Yi et al. 2016; Wu et al. 2015",
+        "motorbikes in parts, chairs, monitors",
+    ),
+    "shapenet_part": Licence("NC (ShapeNet terms)", False, "Yi et al. 2016", "16,881 shapes"),
+    "sst2_wordpiece": Licence(_NONE, False, "Socher et al. 2013", "67,349 + 872 sentences"),
     "planted": Licence("made here", True, "ours", "as many as are asked for"),
     "resnet18/imagenet_n13": Licence("MIT (shapiq)", True, "Muschalik et al. 2024", "20 games"),
     "vit/imagenet_n9": Licence("MIT (shapiq)", True, "Muschalik et al. 2024", "20 games"),

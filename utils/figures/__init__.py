@@ -16,6 +16,7 @@ from .plots import (
     strips,
     two_scales,
 )
+from .samples import on_sample
 from .style import COLOURS, save, use_style, write_table
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "layer_similarity",
     "mark",
     "mask_fit",
+    "on_sample",
     "order_bars",
     "order_curves",
     "over_orders",

@@ -17,6 +17,7 @@ from .common import Common, Study
 from .features import FiveGroups
 from .identified import LOOPS, Identified
 from .layerwise import Layerwise
+from .modalities import Modalities
 from .models import PARAMS, Sparsity, StartHere, TheoreticalFit, TwoPhase
 from .multi_order import MultiOrder
 from .noisy import NoisyLabels
@@ -31,6 +32,7 @@ __all__ = [
     "FiveGroups",
     "Identified",
     "Layerwise",
+    "Modalities",
     "MultiOrder",
     "NoisyLabels",
     "ParameterError",

@@ -16,6 +16,7 @@ from .common import Common, Salience, Study, distinct, many
 from .features import FiveGroups
 from .identified import Identified
 from .layerwise import Layerwise
+from .modalities import Modalities
 from .multi_order import MultiOrder
 from .noisy import NoisyLabels
 from .shared import Agreement
@@ -215,4 +216,5 @@ PARAMS: dict[str, type[Common]] = {
     "07_noisy_labels": NoisyLabels,
     "08_what_the_split_identifies": Identified,
     "09_multi_order": MultiOrder,
+    "10_modalities": Modalities,
 }

