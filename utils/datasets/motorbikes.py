@@ -14,9 +14,9 @@ verdict speaks of interactions of a network that solves this task, not of how we
 recognised.
 
 Of each part at least four points are kept (all, where a part has fewer cells), so that small parts,
-the lights, are not lost among 128 points. Of every two motorbikes the second is a test shape, beside as many of each other class. Parts
-of chairs and monitors are -1, none. ``ids`` count the motorbikes of the file, then the rows of the
-other.
+the lights, are not lost among 128 points. Of every two motorbikes the second is a test shape,
+beside as many of each other class. Parts of chairs and monitors are -1, none. ``ids`` count the
+motorbikes of the file, then the rows of the other.
 """
 
 from __future__ import annotations

@@ -60,7 +60,12 @@ def require(notebook: str, p: Common) -> None:
 def notes(p: Common) -> list[str]:
     """What a user should know of these settings before they cost anything."""
     least = claims.load().protocol.min_seeds
-    if not isinstance(p, Study) or len(p.seeds) >= least or all(s.given for s in p.chosen):
+    if (
+        not isinstance(p, Study)
+        or isinstance(p, Modalities)
+        or len(p.seeds) >= least
+        or all(s.given for s in p.chosen)
+    ):
         return []
     return [
         f"note: {len(p.seeds)} seed{'s' * (len(p.seeds) > 1)}; with fewer than {least} every "
