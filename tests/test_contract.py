@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from contract import applies, run_cells, settings
 
+from tests.contract import applies, run_cells, settings
 from utils import datasets, systems
 from utils.systems import find, missing_packages
 

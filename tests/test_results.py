@@ -29,6 +29,7 @@ from utils import (
     records,
     site,
 )
+from utils.datasets import licences
 
 SYSTEMS = ("lenet/mnist_part", "mlp7/mnist_part")
 
@@ -69,6 +70,32 @@ def test_what_is_kept_is_what_was_run_and_agrees_with_it(results: Path) -> None:
     assert report.agrees and [
         (one.row, one.system, one.mode, one.problems) for one in report.compared
     ] == [("D1", system, committed.EXACT, []) for system in SYSTEMS]
+
+
+@pytest.mark.parametrize(
+    ("data", "kept"),
+    [("cifar10", 0), ("tiny_imagenet", 0), ("mnist_part", 1), ("fashion_mnist", 1)],
+)
+def test_no_pixel_of_a_set_without_a_licence_is_kept(results: Path, data: str, kept: int) -> None:
+    shown = claims.describe("M11", f"lenet/{data}", "maps", n=1, scope="a test")
+    place = claims.record(shown, results).parent
+    for name in ("figure.png", "figure.csv"):
+        (place / name).write_bytes(b"x")
+    io.write_json(place / "provenance.json", provenance.collect())
+    assert sum("M11" in folder.parts for folder in committed.keep("default")) == kept
+    assert committed.check("default").agrees, "what must not be kept is not missed"
+
+
+def test_the_rows_that_show_samples_are_known_and_committed_ones_are_free() -> None:
+    """Figures of samples are drawn in M11's cell and in notebooks that judge nothing."""
+    for path in paths.NOTEBOOKS.glob("[0-9]*.ipynb"):
+        for cell in nbformat.read(path, 4).cells:
+            if re.search(r"figures\.(attribution_maps|on_sample)|imshow", cell.source):
+                assert path.stem[:2] in ("00", "10") or '"M11"' in cell.source, path.stem
+    for row in committed.SHOWS_SAMPLES:
+        for path in (paths.ROOT / "results" / "committed").glob(f"*/{row}/*/verdict.json"):
+            data = claims.read_verdict(path).system.rpartition("/")[2]
+            assert licences.may_stand_here(data), path
 
 
 def empirical(folder: Path, values: object = UP, system: str = "net0/mnist") -> Path:

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from . import claims, io, overview, paths, provenance, records
+from .datasets import licences
 
 __all__ = [
     "FILES",
@@ -43,6 +44,8 @@ OPEN_LIMIT = 0.10
 """Share of the rows that may be open in one run and decided in the other before the runs count as
 different."""
 _RTOL = 1e-6
+SHOWS_SAMPLES = ("M11",)
+"""Rows whose figure and its numbers are made of a sample's own pixels."""
 
 
 class ResultsError(ValueError):
@@ -116,6 +119,7 @@ def keep(profile: str, cold: bool = False) -> list[Path]:
     without its figure, the figure's numbers and where it comes from.
     """
     found, damaged = _read(paths.results(profile))
+    found = _to_be_shown(found)
     if damaged:
         raise ResultsError("nothing was kept:\n  " + "\n  ".join(damaged))
     if not found:
@@ -153,6 +157,16 @@ def keep(profile: str, cold: bool = False) -> list[Path]:
     io.write_text(home / INDEX, overview.markdown(home, f"Verdicts of profile `{profile}`"))
     io.write_json(home / MANIFEST, _checksums(home))
     return targets
+
+
+def _to_be_shown(found: Mapping[tuple[str, str], _Kept]) -> dict[tuple[str, str], _Kept]:
+    """Without the rows that show samples of a set which is not embedded and whose licence does not
+    let them be shown."""
+    return {
+        (row, system): kept
+        for (row, system), kept in found.items()
+        if row not in SHOWS_SAMPLES or licences.may_stand_here(system.rpartition("/")[2])
+    }
 
 
 def require_parameters(profile: str, expected: Mapping[str, Mapping[str, object]]) -> None:
@@ -282,6 +296,7 @@ def check(profile: str) -> Report:
     home = folder(profile)
     old, damaged = _read(home)
     new, unreadable = _read(paths.results(profile))
+    new = _to_be_shown(new)
     if not old and not damaged:
         raise ResultsError(
             f"nothing is committed for profile {profile!r}: `reproduce keep --profile {profile}` "

@@ -118,7 +118,7 @@ def _text(
 def _points(axis: Axes, sample: np.ndarray, own: np.ndarray, colour: str, *_words: object) -> None:
     shown = own.any(-1)
     for some, how in ((~shown, "#cccccc"), (shown, colour)):
-        axis.scatter(*sample[some].T, s=4, color=how, depthshade=False, linewidths=0)
+        axis.scatter(*sample[some].T, s=9, color=how, depthshade=False, linewidths=0)
     axis.set_box_aspect((1, 1, 1))
     axis.set_axis_off()
 

@@ -6,21 +6,20 @@ import dataclasses
 
 import torch
 
-from .. import datasets, systems
+from .. import datasets
 from ..datasets import Samples
-from ..datasets.values import Values
 from ..evidence.pictures import Picture, picture
 from ..jobs import Job
 from ..jobs.games import CertifiedGames, Splits
 from ..jobs.scored import choose
 from ..params.modalities import Modalities as Settings
 from ..players import Players
-from ..systems import System
+from ..systems import System, state
 from ..train import Training
 from . import networks as games_of
 from .networks import Trained, accuracies
 
-__all__ = ["EXACT", "Shown", "absent", "plan", "studies"]
+__all__ = ["EXACT", "Shown", "absent", "plan", "studies", "systems"]
 
 EXACT = "kappa = 0"
 """The split without noise terms, of which D1 speaks."""
@@ -52,20 +51,22 @@ class Shown:
 
 def absent(p: Settings) -> dict[str, str]:
     """Systems that cannot be shown on this machine, and what each needs."""
-    states = {system.id: systems.state(system) for system in p.chosen}
-    return {name: state for name, state in states.items() if state.startswith("needs ")}
+    states = {system.id: state(system) for system in p.chosen}
+    return {name: needs for name, needs in states.items() if needs.startswith("needs ")}
 
 
 def studies(p: Settings) -> list[Shown]:
     """A sample per system that is there; what is missing is trained, scored and split."""
-    found = _present(p)
+    found = systems(p)
     games_of.trained(found)
     return [_shown(p, system) for system in found]
 
 
-def _present(p: Settings) -> list[Trained]:
+def systems(p: Settings) -> list[Trained]:
+    """Those of ``p`` that are on this machine."""
     gone = absent(p)
-    return [s for s in games_of.systems(p) if s.of.id not in gone]
+    here = tuple(name for name in p.systems if p.of(name).id not in gone)
+    return games_of.systems(p.model_copy(update={"systems": here}))
 
 
 def _shown(p: Settings, system: Trained) -> Shown:
@@ -115,8 +116,5 @@ def planned(p: Settings, system: Trained) -> dict[str, Splits]:
 
 
 def plan(p: Settings, system: Trained) -> list[Job]:
-    """The splits of one system's sample; nothing of a system that cannot be shown here, or of a
-    value table, whose samples are not there."""
-    if system.of.id in absent(p) or isinstance(system.of.data, Values):
-        return []
+    """The splits of one system's sample."""
     return [job for splits in planned(p, system).values() for job in splits.jobs]
