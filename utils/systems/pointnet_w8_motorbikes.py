@@ -13,9 +13,11 @@ from .base import Floor, System
 
 __all__ = ["SYSTEM"]
 
-# Chosen from loss curves alone, before any interaction was looked at: the test loss falls to .05
-# and rises again to three times that. Only motorbikes have parts, so that they are what is
-# explained, with at most nine players.
+# Chosen before any interaction of this system was looked at. The first setting (lr .05, batch 8,
+# 48 shapes) ended at a test accuracy of .93 and .97 in two trials, close to the floor, and was
+# replaced by this one for its accuracy and its smoother losses: the test loss falls to .05 and
+# rises again to three times that (one seed tried). Only motorbikes have parts, so that they are
+# what is explained, with at most nine players.
 SYSTEM = System(
     data=MOTORBIKES,
     network=POINTNET,
