@@ -122,7 +122,7 @@ def curves(
         axis.set(xscale=xscale, yscale=yscale, xlabel=xlabel, ylabel=ylabel, title=name)
     handles = _legend(axes)
     fit = int(
-        figure.get_figwidth() * 13 // (max(map(len, handles)) + 6)
+        figure.get_figwidth() * 13 // (max(map(len, handles), default=0) + 6)
     )  # about 13 letters an inch, 6 for the line
     figure.legend(
         handles.values(),

@@ -117,8 +117,9 @@ def grid(
     size: tuple[float, float] = (3.4, 2.7),
     sharey: bool | str = False,
 ) -> tuple[Figure, np.ndarray]:
-    across = min(count, columns or count)
-    down = -(-count // across)
+    # No panel is a figure too: nothing was found to draw, and the verdict says why.
+    across = max(1, min(count, columns or count))
+    down = max(1, -(-count // across))
     figure, axes = plt.subplots(
         down, across, figsize=(size[0] * across, size[1] * down), squeeze=False, sharey=sharey
     )
