@@ -54,14 +54,14 @@ SOURCE = Source(
 def sentences(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Samples:
     monkeypatch.setenv("INTERACTIONS_CACHE", str(tmp_path / "jobs"))
     monkeypatch.setattr(TrainConfig, "source", SOURCE)
+    monkeypatch.setattr(TrainConfig, "modules", lambda _self: {"utils.models.text_cnn"})
     return datasets.load(SOURCE, "train")
 
 
 def trained(**change: object) -> TrainJob:
     how = {"optimizer": "adamw", "lr": 0.02, "batch": 10, "steps": 40, "checkpoints": 3, **change}
-    config = TrainConfig(dataset="planted_sentences", model="text_cnn", width=6, n_train=60, **how)
-    return TrainJob(
-        config=config, data_sha256=tuple(datasets.digest(SOURCE, s) for s in ("train", "test"))
+    return TrainJob.of(
+        TrainConfig(dataset="planted_sentences", model="text_cnn", width=6, n_train=60, **how)
     )
 
 
