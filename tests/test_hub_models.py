@@ -10,12 +10,13 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from utils import io
-from utils.datasets import About, MissingData
+from utils import __main__, io, params, systems
+from utils.datasets import About, DamagedData, MissingData
 from utils.datasets.sst2_wordpiece import pieces
 from utils.extract import scores
-from utils.models import InputSpec, find, hub
+from utils.models import InputSpec, find, hub, hub_states
 from utils.players.words import SentenceWords, words_of
+from utils.studies import feasible
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("transformers") is None,
@@ -88,7 +89,7 @@ def test_downloaded_weights_are_loaded_checked_and_named_when_absent(
 
     monkeypatch.setenv("INTERACTIONS_DATA", str(tmp_path))
     spec = InputSpec((12,), 2, 10)
-    with pytest.raises(MissingData, match=r"hub\.download\('bert_medium'\)"):
+    with pytest.raises(MissingData, match="`reproduce data bert_medium` gets google/"):
         find("bert_medium").make(spec, 512)
     folder = tmp_path / "transformers" / "bert_medium"
     own = transformers.BertModel(config("bert"))
@@ -102,7 +103,78 @@ def test_downloaded_weights_are_loaded_checked_and_named_when_absent(
         find("bert_medium").make(spec, 512)
     with (folder / "config.json").open("a") as file:
         file.write(" ")
-    with pytest.raises(ValueError, match=r"config\.json is not the file that was downloaded"):
+    with pytest.raises(DamagedData, match=r"config\.json is not the file that was downloaded"):
         hub.pretrained(spec, 16, name="bert_medium")
     with pytest.raises(ValueError, match="there is no 'gpt' to download"):
         hub.download("gpt")
+
+
+PRETRAINED = ("bert_base", "bert_medium", "distilbert")
+
+
+@pytest.mark.parametrize("name", PRETRAINED)
+def test_a_system_without_its_weights_says_what_gets_them(
+    name: str, shared_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Refused before anything is computed, by the list, by a run and by building the network."""
+    monkeypatch.setenv("INTERACTIONS_DATA", str(tmp_path))
+    (tmp_path / "SST-2").symlink_to(shared_data / "SST-2")
+    system, command = systems.find(f"{name}/sst2_wordpiece"), f"reproduce data {name}"
+    if systems.missing_packages(system):
+        assert systems.state(system).startswith("needs packages: pip install")
+        pytest.skip("the extra is not installed")
+    assert systems.state(system) == f"needs weights: {command}"
+    for notebook in ("02_two_phase_dynamics", "05_layerwise_change", "06_iou_stability"):
+        p = params.validate(notebook, systems=[system.id])
+        with pytest.raises(MissingData, match=f"are not in .*{name}: `{command}` gets"):
+            feasible.require(notebook, p)
+    folder = tmp_path / "transformers" / name
+    folder.mkdir(parents=True)
+    (folder / "source.json").touch()
+    assert systems.state(system) == "works"
+
+
+@pytest.mark.parametrize("name", PRETRAINED)
+def test_its_words_are_those_that_it_was_pretrained_on(name: str) -> None:
+    """The uncased BERT networks share 30,522 WordPieces; a network of others is refused."""
+    system = systems.find(f"{name}/sst2_wordpiece")
+    assert len(system.data.about.vocabulary) == 30522
+    assert system.network.width in (512, 768) and system.read_at in system.network.layers
+
+
+def test_weights_are_listed_and_got_like_data(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("INTERACTIONS_DATA", str(tmp_path))
+    found = {one.name: one for one in hub_states.states()}
+    assert set(found) == set(hub.HUB) and {one.state for one in found.values()} == {"missing"}
+    assert {name: one.licence for name, one in found.items()} == {
+        **dict.fromkeys(PRETRAINED, "Apache-2.0"),
+        "xlnet": "MIT",
+    }
+    asked = []
+
+    def download(name: str) -> None:
+        asked.append(name)
+        folder = tmp_path / "transformers" / name
+        folder.mkdir(parents=True)
+        for file in ("config.json", "model.safetensors"):
+            (folder / file).write_text(file, encoding="utf-8")
+        files = {file.name: io.sha256_file(file) for file in folder.iterdir()}
+        io.write_sealed(folder / "source.json", {"hub": "made up", "revision": "none", **files})
+
+    monkeypatch.setattr(hub, "download", download)
+    for _ in range(2):
+        assert __main__.main(["data", "xlnet"]) == 0
+    assert asked == ["xlnet"], "what is there is not fetched again"
+    folder = tmp_path / "transformers" / "xlnet"
+    assert capsys.readouterr().out == f"xlnet is in {folder}\n" * 2
+    assert hub_states.states()[-1].where == str(folder)
+    assert __main__.main(["data"]) == 0
+    text = capsys.readouterr().out
+    assert "licence: Apache-2.0" in text and "missing: `reproduce data bert_base` gets" in text
+    (folder / "model.safetensors").write_text("another", encoding="utf-8")
+    assert __main__.main(["data", "xlnet"]) == 2
+    assert "model.safetensors is not the file that was downloaded" in capsys.readouterr().err
+    assert __main__.main(["data", "bert_bas"]) == 2
+    assert "did you mean 'bert_base'" in capsys.readouterr().err

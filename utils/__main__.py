@@ -32,6 +32,7 @@ from . import (
     systems,
 )
 from .datasets.states import states
+from .models import hub, hub_states
 
 __all__ = ["main"]
 
@@ -161,7 +162,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     pruned.set_defaults(command=_cache_prune)
 
-    data = command("data", _data, "size, licence and place of each data set; with a NAME: get it")
+    data = command(
+        "data",
+        _data,
+        "size, licence and place of each data set and of weights; with a NAME: get it",
+    )
     data.add_argument("name", nargs="?", metavar="NAME")
     command("doctor", _doctor, "versions, device, threads, data, disk, and whose `utils` this is")
     return parser
@@ -418,15 +423,19 @@ def _cache_prune(chosen: argparse.Namespace) -> int:
 
 def _data(chosen: argparse.Namespace) -> int:
     if chosen.name is None:
-        for one in states():
+        for one in [*states(), *hub_states.states()]:
             size = "" if one.bytes is None else f", {runtime.human_bytes(one.bytes)}"
             print(f"{one.name:<22} {one.samples}{size}; licence: {one.licence}")
             print(f"{'':<22} {one.state}: {one.where}")
         return 0
-    if chosen.name not in datasets.names():
-        hint = discovery.nearest(chosen.name, datasets.names())
+    if chosen.name in hub.HUB:
+        print(f"{chosen.name} is in {hub.get(chosen.name)}")
+        return 0
+    known = [*datasets.names(), *hub.HUB]
+    if chosen.name not in known:
+        hint = discovery.nearest(chosen.name, known)
         raise params.ParameterError(
-            f"unknown data set {chosen.name!r}{hint}; there are: {', '.join(datasets.names())}"
+            f"unknown data set {chosen.name!r}{hint}; there are: {', '.join(known)}"
         )
     print(f"{chosen.name} is in {datasets.get(chosen.name)}")
     return 0

@@ -1,9 +1,12 @@
 """BERT-Medium, BERT-base, DistilBERT and XLNet from the Hugging Face hub, with a new classifier on
 top (BERT-Medium: Ren Q. et al. 2024, Fig. 3; the others: Cheng et al. 2024, Fig. 3 and 4).
 
-Nothing is fetched unless asked for: ``download("bert_medium")`` writes a model's configuration and
-safetensors weights into ``transformers/<name>`` of the data cache, from where a network is built.
-``initialised`` builds the same network of a configuration alone, without pretrained weights.
+Nothing is fetched unless asked for: ``reproduce data bert_medium`` writes a model's configuration
+and safetensors weights into ``transformers/<name>`` of the data cache, from where a network is
+built. ``initialised`` builds the same network of a configuration alone, without pretrained weights.
+
+XLNet is in no system: its tokens are those of a SentencePiece model of its own, and no data set of
+this package has them. The other three read the WordPieces of ``sst2_wordpiece``.
 """
 
 from __future__ import annotations
@@ -15,11 +18,22 @@ from typing import Any
 from torch import nn
 
 from .. import io, paths
-from ..datasets import MissingData
+from ..datasets import DamagedData, MissingData
 from .base import InputSpec, Network
 from .sentence_encoder import SentenceEncoder, blocks, library
 
-__all__ = ["BERT_BASE", "BERT_MEDIUM", "DISTILBERT", "HUB", "XLNET", "download", "initialised"]
+__all__ = [
+    "BERT_BASE",
+    "BERT_MEDIUM",
+    "DISTILBERT",
+    "HUB",
+    "XLNET",
+    "download",
+    "downloaded",
+    "get",
+    "initialised",
+    "missing",
+]
 
 HUB = {
     "bert_medium": "google/bert_uncased_L-8_H-512_A-8",
@@ -36,6 +50,28 @@ _NO_DROPOUT = (
 
 def _folder(name: str) -> Path:
     return paths.data_cache() / "transformers" / name
+
+
+def downloaded(name: str) -> Path | None:
+    """The folder that a download of ``name`` filled; its files are checked when they are read."""
+    folder = _folder(name)
+    return folder if (folder / "source.json").is_file() else None
+
+
+def missing(name: str) -> str:
+    """What is said where the weights of ``name`` are not on this machine, with the command."""
+    return (
+        f"the weights of {name} are not in {_folder(name)}: `reproduce data {name}` gets "
+        f"{HUB[name]} from the hub. Without a network: run it on a machine that has one and copy "
+        "the folder"
+    )
+
+
+def get(name: str) -> Path:
+    """The folder of ``name``, downloaded unless it is there, and checked."""
+    if downloaded(name) is None:
+        download(name)
+    return _checked(name)
 
 
 def download(name: str, revision: str | None = None) -> Path:
@@ -62,19 +98,16 @@ def download(name: str, revision: str | None = None) -> Path:
 
 
 def _checked(name: str) -> Path:
-    """The folder of a downloaded model, its files as they came; MissingData or ValueError."""
-    folder = _folder(name)
-    if not (folder / "source.json").is_file():
-        raise MissingData(
-            f'the weights of {name} are not in {folder}: `python -c "from utils.models import '
-            f"hub; hub.download('{name}')\"` gets {HUB[name]} from the hub"
-        )
+    """The folder of a downloaded model, its files as they came; MissingData or DamagedData."""
+    folder = downloaded(name)
+    if folder is None:
+        raise MissingData(missing(name))
     said = io.read_sealed(folder / "source.json")
     for file in _FILES:
         if not (folder / file).is_file() or io.sha256_file(folder / file) != said[file]:
-            raise ValueError(
+            raise DamagedData(
                 f"{folder / file} is not the file that was downloaded: delete "
-                f"{folder} and download {name} again"
+                f"{folder}, then `reproduce data {name}` gets it again"
             )
     return folder
 

@@ -17,6 +17,7 @@ from ..jobs.components import (
 )
 from ..jobs.games import Splits
 from ..jobs.scored import GamesJob
+from ..jobs.token_components import TokenFeaturesJob
 from ..params import FiveGroups as Settings
 from ..players import PatchDraw
 from . import networks as games_of
@@ -57,8 +58,9 @@ def component_jobs(p: Settings, system: Trained) -> ComponentJobs:
     how = {"layer": layer, "images": p.pca_images, "r": p.n_players, "device": device}
     pca = [PCAJob(train=job, **how) for job in system.jobs]
     sample = games_of.games_jobs(p, system)
+    trunk = TokenFeaturesJob if system.of.kind == "text" else FeaturesJob
     games = [
-        ComponentGamesJob(features=FeaturesJob(sample=images, layer=layer), pca=found)
+        ComponentGamesJob(features=trunk(sample=images, layer=layer), pca=found)
         for images, found in zip(sample, pca, strict=True)
     ]
 

@@ -8,6 +8,7 @@ from .. import claims, datasets, paths, runtime, systems
 from ..datasets import MissingData, Samples, Split, values
 from ..datasets.values import Values
 from ..jobs.scored import choose
+from ..models import hub
 from ..params import (
     Agreement,
     Common,
@@ -100,7 +101,10 @@ def _is_followed(notebook: str, p: Study, system: System) -> None:
 
 
 def _weights_are_there(p: Study, system: System) -> None:
-    """MissingData that says where given weights are looked for."""
+    """MissingData that says where weights are looked for: those of the hub, and given ones."""
+    network = "" if system.network is None else system.network.name
+    if network in hub.HUB and hub.downloaded(network) is None:
+        raise MissingData(f"{system.id}: {hub.missing(network)}")
     weights = p.training_of(system)
     if not isinstance(weights, Weights):
         return

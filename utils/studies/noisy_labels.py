@@ -11,6 +11,7 @@ from ..jobs.components import PCAJob
 from ..jobs.games import Splits
 from ..jobs.mislabelled import Memorised, MemorisedJob, MislabelledJob
 from ..jobs.scored import GamesJob
+from ..jobs.token_components import TokenMislabelledJob
 from ..params import NoisyLabels as Settings
 from . import networks as games_of
 from .base import Analysis, Networks, Study, analyses
@@ -90,10 +91,12 @@ def _games(
     p: Settings, system: Trained, components: bool, draw: int = 0, **rest: int
 ) -> list[MislabelledJob]:
     samples = games_of.games_jobs(p, system, draw)
+    of_tokens = components and system.of.kind == "text"
+    how = TokenMislabelledJob if of_tokens else MislabelledJob
     found = []
     for sample, known in zip(samples, _memorised(p, system), strict=True):
         parts = _pca(p, system, sample) if components else None
-        found.append(MislabelledJob(sample=sample, memorised=known, pca=parts, **rest))
+        found.append(how(sample=sample, memorised=known, pca=parts, **rest))
     return found
 
 

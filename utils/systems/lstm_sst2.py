@@ -27,6 +27,7 @@ SYSTEM = System(
         "which the network has not learnt the task from 8,000 phrases (51 % are of one class; the "
         "LSTM of Tai et al. 2015, with pretrained vectors and all phrases, has 0.849)",
     ),
+    half_depth="lstm2",  # of three layers and the linear map on top
     # Two thirds of the depth, as Cheng et al. 2024, App. M.3, read their networks.
     read_at="lstm2",
     probes=ProbeConfig(lr=0.01),  # ours: the papers put no probes on this network

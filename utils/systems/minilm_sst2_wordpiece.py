@@ -1,6 +1,6 @@
 """A six-layer BERT pretrained by others (all-MiniLM-L6-v2), fine-tuned on SST-2: in the place of
-the DistilBERT of Cheng et al. 2024, Fig. 3, which has as many layers and is not to be had without
-the hub."""
+the DistilBERT of Cheng et al. 2024, Fig. 3, which has as many layers, and whose weights are to be
+had from the hub alone (``distilbert/sst2_wordpiece``)."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from .. import models, paths
 from ..datasets import Source
-from ..models import InputSpec
+from ..models import InputSpec, hub
 from ..train import Training, Weights
 from .base import System
 
@@ -41,10 +41,16 @@ def state(system: System) -> str:
         return f"needs data: {'see data/README.md' if manual else get}"
     if isinstance(system.training, Weights) and not _there(system.training):
         return "needs weights: see data/README.md"
+    if system.network is not None and _to_get(system.network.name):
+        return f"needs weights: reproduce data {system.network.name}"
     hours = cpu_hours(system)
     if hours is not None and hours > _LONG:
         return f"needs a GPU: {hours:.0f} hours a network on two cores"
     return "works"
+
+
+def _to_get(network: str) -> bool:
+    return network in hub.HUB and hub.downloaded(network) is None
 
 
 def _there(weights: Weights) -> bool:

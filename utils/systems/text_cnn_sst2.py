@@ -27,6 +27,8 @@ SYSTEM = System(
         "which the network has not learnt the task from 8,000 phrases (51 % are of one class; the "
         "CNN-rand of Kim 2014, trained on all phrases, has 0.827)",
     ),
+    # What its windows answer; behind it lie a maximum and a linear map.
+    half_depth="conv",
     read_at="pooled",
     probes=ProbeConfig(lr=0.01),  # ours: the papers put no probes on this network
     memorising=Training(
