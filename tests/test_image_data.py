@@ -16,7 +16,7 @@ from PIL import Image
 from utils import datasets
 from utils.datasets import DamagedData, MissingData, base, fashion_mnist, idx, tiny_imagenet
 from utils.jobs.scored import choose
-from utils.players.parts import PartDraw
+from utils.players.marked import MarkedDraw
 
 
 @pytest.fixture
@@ -185,7 +185,7 @@ def test_the_birds_have_eight_marked_parts_each(shared: Path) -> None:
     birds = datasets.load("cub200", "test")
     assert birds.shape == (3, 224, 224) and len(birds) == 20 == len(birds.ids.unique())
     assert birds.parts.shape == (20, 224 * 224)
-    draw = PartDraw()
+    draw = MarkedDraw()
     assert [draw.possible(birds, i) for i in range(20)] == [8] * 20
     assert choose(birds, 20, 8, draw) == list(range(20))
     with pytest.raises(ValueError, match=r"has 0 images that can have 9 players \(marked parts\)"):
@@ -212,7 +212,7 @@ def marked(parts: list[list[int]]) -> datasets.Samples:
 
 def test_a_part_is_a_player_and_what_is_in_none_stays() -> None:
     data = marked([[0, 0, -1, 5, 7, 7]])
-    players = PartDraw().players(data, 0, 3, data)
+    players = MarkedDraw().players(data, 0, 3, data)
     image, colour = data.x[0], data.x[0].mean((1, 2))
     x = players.masked(torch.arange(8))
     assert torch.equal(x[7], image)
@@ -226,19 +226,19 @@ def test_a_part_is_a_player_and_what_is_in_none_stays() -> None:
 
 def test_fewer_players_are_drawn_by_hash_and_more_are_refused() -> None:
     data = marked([[0, 1, 2, 3, 4, 5]] * 6)
-    draws = [PartDraw().players(data, i, 2, data).owner for i in range(6)]
+    draws = [MarkedDraw().players(data, i, 2, data).owner for i in range(6)]
     assert len({tuple(owner.flatten().tolist()) for owner in draws}) > 1, "by the image's id"
     assert all(sorted(owner.flatten().tolist()) == [0, 1, 2, 2, 2, 2] for owner in draws)
-    other = PartDraw(repeat=1)
+    other = MarkedDraw(repeat=1)
     assert any(not torch.equal(other.players(data, i, 2, data).owner, draws[i]) for i in range(6))
     with pytest.raises(ValueError, match="image marked/train/3 has 6 marked parts, fewer than the"):
-        PartDraw().players(data, 3, 7, data)
+        MarkedDraw().players(data, 3, 7, data)
 
 
 def test_an_absent_part_shows_the_mean_image_where_that_is_asked_for() -> None:
     data = marked([[0, 0, -1, 1, 1, 1], [0, 1, 1, 1, 0, 0]])
-    draw = PartDraw(baseline="mean")
-    assert draw.masked_by == "mean image" and PartDraw().masked_by == "mean colour of the image"
+    draw = MarkedDraw(baseline="mean")
+    assert draw.masked_by == "mean image" and MarkedDraw().masked_by == "mean colour of the image"
     x = draw.players(data, 0, 2, data).masked(torch.tensor([0]))[0]
     kept = torch.tensor([[False, False, True], [False, False, False]])
     assert torch.equal(x, torch.where(kept, data.x[0], data.mean))
@@ -247,6 +247,6 @@ def test_an_absent_part_shows_the_mean_image_where_that_is_asked_for() -> None:
 def test_images_without_marked_parts_are_refused() -> None:
     data = datasets.load("mnist_part", "test", 10)
     with pytest.raises(ValueError, match="mnist_part has no marked parts"):
-        PartDraw().possible(data, 0)
+        MarkedDraw().possible(data, 0)
     few = marked([[-1] * 6, [0, 1, 2, 2, 2, 2]])
-    assert choose(few, 1, 2, PartDraw()) == [1], "an image with too few is skipped"
+    assert choose(few, 1, 2, MarkedDraw()) == [1], "an image with too few is skipped"

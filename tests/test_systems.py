@@ -16,7 +16,7 @@ from utils.discovery import modules_of
 from utils.jobs.scored import choose
 from utils.models import InputSpec
 from utils.players import Players
-from utils.players.parts import PartDraw
+from utils.players.marked import MarkedDraw
 from utils.systems import Floor, System, find
 from utils.train import Training, Weights, log_spaced
 
@@ -63,7 +63,7 @@ def samples(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 
 def of_ten(system: System) -> int:
     """Players of a default run: ten, or as many as there are columns or annotated parts."""
-    if isinstance(system.players, PartDraw):
+    if isinstance(system.players, MarkedDraw):
         return 8
     limits = (system.data.about.columns, getattr(system.players, "names", ()))
     return min(10, *(len(limit) for limit in limits if limit), 10)

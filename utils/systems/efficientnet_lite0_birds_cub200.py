@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from ..datasets.cub200 import CUB200
 from ..models.efficientnet_lite0 import EFFICIENTNET_LITE0_BIRDS
-from ..players.parts import PartDraw
+from ..players.marked import MarkedDraw
 from ..train import Weights
 from .base import Floor, System
 
@@ -16,7 +16,7 @@ __all__ = ["SYSTEM"]
 SYSTEM = System(
     data=CUB200,
     network=EFFICIENTNET_LITE0_BIRDS,
-    players=PartDraw(),
+    players=MarkedDraw(),
     training=Weights(
         path="weights/efficientnet_lite0.safetensors",
         sha256="f46ec1c3cb680f7b6e592fd971a28f301ca2deef2db22f51ce7d8e69c6b5d28e",

@@ -15,10 +15,10 @@ from ..datasets import Kind, Samples, Source
 from .base import Draw
 from .images import ImagePatches
 
-__all__ = ["PartDraw"]
+__all__ = ["MarkedDraw"]
 
 
-class PartDraw(Draw):
+class MarkedDraw(Draw):
     """The marked parts of each image (``Samples.parts``, one part per pixel, -1 for none).
 
     baseline: what an absent part shows, the image's own mean colour (as in the published games of
