@@ -13,7 +13,7 @@ EXTRAS  ?=
 # The first of these that is Python 3.11 or newer and can make virtual environments; override with PYTHON=/path/to/python.
 CANDIDATES := $(or $(PYTHON),python3.11 python3 python3.12 python3.13 python3.14 python)
 
-.PHONY: reproduce setup test smoke bench check lab lock clean distclean help
+.PHONY: reproduce setup test smoke systems bench check lab lock clean distclean help
 
 reproduce: $(STAMP)  ## set up, then reproduce every claim of a profile (PROFILE=default)
 	$(PY) -m utils all --profile $(PROFILE)
@@ -25,6 +25,9 @@ test: $(STAMP)  ## run the tests (ARGS="-k lattice" for some; EXTRAS=1 in CI: wh
 
 smoke: $(STAMP)  ## every notebook on tiny settings, under 5 minutes
 	$(PY) -m utils all --profile smoke
+
+systems: $(STAMP)  ## every notebook on every system that is on this machine, at the smallest scale (hours; resumes)
+	$(PY) -m utils systems $(ARGS)
 
 bench: $(STAMP)  ## run the benchmarks
 	$(PY) -m benchmarks $(ARGS)

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract import applies, run_cells, settings
-from utils import datasets, systems
+from tests.contract import applies, run_cells
+from utils import datasets, matrix, systems
 from utils.systems import find, missing_packages, state
 
 ALL = os.environ.get("INTERACTIONS_EXTRAS") == "1"
@@ -50,7 +50,9 @@ def test_a_system_goes_from_data_to_verdicts(
     notebooks = applies(system)
     assert notebooks, "a system of which no row speaks"
     for notebook in notebooks:
-        found = run_cells(notebook, settings(notebook, system), tmp_path / notebook, monkeypatch)
+        found = run_cells(
+            notebook, matrix.smallest(notebook, system), tmp_path / notebook, monkeypatch
+        )
         spoken = [verdict for verdict in found if verdict.system == name]
         assert spoken, f"{notebook} left no verdict on {name}"
         for verdict in spoken:

@@ -1,5 +1,5 @@
-"""The command ``reproduce`` (also ``python -m utils``): list, run, plan, all, check, keep, power,
-cache, data, doctor."""
+"""The command ``reproduce`` (also ``python -m utils``): list, run, plan, all, check, keep, systems,
+power, cache, data, doctor."""
 
 from __future__ import annotations
 
@@ -143,6 +143,17 @@ def _parser() -> argparse.ArgumentParser:
                 action="store_true",
                 help="the run started from an empty cache: keep its minutes",
             )
+
+    matrix = command(
+        "systems",
+        _systems,
+        "every notebook on every SYSTEM that is on this machine, at the smallest scale; goes on "
+        "where it was stopped",
+    )
+    matrix.add_argument("systems", nargs="*", metavar="SYSTEM")
+    matrix.add_argument(
+        "--page", action="store_true", help="write docs/systems.md from what ran, and run nothing"
+    )
 
     power = command(
         "power",
@@ -367,6 +378,24 @@ def _keep(chosen: argparse.Namespace) -> int:
     if chosen.profile == "default":
         committed.update_readme()
     return 0
+
+
+def _systems(chosen: argparse.Namespace) -> int:
+    from . import matrix  # see _execute
+
+    for name in chosen.systems:
+        systems.find(name)
+    if chosen.page:
+        path = paths.ROOT / "docs" / "systems.md"
+        io.write_text(path, matrix.page(matrix.entries(paths.results(matrix.PROFILE) / matrix.LOG)))
+        print(f"written: {path}")
+        return 0
+    found = matrix.run_matrix(chosen.systems)
+    failed = [one for one in found if one.outcome != "ran"]
+    for one in failed:
+        print(f"{one.notebook} on {one.system}: {one.outcome}")
+    print(f"{len(found) - len(failed)} of {len(found)} notebooks ran")
+    return 1 if failed else 0
 
 
 def _power(chosen: argparse.Namespace) -> int:

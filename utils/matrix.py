@@ -1,0 +1,207 @@
+"""Every system through every notebook that judges a row on it, at the smallest scale: ``reproduce
+systems``.
+
+Each pair is a run of its own in ``results/systems/``; ``log.csv`` there says what came of it, so
+that a stopped matrix goes on where it was. Its verdicts mean nothing: what is shown is that the
+notebook runs on the system.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from . import claims, io, params, paths, provenance, run, systems
+from .systems import System
+from .train import Training
+
+__all__ = ["LOG", "PROFILE", "Entry", "entries", "page", "pairs", "run_matrix", "smallest"]
+
+LOG = "log.csv"
+PROFILE = "systems"
+_PLAYERS, _SAMPLES = 5, 2
+_SMALL: dict[str, dict[str, Any]] = {
+    "01_sparsity": {"probe_steps": 5, "count_images": _SAMPLES},
+    "02_two_phase_dynamics": {"checkpoints": 6},
+    "03_theoretical_fit": {
+        "checkpoints": 6,
+        "sizes": [4],
+        "norm_sizes": [8],
+        "fit_images": 8,
+        "noise_copies": 2,
+        "noise_images": 1,
+    },
+    "04_five_groups": {
+        "pca_images": 40,
+        "test_images": 40,
+        "walks": 2,
+        "toy_steps": 20,
+        "map_images": 1,
+        "paper_patches": _PLAYERS,
+    },
+    "05_layerwise_change": {"probe_steps": 5},
+    "06_iou_stability": {
+        "class_players": _PLAYERS,
+        "class_images": 2,
+        "pair_images": _SAMPLES,
+        "noise_draws": 2,
+        "noise_images": 1,
+    },
+    "07_noisy_labels": {"pca_images": 40, "checkpoints": 3},
+    "08_what_the_split_identifies": {
+        "loops": {"image code": {"learning_rate": 1e-5, "iterations": 20}},
+        "loop_images": 1,
+        "loop_checkpoints": 4,
+        "checkpoints": 4,
+    },
+    "09_multi_order": {"attack_steps": 2},
+}
+"""Settings of each notebook, as small as it accepts."""
+
+
+class Entry(NamedTuple):
+    """What came of one notebook on one system. system_sha256, notebook_sha256: of both files, so
+    that a pair that changed is run again; outcome: ``ran``, or the error in one line."""
+
+    date: str
+    system: str
+    notebook: str
+    outcome: str
+    verdicts: int
+    seconds: float
+    commit: str
+    system_sha256: str
+    notebook_sha256: str
+
+
+def smallest(notebook: str, system: System) -> dict[str, Any]:
+    """The settings of the smallest run of ``notebook`` on ``system``."""
+    return {
+        "systems": [system.file or system.id],
+        "device": "cpu",
+        "n_players": getattr(system.data, "n", _PLAYERS),
+        "images": _SAMPLES,
+        "checkpoints": 2,
+        "seeds": [0],
+        "second_draw": False,
+        "change": {
+            name: _short(training)
+            for name in ("training", "memorising")
+            if isinstance(training := getattr(system, name), Training)
+        },
+        **_SMALL.get(notebook, {}),
+    }
+
+
+def _short(training: Training) -> dict[str, int]:
+    return {"steps": 8, "first_checkpoint": 1, "batch": min(training.batch, 16), "n_train": 64}
+
+
+def pairs(chosen: Sequence[str] = ()) -> Iterator[tuple[str, str]]:
+    """(system, notebook) of every system (or of ``chosen``) that can be run on this machine, with
+    the notebooks that judge a row on it alone."""
+    for name in chosen or systems.names():
+        system = systems.find(name)
+        if systems.state(system).startswith("needs ") and "GPU" not in systems.state(system):
+            continue
+        for notebook in params.PARAMS:
+            if claims.rows_of(notebook, system):
+                yield name, notebook
+
+
+def entries(log: Path) -> list[Entry]:
+    """The log, the oldest entry first; [] before the first run."""
+    if not log.is_file():
+        return []
+    table = pd.read_csv(log, dtype={"commit": str}, keep_default_na=False)
+    return [Entry(*row) for row in table.itertuples(index=False)]
+
+
+def run_matrix(chosen: Sequence[str] = ()) -> list[Entry]:
+    """Run what the log does not have yet, as the files are now; each run's entry is written at
+    once. Returns the last entry of every pair."""
+    log = paths.results(PROFILE) / LOG
+    done = {(e.system, e.notebook): e for e in entries(log)}
+    todo = [pair for pair in pairs(chosen) if not _still_holds(done.get(pair), *pair)]
+    for number, (name, notebook) in enumerate(todo, 1):
+        print(f"[{number}/{len(todo)}] {notebook} on {name} …", flush=True)
+        done[name, notebook] = entry = _entry(name, notebook)
+        print(f"      {entry.outcome} in {entry.seconds:.0f} s", flush=True)
+        with io.lock(log):
+            table = pd.DataFrame([*entries(log), entry], columns=Entry._fields)
+            io.write_text(log, table.to_csv(index=False, lineterminator="\n"))
+    return [done[pair] for pair in pairs(chosen)]
+
+
+def _still_holds(entry: Entry | None, name: str, notebook: str) -> bool:
+    return (
+        entry is not None
+        and entry.outcome == "ran"
+        and (entry.system_sha256, entry.notebook_sha256) == _sha256(name, notebook)
+    )
+
+
+def _sha256(name: str, notebook: str) -> tuple[str, str]:
+    book = paths.NOTEBOOKS / f"{notebook}.ipynb"
+    return systems.sha256(systems.find(name)), io.sha256_file(book)
+
+
+def _entry(name: str, notebook: str) -> Entry:
+    given = {"profile": PROFILE, **smallest(notebook, systems.find(name))}
+    verdicts = 0
+    try:
+        outcome = run.run_notebook(notebook, given)
+        error, seconds = outcome.error, outcome.seconds
+        verdicts = len(list(outcome.path.parents[1].glob("*/*/verdict.json")))
+    except (params.ParameterError, OSError) as refused:
+        error, seconds = str(refused), 0.0
+    return Entry(
+        datetime.date.today().isoformat(),
+        name,
+        notebook,
+        "ran" if error is None else error.splitlines()[0][:200],
+        verdicts,
+        round(seconds, 1),
+        str(provenance.collect()["commit"])[:12],
+        *_sha256(name, notebook),
+    )
+
+
+def page(found: Sequence[Entry]) -> str:
+    """The matrix as a page of docs/: what ran on which day, what did not, and what is not on this
+    machine."""
+    lines = [
+        "# Systems and notebooks",
+        "",
+        "Written by `reproduce systems --page`; do not edit. Each cell is one notebook run through "
+        "papermill on one system, with 5 players, 2 samples, one seed and 8 training steps: it shows "
+        "that the notebook runs on the system, and its verdicts mean nothing. Seconds; – : no row of "
+        "the notebook speaks of the system.",
+        "",
+        f"| system | {' | '.join(_numbers())} | last run |",
+        f"|---|{'---|' * (len(_numbers()) + 1)}",
+    ]
+    by = {(e.system, e.notebook[:2]): e for e in found}
+    for name in dict.fromkeys(e.system for e in found):
+        cells = [_cell(by.get((name, number))) for number in _numbers()]
+        day = max(e.date for e in found if e.system == name)
+        lines.append(f"| {name} | {' | '.join(cells)} | {day} |")
+    absent = [n for n in systems.names() if n not in {e.system for e in found}]
+    lines += ["", "Not on the machine where this was run: " + (", ".join(absent) or "none") + "."]
+    failed = [e for e in found if e.outcome != "ran"]
+    lines += [f"- {e.notebook} on {e.system}: {e.outcome}" for e in failed]
+    return "\n".join(lines) + "\n"
+
+
+def _numbers() -> list[str]:
+    return [name[:2] for name in params.PARAMS if name[:2] not in ("00", "10")]
+
+
+def _cell(entry: Entry | None) -> str:
+    if entry is None:
+        return "–"
+    return f"{entry.seconds:.0f}" if entry.outcome == "ran" else "failed"
