@@ -12,6 +12,7 @@ from ..models import hub
 from ..params import (
     Agreement,
     Common,
+    Layerwise,
     Modalities,
     ParameterError,
     Sparsity,
@@ -29,14 +30,16 @@ _COUNTS = ("images", "pair_images", "fit_images", "count_images")
 """Settings that say how many samples of ``image_split`` are explained."""
 _FIRST = {"pca_images": "train", "test_images": "test"}
 """Settings that take the first samples of a split, whatever players they can have."""
+_DEPTH = 3
+"""Layers, the output not among them, from which redundancy can peak between two ends (L4)."""
 _LAST = ("01_sparsity", "06_iou_stability", "08_what_the_split_identifies")
 """Notebooks that read networks as they are, without the course of their training."""
 
 
 def require(notebook: str, p: Common) -> None:
-    """ParameterError for a system that none of the notebook's rows speaks of or whose training it
-    cannot follow, for more samples or players than its data have, or a device that is not there;
-    MissingData for absent data.
+    """ParameterError for a system that none of the notebook's rows speaks of, whose training it
+    cannot follow or whose network has too few layers to follow (05), for more samples or players
+    than its data have, or a device that is not there; MissingData for absent data or weights.
 
     Data sets are read, and nothing else is done.
     """
@@ -54,6 +57,8 @@ def require(notebook: str, p: Common) -> None:
                 continue
             _is_judged(notebook, system)
             _is_followed(notebook, p, system)
+            if isinstance(p, Layerwise):
+                _is_deep(notebook, system)
             _weights_are_there(p, system)
             _has_samples(p, system)
 
@@ -92,6 +97,17 @@ def _is_followed(notebook: str, p: Study, system: System) -> None:
             f"{notebook} follows networks from their first training step to the last; the weights "
             f"of {system.id} are given, and nothing is known of their training. They can be read "
             f"in {', '.join(_LAST)}"
+        )
+
+
+def _is_deep(notebook: str, system: System) -> None:
+    layers = system.network.layers
+    if len(layers) < _DEPTH:
+        raise ParameterError(
+            f"{notebook} follows interactions from layer to layer and needs a network of {_DEPTH} "
+            f"layers or more, the output not among them; {system.network.name} of {system.id} "
+            f"names {len(layers)} ({', '.join(layers)}): name more in Network.layers, or leave "
+            "the system out"
         )
 
 
