@@ -30,15 +30,16 @@ _COUNTS = ("images", "pair_images", "fit_images", "count_images")
 """Settings that say how many samples of ``image_split`` are explained."""
 _FIRST = {"pca_images": "train", "test_images": "test"}
 """Settings that take the first samples of a split, whatever players they can have."""
-_DEPTH = 3
-"""Layers, the output not among them, from which redundancy can peak between two ends (L4)."""
+_PEAKED, _DEPTH = ("L4", "L8b"), 3
+"""Rows on where in a network redundancy peaks, and the least number of layers, the output not among
+them, of which one lies between two ends."""
 _LAST = ("01_sparsity", "06_iou_stability", "08_what_the_split_identifies")
 """Notebooks that read networks as they are, without the course of their training."""
 
 
 def require(notebook: str, p: Common) -> None:
     """ParameterError for a system that none of the notebook's rows speaks of, whose training it
-    cannot follow or whose network has too few layers to follow (05), for more samples or players
+    cannot follow or whose network has too few layers to compare (05), for more samples or players
     than its data have, or a device that is not there; MissingData for absent data or weights.
 
     Data sets are read, and nothing else is done.
@@ -101,11 +102,12 @@ def _is_followed(notebook: str, p: Study, system: System) -> None:
 
 
 def _is_deep(notebook: str, system: System) -> None:
-    layers = system.network.layers
-    if len(layers) < _DEPTH:
+    layers, rows = system.network.layers, claims.rows_of(notebook, system)
+    peaked = [row for row in _PEAKED if row in rows]
+    if peaked and len(layers) < _DEPTH:
         raise ParameterError(
-            f"{notebook} follows interactions from layer to layer and needs a network of {_DEPTH} "
-            f"layers or more, the output not among them; {system.network.name} of {system.id} "
+            f"{notebook} asks in which layer redundancy peaks ({', '.join(peaked)}) and needs a "
+            f"network of {_DEPTH} layers or more, the output not among them; that of {system.id} "
             f"names {len(layers)} ({', '.join(layers)}): name more in Network.layers, or leave "
             "the system out"
         )
