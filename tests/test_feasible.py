@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from utils import datasets, io, models, params
+from utils import datasets, io, models, params, systems
 from utils.jobs import entries
 from utils.params import PARAMS, ParameterError
 from utils.studies import feasible, iou_stability, networks, planning
@@ -182,6 +182,38 @@ def test_what_the_profiles_ask_for_can_be(notebook: str, profile: str) -> None:
     given = params.load_profile(profile).given(notebook)
     said = begun(notebook, profile=profile, **given)
     assert len(said) == (profile == "smoke" and notebook not in UNJUDGED)
+
+
+SHALLOW = '''"""A LeNet of which two layers are named."""
+
+import dataclasses
+
+from utils import models, systems
+
+SYSTEM = dataclasses.replace(
+    systems.find("lenet/mnist_part"),
+    network=models.find("lenet")._replace(name="shallow", layers={layers}),
+    half_depth=None,
+    read_at=None,
+)
+'''
+
+
+def test_a_network_of_two_layers_is_refused_in_05_alone(tmp_path: Path) -> None:
+    """With two, the peak of redundancy between its ends (L4) would be taken of nothing; rows on
+    tables ask for none."""
+    assert len(systems.find("mlp_toy/planted").network.layers) == 2
+    assert begun("05", systems=["mlp_toy/planted"], n_players=6) == []
+    path, names = tmp_path / "shallow.py", models.find("lenet").layers
+    for count in (1, 2, 3):
+        path.write_text(SHALLOW.format(layers=names[:count]), encoding="utf-8")
+        if count == 3:
+            assert begun("05", systems=[str(path)]) == []
+            continue
+        said = f"needs a network of 3 layers or more.* of shallow/mnist_part names {count} "
+        with pytest.raises(ParameterError, match=said + rf"\({', '.join(names[:count])}\)"):
+            begun("05", systems=[str(path)])
+        assert begun("02", systems=[str(path)]) == []
 
 
 def test_a_system_takes_part_where_some_row_speaks_of_it() -> None:

@@ -12,6 +12,7 @@ from ..models import hub
 from ..params import (
     Agreement,
     Common,
+    Layerwise,
     Modalities,
     ParameterError,
     Sparsity,
@@ -29,14 +30,17 @@ _COUNTS = ("images", "pair_images", "fit_images", "count_images")
 """Settings that say how many samples of ``image_split`` are explained."""
 _FIRST = {"pca_images": "train", "test_images": "test"}
 """Settings that take the first samples of a split, whatever players they can have."""
+_PEAKED, _DEPTH = ("L4", "L8b"), 3
+"""Rows on where in a network redundancy peaks, and the least number of layers, the output not among
+them, of which one lies between two ends."""
 _LAST = ("01_sparsity", "06_iou_stability", "08_what_the_split_identifies")
 """Notebooks that read networks as they are, without the course of their training."""
 
 
 def require(notebook: str, p: Common) -> None:
-    """ParameterError for a system that none of the notebook's rows speaks of or whose training it
-    cannot follow, for more samples or players than its data have, or a device that is not there;
-    MissingData for absent data.
+    """ParameterError for a system that none of the notebook's rows speaks of, whose training it
+    cannot follow or whose network has too few layers to compare (05), for more samples or players
+    than its data have, or a device that is not there; MissingData for absent data or weights.
 
     Data sets are read, and nothing else is done.
     """
@@ -54,6 +58,8 @@ def require(notebook: str, p: Common) -> None:
                 continue
             _is_judged(notebook, system)
             _is_followed(notebook, p, system)
+            if isinstance(p, Layerwise):
+                _is_deep(notebook, system)
             _weights_are_there(p, system)
             _has_samples(p, system)
 
@@ -97,6 +103,18 @@ def _is_followed(notebook: str, p: Study, system: System) -> None:
             f"{notebook} follows networks from their first training step to the last; the weights "
             f"of {system.id} are given, and nothing is known of their training. They can be read "
             f"in {', '.join(_LAST)}"
+        )
+
+
+def _is_deep(notebook: str, system: System) -> None:
+    layers, rows = system.network.layers, claims.rows_of(notebook, system)
+    peaked = [row for row in _PEAKED if row in rows]
+    if peaked and len(layers) < _DEPTH:
+        raise ParameterError(
+            f"{notebook} asks in which layer redundancy peaks ({', '.join(peaked)}) and needs a "
+            f"network of {_DEPTH} layers or more, the output not among them; that of {system.id} "
+            f"names {len(layers)} ({', '.join(layers)}): name more in Network.layers, or leave "
+            "the system out"
         )
 
 
