@@ -12,18 +12,11 @@ import nbformat
 import pytest
 from matplotlib import pyplot as plt
 
-from utils import claims, figures, notebook, params, paths, publish
+from utils import claims, figures, notebook, paths, publish
 from utils.claims import Verdict
-from utils.systems import System
 
-NOTEBOOKS = [name for name in params.PARAMS if name[:2] not in ("00", "10")]
 _KEPT = {"COLOURS", "save", "use_style", "write_table"}
 """What of the figures is not replaced by an empty one."""
-
-
-def applies(system: System) -> list[str]:
-    """The notebooks that judge a row on ``system`` alone."""
-    return [name for name in NOTEBOOKS if claims.rows_of(name, system)]
 
 
 def run_cells(

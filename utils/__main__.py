@@ -207,9 +207,11 @@ def _list(chosen: argparse.Namespace) -> int:
 
 
 def _print_systems() -> None:
+    from .studies.feasible import notebooks_of  # see _plan
+
     for name in systems.names():
         system = systems.find(name)
-        rows = [row for notebook in params.PARAMS for row in claims.rows_of(notebook, system)]
+        rows = [row for book in notebooks_of(system) for row in claims.rows_of(book, system)]
         print(f"{name:<32} {systems.state(system)}")
         print(f"    {system.name} · {system.data.name} ({system.kind}) · players: {system.unit}")
         print(textwrap.fill(", ".join(rows), 110, initial_indent="    ", subsequent_indent="    "))

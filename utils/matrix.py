@@ -15,15 +15,19 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from . import claims, io, params, paths, provenance, run, systems
+from . import datasets, io, params, paths, provenance, run, systems
+from .datasets.values import Values
+from .studies import feasible
 from .systems import System
 from .train import Training
 
-__all__ = ["LOG", "PROFILE", "Entry", "entries", "page", "pairs", "run_matrix", "smallest"]
+__all__ = ["LOG", "MOST", "PROFILE", "Entry", "entries", "page", "pairs", "run_matrix", "smallest"]
 
 LOG = "log.csv"
 PROFILE = "systems"
 _PLAYERS, _SAMPLES = 5, 2
+MOST = 14
+"""Players of a value table from which on a game takes minutes: it takes no part here."""
 _SMALL: dict[str, dict[str, Any]] = {
     "01_sparsity": {"probe_steps": 5, "count_images": _SAMPLES},
     "02_two_phase_dynamics": {"checkpoints": 6},
@@ -80,21 +84,31 @@ class Entry(NamedTuple):
 
 def smallest(notebook: str, system: System) -> dict[str, Any]:
     """The settings of the smallest run of ``notebook`` on ``system``."""
+    players = getattr(system.data, "n", _PLAYERS)
     return {
         "systems": [system.file or system.id],
         "device": "cpu",
-        "n_players": getattr(system.data, "n", _PLAYERS),
+        "n_players": players,
         "images": _SAMPLES,
         "checkpoints": 2,
         "seeds": [0],
         "second_draw": False,
-        "change": {
-            name: _short(training)
-            for name in ("training", "memorising")
-            if isinstance(training := getattr(system, name), Training)
-        },
+        "change": _changes(system),
+        **({"tol": 0.1} if players > 12 else {}),
         **_SMALL.get(notebook, {}),
     }
+
+
+def _changes(system: System) -> dict[str, Any]:
+    if isinstance(system.data, Values):
+        return {}
+    count = min(64, len(datasets.load(system.data, "test")))
+    short = {
+        name: _short(training)
+        for name in ("training", "memorising")
+        if isinstance(training := getattr(system, name), Training)
+    }
+    return {"loss_samples": count, "test_samples": count, **short}
 
 
 def _short(training: Training) -> dict[str, int]:
@@ -102,15 +116,12 @@ def _short(training: Training) -> dict[str, int]:
 
 
 def pairs(chosen: Sequence[str] = ()) -> Iterator[tuple[str, str]]:
-    """(system, notebook) of every system (or of ``chosen``) that can be run on this machine, with
-    the notebooks that judge a row on it alone."""
+    """(system, notebook) of every system (or of ``chosen``) that works on this machine."""
     for name in chosen or systems.names():
         system = systems.find(name)
-        if systems.state(system).startswith("needs ") and "GPU" not in systems.state(system):
+        if systems.state(system) != "works" or getattr(system.data, "n", 0) > MOST:
             continue
-        for notebook in params.PARAMS:
-            if claims.rows_of(notebook, system):
-                yield name, notebook
+        yield from ((name, notebook) for notebook in feasible.notebooks_of(system))
 
 
 def entries(log: Path) -> list[Entry]:
@@ -178,9 +189,9 @@ def page(found: Sequence[Entry]) -> str:
         "# Systems and notebooks",
         "",
         "Written by `reproduce systems --page`; do not edit. Each cell is one notebook run through "
-        "papermill on one system, with 5 players, 2 samples, one seed and 8 training steps: it shows "
-        "that the notebook runs on the system, and its verdicts mean nothing. Seconds; – : no row of "
-        "the notebook speaks of the system.",
+        "papermill on one system, with 5 players, 2 samples, one seed and 8 training steps: it "
+        "shows that the notebook runs on the system, and its verdicts mean nothing. Seconds; –: no "
+        "row of the notebook speaks of the system.",
         "",
         f"| system | {' | '.join(_numbers())} | last run |",
         f"|---|{'---|' * (len(_numbers()) + 1)}",

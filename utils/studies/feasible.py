@@ -10,6 +10,7 @@ from ..datasets.values import Values
 from ..jobs.scored import choose
 from ..models import hub
 from ..params import (
+    PARAMS,
     Agreement,
     Common,
     Layerwise,
@@ -24,7 +25,7 @@ from ..players import GridDraw
 from ..systems import System
 from ..train import Training, Weights
 
-__all__ = ["notes", "require"]
+__all__ = ["notebooks_of", "notes", "require"]
 
 _COUNTS = ("images", "pair_images", "fit_images", "count_images")
 """Settings that say how many samples of ``image_split`` are explained."""
@@ -62,6 +63,16 @@ def require(notebook: str, p: Common) -> None:
                 _is_deep(notebook, system)
             _weights_are_there(p, system)
             _has_samples(p, system)
+
+
+def notebooks_of(system: System) -> list[str]:
+    """The notebooks that judge a row on ``system`` alone, and can follow it."""
+    return [
+        name
+        for name in PARAMS
+        if claims.rows_of(name, system)
+        and (name in _LAST or not isinstance(system.training, Weights))
+    ]
 
 
 def notes(p: Common) -> list[str]:
@@ -154,6 +165,8 @@ def _has_samples(p: Study, system: System) -> None:
     training = p.training_of(system)
     if isinstance(training, Training):
         _enough("n_train", training.n_train, parts["train"], system)
+    if system.test_samples is not None:
+        _enough("test_samples", system.test_samples, parts["test"], system)
     for name, count, split, n in _explained(p, system):
         _can_choose(name, count, parts[split], n, system)
     for name, split in _FIRST.items():

@@ -99,6 +99,7 @@ def _trained(p: Study, system: System, others: dict[str, Any]) -> Trained:
         "width": system.width,
         "file": system.file,
         "device": str(runtime.device(p.device)),
+        "n_test": system.test_samples,
     }
     if isinstance(training, Weights):
         return Trained(system, (0,), (TrainJob.of(_given_weights(system, training, common)),))

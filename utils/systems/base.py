@@ -39,7 +39,8 @@ class System:
     (07). packages: that its network comes from, beside the package's own dependencies, by the names
     that they are imported under. loss_samples: training samples that the training loss is measured
     on at most, a class-balanced first part; all of them where the classes are unequal, so that it
-    is of the same mixture as the test loss. file: the user's file that it was found in.
+    is of the same mixture as the test loss. test_samples: test samples that accuracy and loss are
+    measured on, a class-balanced first part; None: all. file: the user's file that it was found in.
     """
 
     data: Source | Values
@@ -57,6 +58,7 @@ class System:
     # As many as the embedded MNIST's test set has: both losses are known equally well, and
     # measuring them does not cost more than the training.
     loss_samples: int = 2000
+    test_samples: int | None = None
     file: str | None = None
 
     @property

@@ -18,6 +18,7 @@ __all__ = ["CHANGEABLE", "changed"]
 
 CHANGEABLE = (
     *("width", "training", "memorising", "players", "probes", "half_depth", "read_at", "floor"),
+    *("loss_samples", "test_samples"),
 )
 """The fields of a system that a run may change; another network or data set is another system."""
 
@@ -42,6 +43,7 @@ def changed(system: System, change: Mapping[str, Any]) -> System:
     return made
 
 
+_COUNTS = ("width", "loss_samples", "test_samples")
 _MODELS = {"training": Training, "memorising": Training, "probes": ProbeConfig, "floor": Floor}
 
 
@@ -77,14 +79,16 @@ def _said(error: pydantic.ValidationError) -> str:
 
 
 def _plain(name: str, value: Any) -> Any:
-    kind = int if name == "width" else str
+    kind = int if name in _COUNTS else str
     if value is not None and (not isinstance(value, kind) or isinstance(value, bool)):
         raise ValueError(
             f"change: {name} must be {'a whole number' if kind is int else 'the name of a layer'} "
             f"or None, got {value!r}"
         )
     if kind is int and value is not None and not 1 <= value <= 65536:
-        raise ValueError(f"change: width must be 1 to 65536, got {value}")
+        raise ValueError(f"change: {name} must be 1 to 65536, got {value}")
+    if value is None and name == "loss_samples":
+        raise ValueError("change: loss_samples must be a whole number, got None")
     return value
 
 
