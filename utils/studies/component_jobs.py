@@ -24,7 +24,12 @@ from . import networks as games_of
 from .base import Analysis
 from .networks import Trained
 
-__all__ = ["ComponentJobs", "component_jobs"]
+__all__ = ["PAPER_DRAW", "ComponentJobs", "component_jobs"]
+
+# A cell's mean is never below 0, so a negative threshold admits every cell.
+PAPER_DRAW = PatchDraw(cell=4, region="foreground", threshold=-1.0)
+"""M4: the paper's raw variables, cells of 4x4 pixels drawn out of all of the image's (7x7 or 8x8),
+background included."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,9 +104,5 @@ def _patches(p: Settings, system: Trained) -> dict[str, Splits]:
 
 
 def _paper_patches(p: Settings, sample: GamesJob) -> LastGamesJob:
-    """The paper's raw variables: cells of 4x4 pixels drawn out of all of the image's (7x7 or 8x8),
-    background included."""
-    # A cell's mean is never below 0, so a negative threshold admits every cell.
-    anywhere = PatchDraw(cell=4, region="foreground", threshold=-1.0)
     fields = {name: getattr(sample, name) for name in GamesJob.model_fields}
-    return LastGamesJob(**{**fields, "n": p.paper_patches, "how": anywhere})
+    return LastGamesJob(**{**fields, "n": p.paper_patches, "how": PAPER_DRAW})

@@ -14,6 +14,7 @@ from ..params import (
     Agreement,
     Common,
     Layerwise,
+    FiveGroups,
     Modalities,
     ParameterError,
     Sparsity,
@@ -24,6 +25,7 @@ from ..params import (
 from ..players import GridDraw
 from ..systems import System
 from ..train import Training, Weights
+from .component_jobs import PAPER_DRAW
 
 __all__ = ["notebooks_of", "notes", "require"]
 
@@ -169,6 +171,8 @@ def _has_samples(p: Study, system: System) -> None:
         _enough("test_samples", system.test_samples, parts["test"], system)
     for name, count, split, n in _explained(p, system):
         _can_choose(name, count, parts[split], n, system)
+    if isinstance(p, FiveGroups) and claims.why_not("M4", system) is None:
+        _can_have_paper_patches(p, parts[p.image_split], system)
     for name, split in _FIRST.items():
         if hasattr(p, name):
             _enough(name, getattr(p, name), parts[split], system)
@@ -223,6 +227,16 @@ def _can_choose(name: str, count: int, data: Samples, n: int, system: System) ->
         choose(data, count, n, system.players)
     except ValueError as error:
         raise ParameterError(f"{system.id}, {name} = {count}: {error}") from None
+
+
+def _can_have_paper_patches(p: FiveGroups, data: Samples, system: System) -> None:
+    try:
+        choose(data, p.images, p.paper_patches, PAPER_DRAW)
+    except ValueError as error:
+        side = PAPER_DRAW.cell
+        raise ParameterError(
+            f"{system.id}, paper_patches = {p.paper_patches} (cells of {side}x{side} pixels): {error}"
+        ) from None
 
 
 def _can_be_shown(p: Modalities, system: System) -> None:
