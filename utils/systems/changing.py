@@ -13,6 +13,7 @@ from ..probes import ProbeConfig
 from ..strict import Strict
 from ..train import Training
 from .base import Floor, System
+from .trying import needs_classes
 
 __all__ = ["CHANGEABLE", "changed"]
 
@@ -40,6 +41,8 @@ def changed(system: System, change: Mapping[str, Any]) -> System:
         new["floor"] = None
     made = dataclasses.replace(system, **new)
     _layers_exist(made)
+    if (needless := needs_classes(made)) is not None:
+        raise ValueError(f"change: {needless}")
     return made
 
 

@@ -11,12 +11,32 @@ from ..extract.values import score_of
 from ..models import InputSpec
 from .base import System
 
-__all__ = ["fault"]
+__all__ = ["fault", "needs_classes"]
+
+_CLASSIFIERS = {
+    "half_depth": "games between feature components are scored as classes",
+    "read_at": "a probe is a classifier",
+    "probes": "a probe is a classifier",
+    "memorising": "wrong labels are other classes",
+}
+"""What only a system with classes can have."""
+
+
+def needs_classes(system: System) -> str | None:
+    """What a regression has and must leave out, in words; None where there is nothing."""
+    if system.kind == "values" or system.data.classes:
+        return None
+    for field, why in _CLASSIFIERS.items():
+        if getattr(system, field) is not None:
+            return f"{field} must be left out of a regression ({system.data.name}): {why}"
+    return None
 
 
 def fault(system: System) -> str | None:
     """What is wrong with the network of ``system`` on its data, its layers or its score: the field
     and the fault in words; None where they fit."""
+    if (needless := needs_classes(system)) is not None:
+        return f"SYSTEM.{needless}"
     data, network, of = system.data, system.network, f"SYSTEM.network ({system.network.name})"
     spec = InputSpec(tuple(data.shape), len(data.classes), len(data.about.vocabulary))
     try:
