@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
 
-from .. import io
-from ..datasets import Source
+from .. import datasets, io, models
+from ..datasets import Source, values
 from ..datasets.values import Values
 from ..discovery import UserFileError, load_file, modules_of, nearest
 from ..models import Network
@@ -69,12 +69,51 @@ def find(name: str) -> System:
         return dataclasses.replace(system, file=str(path))
     module = _module(name)
     if module is None:
+        _is_not_misplaced(name)
         there = ", ".join(names())
         raise ValueError(
             f"there is no system {name!r}{nearest(name, names())}; there are: {there}, or a path "
             "to a file of your own that ends in .py"
         )
+    _is_by_name(module.SYSTEM)
     return module.SYSTEM
+
+
+def _is_by_name(system: System) -> None:
+    """ValueError where the data set or the network of a system of the package is not what a job
+    finds by that name, in utils/datasets and utils/models."""
+    if isinstance(system.data, Values):
+        known = values.tables().get(system.id)
+        found = {"data": (system.data, known, "datasets")}
+    else:
+        sources, networks = datasets.names(), models.names()
+        data, network = system.data, system.network
+        found = {
+            "data": (data, datasets.find(data.name) if data.name in sources else None, "datasets"),
+            "network": (
+                network,
+                models.find(network.name) if network.name in networks else None,
+                "models",
+            ),
+        }
+    for field, (own, known, folder) in found.items():
+        if known is not own:
+            raise ValueError(
+                f"{system.id}: SYSTEM.{field} ({own.name!r}) must be the one of that name in a file "
+                f"of utils/{folder}; beside its system it can lie in a file outside the package only"
+            )
+
+
+def _is_not_misplaced(name: str) -> None:
+    """ValueError where a file of this folder says that id, and is not called by it."""
+    for module in modules_of(__package__):
+        system = getattr(module, "SYSTEM", None)
+        if isinstance(system, System) and system.id == name:
+            raise ValueError(
+                f"{name} is in {module.__file__}; a file of this folder is found by its name, which "
+                f"must be that of the system with _ for /: {name.replace('/', '_')}.py (letters, "
+                "digits and _)"
+            )
 
 
 def floor_of(name: str) -> float | None:
