@@ -35,8 +35,6 @@ def needs_classes(system: System) -> str | None:
 def fault(system: System) -> str | None:
     """What is wrong with the network of ``system`` on its data, its layers or its score: the field
     and the fault in words; None where they fit."""
-    if (needless := needs_classes(system)) is not None:
-        return f"SYSTEM.{needless}"
     data, network, of = system.data, system.network, f"SYSTEM.network ({system.network.name})"
     spec = InputSpec(tuple(data.shape), len(data.classes), len(data.about.vocabulary))
     try:
@@ -52,7 +50,8 @@ def fault(system: System) -> str | None:
     except Exception as error:
         shape = tuple(data.shape)
         return f"{of} fails on samples {shape} of {data.name}: {type(error).__name__}: {error}"
-    return _fault_of(system, answers, of, spec.outputs)
+    wrong, needless = _fault_of(system, answers, of, spec.outputs), needs_classes(system)
+    return wrong or (f"SYSTEM.{needless}" if needless else None)
 
 
 def _answers(model: nn.Module, layers: tuple[str, ...], x: torch.Tensor) -> dict[str, object]:
