@@ -13,7 +13,7 @@ from utils import claims, io, params, systems
 from utils.discovery import UserFileError
 from utils.players import ColumnDraw, GridDraw, PatchDraw
 from utils.probes import ProbeConfig
-from utils.systems import Floor, changed, find
+from utils.systems import Floor, changed, find, finding
 from utils.train import Training
 
 TABLE, LENET = find("mlp7_w256/breast_cancer"), find("lenet/mnist_part")
@@ -364,3 +364,29 @@ def test_a_training_that_a_system_lacks_is_given_whole() -> None:
 def test_a_change_that_cannot_be_is_named(change: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         changed(LENET, change)
+
+
+# Found by a held-out trial of docs/add_a_system.md ------------------------------------------------
+
+
+@pytest.mark.parametrize("field", ["half_depth", "probes"])
+def test_a_regression_leaves_out_what_only_classifiers_have(field: str) -> None:
+    value = {"half_depth": "hidden2", "probes": {"lr": 0.01}}[field]
+    with pytest.raises(ValueError, match=f"change: {field} must be left out of a regression"):
+        changed(find("mlp7_w256/bike_sharing"), {field: value})
+
+
+def test_a_system_of_the_package_is_by_name_what_jobs_find(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A set that lies beside a system of the package would not be found by its jobs."""
+    module = finding._module("lenet/mnist_part")
+    own = dataclasses.replace(LENET, data=dataclasses.replace(LENET.data, classes=tuple("ab")))
+    monkeypatch.setattr(module, "SYSTEM", own)
+    with pytest.raises(ValueError, match=r"SYSTEM\.data \('mnist_part'\) must be the one of that"):
+        find("lenet/mnist_part")
+
+
+def test_a_misplaced_file_of_the_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = finding._module("lenet/mnist_part")
+    monkeypatch.setattr(module, "SYSTEM", dataclasses.replace(LENET, width=3))
+    with pytest.raises(ValueError, match=r"lenet_w3/mnist_part is in .*lenet_w3_mnist_part\.py"):
+        find("lenet_w3/mnist_part")

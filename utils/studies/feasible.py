@@ -13,8 +13,8 @@ from ..params import (
     PARAMS,
     Agreement,
     Common,
-    Layerwise,
     FiveGroups,
+    Layerwise,
     Modalities,
     ParameterError,
     Sparsity,
@@ -235,7 +235,8 @@ def _can_have_paper_patches(p: FiveGroups, data: Samples, system: System) -> Non
     except ValueError as error:
         side = PAPER_DRAW.cell
         raise ParameterError(
-            f"{system.id}, paper_patches = {p.paper_patches} (cells of {side}x{side} pixels): {error}"
+            f"{system.id}, paper_patches = {p.paper_patches} (cells of {side}x{side} pixels): "
+            f"{error}"
         ) from None
 
 

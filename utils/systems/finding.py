@@ -99,8 +99,9 @@ def _is_by_name(system: System) -> None:
     for field, (own, known, folder) in found.items():
         if known is not own:
             raise ValueError(
-                f"{system.id}: SYSTEM.{field} ({own.name!r}) must be the one of that name in a file "
-                f"of utils/{folder}; beside its system it can lie in a file outside the package only"
+                f"{system.id}: SYSTEM.{field} ({own.name!r}) must be the one of that name in a "
+                f"file of utils/{folder}; beside its system it can lie in a file outside the "
+                "package only"
             )
 
 
@@ -110,9 +111,9 @@ def _is_not_misplaced(name: str) -> None:
         system = getattr(module, "SYSTEM", None)
         if isinstance(system, System) and system.id == name:
             raise ValueError(
-                f"{name} is in {module.__file__}; a file of this folder is found by its name, which "
-                f"must be that of the system with _ for /: {name.replace('/', '_')}.py (letters, "
-                "digits and _)"
+                f"{name} is in {module.__file__}; a file of this folder is found by its name, "
+                f"which must be that of the system with _ for /: {name.replace('/', '_')}.py "
+                "(letters, digits and _)"
             )
 
 
