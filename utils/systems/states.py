@@ -19,7 +19,7 @@ __all__ = ["CPU_FLOPS", "EXTRA", "cpu_hours", "missing_packages", "state"]
 
 EXTRA = "pip install -e '.[pretrained]'"
 """What installs the packages that systems name."""
-CPU_FLOPS = 4e10
+CPU_FLOPS = 8e10
 """Floating-point operations per second of a training on two cores, as measured for the networks of
 this package; a forward and a backward pass are three forward ones."""
 _LONG = 2.0
