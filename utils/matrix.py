@@ -53,7 +53,7 @@ _SMALL: dict[str, dict[str, Any]] = {
         "class_images": 2,
         "pair_images": _SAMPLES,
         "noise_draws": 2,
-        "noise_images": 1,
+        "noise_images": _SAMPLES,
     },
     "07_noisy_labels": {"pca_images": 40, "checkpoints": 3},
     "08_what_the_split_identifies": {

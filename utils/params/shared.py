@@ -38,7 +38,7 @@ class Agreement(Study):
     noise_draws: int = Field(
         30, ge=2, description="L6, L10: draws of the noise per image, each split again"
     )
-    noise_images: int = Field(20, ge=1, description="L6, L10: training images that carry noise")
+    noise_images: int = Field(20, ge=2, description="L6, L10: training images that carry noise")
     min_sets: int = Field(
         5,
         ge=1,

@@ -7,6 +7,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any, get_args
 
+from .. import claims
 from ..evidence.class_similarity import ClassCourse, Classes
 from ..evidence.overlap import Kind
 from ..evidence.stability import Noisy
@@ -33,7 +34,8 @@ _NULL_DRAWS = 10
 class IouStability(AtLayers):
     """One system's networks.
 
-    noisy: games of the judged layer under noise, by kind of interaction; means: class means at the
+    noisy: games of the judged layer under noise, by kind of interaction, {} where samples take
+    none; means: class means at the
     end of training, None where samples share no players; course: at some checkpoints, None where
     the row is not run.
     """
@@ -59,10 +61,15 @@ def _study(p: Settings, system: Trained, runs: list[Run]) -> IouStability:
         accuracy=accuracy,
         layers=layer_names(system),
         games={a: splits.load() for a, splits in at_layers(p, system).items()},
-        noisy=_noisy(p, system, accuracy),
+        noisy=_noisy(p, system, accuracy) if _takes_noise(system) else {},
         means=means,
         course=course,
     )
+
+
+def _takes_noise(system: Trained) -> bool:
+    """Whether a row under noise speaks of it: tokens cannot be moved a little."""
+    return any(claims.why_not(row, system.of) is None for row in ("L6", "L10"))
 
 
 def _under_noise(p: Settings, system: Trained) -> dict[tuple[Analysis, Null | None], Splits]:
@@ -134,6 +141,7 @@ def _noise_scope(p: Settings, system: Trained) -> str:
 
 def plan(p: Settings, system: Trained) -> list[Job]:
     """The jobs of one system's study; L14 needs none."""
-    splits = [*at_layers(p, system).values(), *_under_noise(p, system).values()]
+    noisy = _under_noise(p, system) if _takes_noise(system) else {}
+    splits = [*at_layers(p, system).values(), *noisy.values()]
     means = means_jobs(p, system).values() if system.of.kind in GridDraw.takes else []
     return [*(job for one in splits for job in one.jobs), *(job for jobs in means for job in jobs)]
