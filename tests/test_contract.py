@@ -58,3 +58,17 @@ def test_a_system_goes_from_data_to_verdicts(
             assert verdict.verdict not in ("BROKEN", "NOT REPRODUCED"), (
                 f"{verdict.row}: {verdict.reason}"
             )
+
+
+@pytest.mark.parametrize(
+    "name", ["text_cnn/sst2", "pointnet_w8/modelnet10_voxels", "vit/imagenet_n9"] if ALL else []
+)
+def test_a_system_of_each_kind_goes_through_papermill(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pictures and rows of a table do in the smoke run of every notebook."""
+    if find(name).data.find() is None:
+        pytest.skip(f"{name} {state(find(name))}")
+    monkeypatch.setenv("INTERACTIONS_RESULTS", str(tmp_path))
+    entry = matrix.run_pair(name, "01_sparsity")
+    assert entry.outcome == "ran" and entry.verdicts >= 5, entry.outcome

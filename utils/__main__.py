@@ -386,7 +386,10 @@ def _systems(chosen: argparse.Namespace) -> int:
     from . import matrix  # see _execute
 
     for name in chosen.systems:
-        systems.find(name)
+        try:
+            systems.find(name)
+        except ValueError as error:
+            raise params.ParameterError(str(error)) from None
     if chosen.page:
         path = paths.ROOT / "docs" / "systems.md"
         io.write_text(path, matrix.page(matrix.entries(paths.results(matrix.PROFILE) / matrix.LOG)))

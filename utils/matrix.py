@@ -21,7 +21,18 @@ from .studies import feasible
 from .systems import System
 from .train import Training
 
-__all__ = ["LOG", "MOST", "PROFILE", "Entry", "entries", "page", "pairs", "run_matrix", "smallest"]
+__all__ = [
+    "LOG",
+    "MOST",
+    "PROFILE",
+    "Entry",
+    "entries",
+    "page",
+    "pairs",
+    "run_matrix",
+    "run_pair",
+    "smallest",
+]
 
 LOG = "log.csv"
 PROFILE = "systems"
@@ -140,7 +151,7 @@ def run_matrix(chosen: Sequence[str] = ()) -> list[Entry]:
     todo = [pair for pair in pairs(chosen) if not _still_holds(done.get(pair), *pair)]
     for number, (name, notebook) in enumerate(todo, 1):
         print(f"[{number}/{len(todo)}] {notebook} on {name} …", flush=True)
-        done[name, notebook] = entry = _entry(name, notebook)
+        done[name, notebook] = entry = run_pair(name, notebook)
         print(f"      {entry.outcome} in {entry.seconds:.0f} s", flush=True)
         with io.lock(log):
             table = pd.DataFrame([*entries(log), entry], columns=Entry._fields)
@@ -161,7 +172,8 @@ def _sha256(name: str, notebook: str) -> tuple[str, str]:
     return systems.sha256(systems.find(name)), io.sha256_file(book)
 
 
-def _entry(name: str, notebook: str) -> Entry:
+def run_pair(name: str, notebook: str) -> Entry:
+    """Run ``notebook`` on the system ``name`` through papermill; what came of it."""
     given = {"profile": PROFILE, **smallest(notebook, systems.find(name))}
     verdicts = 0
     try:
