@@ -331,3 +331,14 @@ def test_given_weights_are_read_in_06(
     assert one.noisy["AND"].facts["given"] and one.noisy["AND"].seeds == (0,)
     assert torch.isfinite(one.noisy["AND"].main.split.v).all()
     assert iou_stability.pairs(p, [one]) == []
+
+
+def test_where_only_pairs_are_judged_a_second_network_is_asked_for(
+    shared_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INTERACTIONS_DATA", str(shared_data))
+    said = r"only how it compares \(L5, L9\): name a second system on sst2 beside it"
+    with pytest.raises(ParameterError, match=said):
+        begun("06", systems=["lstm/sst2"])
+    begun("06", systems=["lstm/sst2", "text_cnn/sst2"], pair_images=40)
+    assert "06_iou_stability" not in feasible.notebooks_of(systems.find("lstm/sst2"))

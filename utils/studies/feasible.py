@@ -36,6 +36,8 @@ _FIRST = {"pca_images": "train", "test_images": "test"}
 _PEAKED, _DEPTH = ("L4", "L8b"), 3
 """Rows on where in a network redundancy peaks, and the least number of layers, the output not among
 them, of which one lies between two ends."""
+_PAIRS = ("L5", "L9", "M9", "M14")
+"""Rows that compare two networks on one data set."""
 _LAST = ("01_sparsity", "06_iou_stability", "08_what_the_split_identifies")
 """Notebooks that read networks as they are, without the course of their training."""
 
@@ -59,7 +61,7 @@ def require(notebook: str, p: Common) -> None:
             if isinstance(p, Modalities):
                 _can_be_shown(p, system)
                 continue
-            _is_judged(notebook, system)
+            _is_judged(notebook, p, system)
             _is_followed(notebook, p, system)
             if isinstance(p, Layerwise):
                 _is_deep(notebook, system)
@@ -72,7 +74,7 @@ def notebooks_of(system: System) -> list[str]:
     return [
         name
         for name in PARAMS
-        if claims.rows_of(name, system)
+        if set(claims.rows_of(name, system)) - set(_PAIRS)
         and (name in _LAST or not isinstance(system.training, Weights))
     ]
 
@@ -102,9 +104,17 @@ def _ends_of_the_face(p: Study) -> None:
         )
 
 
-def _is_judged(notebook: str, system: System) -> None:
-    if claims.rows_of(notebook, system):
+def _is_judged(notebook: str, p: Study, system: System) -> None:
+    found = claims.rows_of(notebook, system)
+    if set(found) - set(_PAIRS):
         return
+    if found:
+        if sum(other.data.name == system.data.name for other in p.chosen) > 1:
+            return
+        raise ParameterError(
+            f"{notebook} says of {system.id} only how it compares ({', '.join(found)}): name a "
+            f"second system on {system.data.name} beside it"
+        )
     rows = [name for name, row in claims.load().rows.items() if row.notebook == notebook]
     whys = "; ".join(f"{row}: {why}" for row in rows if (why := claims.why_not(row, system)))
     raise ParameterError(f"{notebook} has nothing to say of {system.id} ({whys})")
