@@ -403,7 +403,7 @@ def test_weight_noise_has_the_size_asked_for_and_leaves_the_network_alone() -> N
 def test_noisy_copies_of_a_trained_network_are_scored() -> None:
     short = {
         "width": 8,
-        "training": {"steps": 3, "n_train": 100, "first_checkpoint": 1},
+        "training": {"steps": 6, "n_train": 100, "first_checkpoint": 1},
         "floor": {"value": 0.2, "source": "a test"},
     }
     p = params.validate(
@@ -411,7 +411,7 @@ def test_noisy_copies_of_a_trained_network_are_scored() -> None:
         systems=["mlp7_w256/mnist_part"],
         n_players=4,
         seeds=2,
-        checkpoints=2,
+        checkpoints=6,
         device="cpu",
         change=short,
         weight_noise=[0.02, 0.2],

@@ -93,7 +93,7 @@ def test_losses_are_measured_at_every_checkpoint_and_at_most_the_ratio_apart():
         (dict(lr=0.0), "greater than 0"),
         (dict(lr=float("nan")), "lr"),
         (dict(momentum=1.0), "less than 1"),
-        (dict(model="vgg16"), "unknown model 'vgg16'.*vgg11.*; there are: "),
+        (dict(model="vgg12"), "unknown model 'vgg12'.*vgg1.*; there are: "),
         (dict(dataset="minst"), "unknown data set 'minst'.*mnist.*; there are: "),
         (dict(checkpoints=70), "checkpoints must be 2 … 61 for 60 steps"),
         (dict(n_train=8), "n_train = 8 is less than batch = 16"),
