@@ -70,7 +70,7 @@ def test_the_command_says_what_failed_and_writes_the_page(
     assert "7 of 8 notebooks ran" in said
     text = matrix.page(matrix.entries(log))
     assert "| mlp_toy/planted | 2 | failed | 2 | 2 | 2 | 2 | – | 2 | 2 | 2026-11-30 |" in text
-    assert "lenet/mnist_part" in text.partition("Not on the machine")[2]
+    assert "lenet/mnist_part" in text.partition("Not run")[2]
     assert __main__.main(["systems", "nothing/here"]) == 2
     assert "there is no system 'nothing/here'" in capsys.readouterr().err
 

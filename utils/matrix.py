@@ -38,7 +38,7 @@ LOG = "log.csv"
 PROFILE = "systems"
 _PLAYERS, _SAMPLES = 5, 2
 MOST = 14
-"""Players of a value table from which on a game takes minutes: it takes no part here."""
+"""Players of a value table beyond which a game takes minutes: it takes no part here."""
 _SMALL: dict[str, dict[str, Any]] = {
     "01_sparsity": {"probe_steps": 5, "count_images": _SAMPLES},
     "02_two_phase_dynamics": {"checkpoints": 6},
@@ -214,7 +214,7 @@ def page(found: Sequence[Entry]) -> str:
         day = max(e.date for e in found if e.system == name)
         lines.append(f"| {name} | {' | '.join(cells)} | {day} |")
     absent = [n for n in systems.names() if n not in {e.system for e in found}]
-    lines += ["", "Not on the machine where this was run: " + (", ".join(absent) or "none") + "."]
+    lines += ["", "Not run: " + (", ".join(absent) or "none") + "."]
     failed = [e for e in found if e.outcome != "ran"]
     lines += [f"- {e.notebook} on {e.system}: {e.outcome}" for e in failed]
     return "\n".join(lines) + "\n"

@@ -35,9 +35,8 @@ class IouStability(AtLayers):
     """One system's networks.
 
     noisy: games of the judged layer under noise, by kind of interaction, {} where samples take
-    none; means: class means at the
-    end of training, None where samples share no players; course: at some checkpoints, None where
-    the row is not run.
+    none; means: class means at the end of training, None where samples share no players; course: at
+    some checkpoints, None where the row is not run.
     """
 
     noisy: dict[Kind, Study[Noisy]]

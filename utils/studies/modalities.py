@@ -15,7 +15,7 @@ from ..jobs.scored import choose
 from ..params.modalities import Modalities as Settings
 from ..players import Players
 from ..systems import System, state
-from ..train import Training
+from ..train import Run
 from . import networks as games_of
 from .networks import Trained, accuracies
 
@@ -58,8 +58,8 @@ def absent(p: Settings) -> dict[str, str]:
 def studies(p: Settings) -> list[Shown]:
     """A sample per system that is there; what is missing is trained, scored and split."""
     found = systems(p)
-    games_of.trained(found)
-    return [_shown(p, system) for system in found]
+    runs = games_of.trained(found)
+    return [_shown(p, system, runs[system]) for system in found]
 
 
 def systems(p: Settings) -> list[Trained]:
@@ -69,23 +69,21 @@ def systems(p: Settings) -> list[Trained]:
     return games_of.systems(p.model_copy(update={"systems": here}))
 
 
-def _shown(p: Settings, system: Trained) -> Shown:
+def _shown(p: Settings, system: Trained, runs: list[Run]) -> Shown:
     of, (job,) = system.of, system.jobs
-    run = games_of.trained([system])[system]
     data: Samples = datasets.load(of.data, p.image_split)
-    i = choose(data, p.images, _players(p, system), of.players)[p.sample]
-    told = job.config.told() if isinstance(p.training_of(of), Training) else None
-    train = datasets.load(of.data, "train") if told is None else told
+    n = _players(p, system)
+    i = choose(data, p.images, n, of.players)[p.sample]
     games = {label: _one(splits.load(), p.sample) for label, splits in planned(p, system).items()}
     return Shown(
         of,
         of.name,
         data.classes[int(data.labels[i])] if data.classes else f"{float(data.labels[i]):.4g}",
         data.x[i],
-        of.players.players(data, i, _players(p, system), train),
+        of.players.players(data, i, n, job.config.told()),
         games,
         games.pop(EXACT),
-        accuracies(system, run)[0],
+        accuracies(system, runs)[0],
     )
 
 
