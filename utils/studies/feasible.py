@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .. import claims, datasets, paths, runtime, systems
+from .. import claims, datasets, runtime, systems
 from ..datasets import MissingData, Samples, Split, values
 from ..datasets.values import Values
 from ..jobs.scored import choose
@@ -24,6 +24,7 @@ from ..params import (
 )
 from ..players import GridDraw
 from ..systems import System
+from ..systems.states import place_of
 from ..train import Training, Weights
 from .component_jobs import PAPER_DRAW
 
@@ -149,7 +150,7 @@ def _weights_are_there(p: Study, system: System) -> None:
     weights = p.training_of(system)
     if not isinstance(weights, Weights):
         return
-    path = paths.data_cache() / weights.path
+    path = place_of(weights)
     if not path.is_file():
         raise MissingData(
             f"{system.id}: its given weights are not at {path} ({weights.source}): put them there "
