@@ -124,8 +124,14 @@ def test_a_system_without_its_weights_says_what_gets_them(
         assert systems.state(system).startswith("needs packages: pip install")
         pytest.skip("the extra is not installed")
     assert systems.state(system) == f"needs weights: {command}"
-    for notebook in ("02_two_phase_dynamics", "05_layerwise_change", "06_iou_stability"):
-        p = params.validate(notebook, systems=[system.id])
+    beside = "bert_base" if name == "distilbert" else "distilbert"
+    pair = [system.id, f"{beside}/sst2_wordpiece"]  # 06 compares two networks on one data set
+    for notebook, ids in (
+        ("02_two_phase_dynamics", [system.id]),
+        ("05_layerwise_change", [system.id]),
+        ("06_iou_stability", pair),
+    ):
+        p = params.validate(notebook, systems=ids)
         with pytest.raises(MissingData, match=f"are not in .*{name}: `{command}` gets"):
             feasible.require(notebook, p)
     folder = tmp_path / "transformers" / name
