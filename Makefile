@@ -9,6 +9,8 @@ STAMP   := $(VENV)/.installed
 PROFILE ?= default
 ARGS    ?=
 EXTRAS  ?=
+# Test files side by side: most of a test keeps one core busy, some of them two.
+BESIDE  ?= 2
 
 # The first of these that is Python 3.11 or newer and can make virtual environments; override with PYTHON=/path/to/python.
 CANDIDATES := $(or $(PYTHON),python3.11 python3 python3.12 python3.13 python3.14 python)
@@ -20,8 +22,8 @@ reproduce: $(STAMP)  ## set up, then reproduce every claim of a profile (PROFILE
 
 setup: $(STAMP)  ## only set up .venv from requirements.lock
 
-test: $(STAMP)  ## run the tests (ARGS="-k lattice" for some; EXTRAS=1 in CI: whatever is missing is a failure)
-	INTERACTIONS_EXTRAS=$(EXTRAS) $(PY) -m pytest $(ARGS)
+test: $(STAMP)  ## run the tests (ARGS="-k lattice" for some; BESIDE=1: one after the other; EXTRAS=1 in CI: whatever is missing is a failure)
+	INTERACTIONS_EXTRAS=$(EXTRAS) $(PY) -m pytest -n $(BESIDE) --dist loadfile $(ARGS)
 
 smoke: $(STAMP)  ## every notebook on tiny settings, under 5 minutes
 	$(PY) -m utils all --profile smoke

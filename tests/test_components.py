@@ -8,9 +8,10 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from matplotlib import pyplot as plt
 from torch import nn
 
-from utils import claims, datasets, extract, jobs, lattice, models, params
+from utils import claims, datasets, extract, figures, jobs, lattice, models, params
 from utils.claims.weighing import decide, p_values, weigh
 from utils.evidence import basis, maps, output, patches, remainder
 from utils.evidence.component_statistics import sparsity_parts
@@ -320,10 +321,36 @@ def test_accuracy_with_all_directions_is_the_networks_own() -> None:
 def test_maps_of_a_linear_feature_are_weight_times_change() -> None:
     model = nn.Sequential(nn.Flatten(), nn.Linear(6, 5))
     found = Components(torch.zeros(5), torch.eye(5, dtype=torch.float64)[:2], torch.ones(2), 2.0, 2)
-    x, baseline = torch.rand(2, 1, 2, 3)
-    got = attributions.path_attributions(model, "1", found, x, baseline, points=3)
-    wanted = model[1].weight[:2].view(2, 2, 3) * (x - baseline)[0]
-    assert torch.allclose(got, wanted.double(), atol=1e-6)
+    for shape in ((1, 2, 3), (2, 3)):  # of an image, of a cloud of two points
+        x, baseline = torch.rand(2, *shape)
+        got = attributions.path_attributions(model, "1", found, x, baseline, points=3)
+        wanted = model[1].weight[:2].view(2, *shape) * (x - baseline)
+        assert torch.allclose(got, wanted.double(), atol=1e-6)
+
+
+def test_a_point_has_the_colour_of_its_coordinates_shares() -> None:
+    """Red where x decides, green where y does, whatever the sign; scaled by the largest share."""
+    games = studies.studies(small())[0].main
+    shares = torch.zeros(2, 1, 4, 3, 3, dtype=torch.float64)
+    shares[..., 0, 0], shares[..., 1, 1] = -4.0, 2.0
+    clouds = torch.rand(1, 3, 3)
+    found = attributions.Maps(
+        shares, shares.sum((-2, -1)), clouds, torch.tensor([7]), kind="points"
+    )
+    table = maps.table(games, found)
+    one = table[(table["column"] == "component 2") & (table["row"] == "1: 7, trained")]
+    assert one[["red", "green", "blue"]].to_numpy().tolist() == [[1, 0, 0], [0, 0.5, 0], [0, 0, 0]]
+    assert one[["x", "y", "z"]].to_numpy() == pytest.approx(clouds[0].numpy(), abs=1e-3)
+    said = maps.described(games, found, "a test")
+    assert said["control"]["part of the components' change that the maps miss, trained"] == 0
+    assert said["control"][
+        "coordinates of points that hold half of a component's attribution, trained"
+    ] == pytest.approx(1 / 9)
+    drawn = figures.attribution_maps(table)
+    drawn.canvas.draw()  # points are sorted by depth then
+    colours = [sorted(a.collections[0].get_facecolor()[:, :3].tolist()) for a in drawn.axes]
+    assert [[0, 0, 0], [0, 0.5, 0], [1, 0, 0]] in colours
+    plt.close(drawn)
 
 
 def test_a_cut_that_differs_is_a_bug() -> None:
@@ -544,5 +571,5 @@ def test_components_that_hold_the_variance_and_the_accuracy() -> None:
 def test_maps_of_an_interaction_are_the_sum_of_its_components_maps() -> None:
     parts = torch.arange(12.0).view(3, 2, 2)
     assert torch.equal(maps._sum_of(parts, 0b101), parts[0] + parts[2])
-    assert float(maps._concentration(torch.tensor([[8.0, 0.0], [-1.0, 0.0]]))) == 0.25
+    assert float(maps._concentration(torch.tensor([8.0, 0.0, -1.0, 0.0]))) == 0.25
     assert lattice.subset_name(0b101, 3) == "{0,2}" and maps._one_based(0b101, 3) == "{1,3}"

@@ -3,6 +3,7 @@ set's betrayal is found."""
 
 from __future__ import annotations
 
+import dataclasses
 import types
 from typing import Any
 
@@ -19,7 +20,7 @@ from utils.evidence.both import Both
 from utils.interactions import Interactions
 from utils.jobs.games import CertifiedGames
 from utils.metrics import groups
-from utils.studies import Analysis, Study
+from utils.studies import Analysis, Study, base
 from utils.studies import five_groups as studies
 
 SYSTEM = "lenet/mnist_part"
@@ -428,7 +429,7 @@ def test_contrasts_between_networks_need_both() -> None:
     assert list(studies.contrasts([elsewhere, found[1]])) == [], "another data set"
     (pair,) = studies.contrasts(found)
     assert pair.id == "resnet20+vgg11/mnist_part"
-    case = pair.case(sizes.contrasts, orders="left out", **sizes.told(pair.main))
+    case = pair.case(sizes.contrasts(), orders="left out", **sizes.told(pair.main))
     assert set(case["variants"]) == {"uncertified games dropped"} and not case["reported"]
     values = {part.name: np.mean(part.values) for part in case["parts"]}
     assert values["more_reliable"] > 0.5 and values["fewer_fluctuating"] > 0.3
@@ -443,6 +444,56 @@ def test_contrasts_between_networks_need_both() -> None:
     assert set(sizes.pair_table(pair.main)["panel"]) == named
 
 
+def test_one_network_on_two_data_sets_is_a_contrast_of_its_own() -> None:
+    """Table 3's other contrast: MNIST minus CIFAR-10 with one network, without forgotten ones."""
+    found = []
+    for system, e in (
+        ("vgg11/cifar10", with_courses(lambda _o, r: r.standard_normal(C))),
+        ("vgg11/mnist_part", with_courses(lambda _o, _r: T)),
+        ("lenet/mnist_part", with_courses(lambda _o, _r: T)),
+    ):
+        s = study(e, system)
+        top, _, _ = studies.course_studies(settings(), s)
+        found.append(types.SimpleNamespace(**vars(s), id=s.id, top=top))
+    (pair,) = studies.contrasts(found)
+    assert pair.id == "vgg11/mnist_part+cifar10" and pair.across_data
+    assert pair.name == "VGG-11 on mnist_part and VGG-11 on cifar10"
+    statistic = sizes.contrasts(pair.across_data)
+    case = pair.case(statistic, orders="left out", **sizes.told(pair.main))
+    assert [part.name for part in case["parts"]] == [
+        "more_reliable",
+        "fewer_betraying",
+        "fewer_fluctuating",
+    ]
+    assert set(claims.load().row("M9").thresholds_for(pair.id)) == {
+        part.name for part in case["parts"]
+    }
+    assert notebook.judged("M9", [pair]) == [pair]
+    (back,) = studies.contrasts(found[::-1])
+    assert back.id == pair.id, "MNIST first, whatever the order of the systems"
+    assert set(sizes.pair_table(pair.main)["panel"]) == {
+        "VGG-11 on mnist_part",
+        "VGG-11 on cifar10",
+        "the paper's networks",
+    }
+
+
+def test_a_pair_is_held_to_the_floor_that_it_comes_nearest_to_missing() -> None:
+    """Each network must have learnt its own task: .97 on MNIST does not excuse .5 on CIFAR-10."""
+    mnist, cifar = (systems.find(f"vgg11/{data}") for data in ("mnist_part", "cifar10"))
+    assert mnist.floor.value > cifar.floor.value
+    for low, learnt, accuracy in (
+        (cifar.floor.value - 0.01, cifar, [0.9, cifar.floor.value - 0.01]),
+        (cifar.floor.value + 0.2, mnist, [mnist.floor.value + 0.01] * 2),
+    ):
+        both = ((mnist, [mnist.floor.value + 0.01] * 2), (cifar, [0.9, low]))
+        for order in (both, both[::-1]):
+            assert base.nearest_floor(*order) == (learnt, accuracy)
+    none = dataclasses.replace(mnist, floor=None)
+    found, _ = base.nearest_floor((none, [0.99]), (cifar, [0.1]))
+    assert found is none, "nothing is concluded on it, and the judge says so"
+
+
 def test_only_images_that_are_certified_in_both_networks_count_in_their_contrast() -> None:
     two = [with_courses(five_kinds, noise=0.01, seed=k) for k in (0, 1)]
     two[0].converged[0, 3, 2] = False
@@ -453,9 +504,9 @@ def test_only_images_that_are_certified_in_both_networks_count_in_their_contrast
     kept = first.kept & second.kept
     assert int((~kept).sum()) == 2
     wanted = statistics.size_parts(first.shares(kept), second.shares(kept))
-    for part, certified in zip(wanted, sizes.contrasts(pair.certified()), strict=True):
+    for part, certified in zip(wanted, sizes.contrasts()(pair.certified()), strict=True):
         assert np.array_equal(part.values, certified.values)
-    everything = np.asarray(sizes.contrasts(pair)[0].values)
+    everything = np.asarray(sizes.contrasts()(pair)[0].values)
     assert not np.array_equal(everything, np.asarray(wanted[0].values))
 
 

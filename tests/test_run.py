@@ -323,9 +323,10 @@ def running(books: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
         f"import os, time\nopen({str(books / 'pid')!r}, "
         "'w').write(str(os.getpid()))\ntime.sleep(600)",
     )
+    # A test run in the background of a shell ignores Ctrl-C, and its children with it.
     script = (
-        "import sys; from pathlib import Path; from utils import paths; from utils.__main__ "
-        "import main; "
+        "import signal, sys; from pathlib import Path; from utils import paths; from "
+        "utils.__main__ import main; signal.signal(signal.SIGINT, signal.default_int_handler); "
         f"paths.NOTEBOOKS = Path({str(books / 'notebooks')!r}); sys.exit(main(['run', '{STEM}']))"
     )
     process = subprocess.Popen(

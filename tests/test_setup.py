@@ -39,6 +39,7 @@ TOOLS = {
     "ipykernel": "papermill starts kernels with it",
     "jupyterlab": "`make lab`",
     "ruff": "test_style",
+    "pytest-xdist": "`make test`: test files side by side",
     "import-linter": "test_layers",
     "pre-commit": ".pre-commit-config.yaml",
     "nbstripout": ".pre-commit-config.yaml",

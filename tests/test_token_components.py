@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from matplotlib import pyplot as plt
 
-from utils import datasets, extract, params
+from utils import datasets, extract, figures, params
 from utils.datasets import About, Raw, Samples, Source
 from utils.datasets.vocabulary import MASK, PAD
-from utils.jobs import ensure
+from utils.evidence import maps
+from utils.evidence.pictures import short
+from utils.jobs import SplitJob, ensure
+from utils.jobs.attributions import WordMapsJob
 from utils.jobs.components import ComponentGamesJob, FeaturesJob, PCAJob
+from utils.jobs.games import Splits
 from utils.jobs.mislabelled import MemorisedJob, MislabelledJob
 from utils.jobs.scored import GamesJob
 from utils.jobs.token_components import TokenFeaturesJob, TokenMislabelledJob, masked_sentence
@@ -129,3 +135,48 @@ def test_sentences_and_nothing_else_get_these_jobs(
         splits = noisy_labels.plan(p, *noisy_labels.systems(p))
         kinds = {type(job.games) for job in splits}
         assert kinds == {MislabelledJob, *([TokenMislabelledJob] if of_tokens else [])}
+
+
+def test_maps_of_words_are_shapley_values_of_the_coordinate(sentences: Samples) -> None:
+    """Against an average over all orders in which three words can come; they sum to the change
+    from the sentence without its players, and a word that the network cannot see gets nothing."""
+    train = trained()
+    sample = GamesJob(train=train, split="train", images=2, n=3, how=WordDraw())
+    pca = PCAJob(train=train, layer="conv", images=20, r=2)
+    found = ensure(WordMapsJob(sample=sample, pca=pca, images=2))
+    assert found.kind == "text" and found.maps.shape == (2, 2, 2, 3)
+    torch.testing.assert_close(found.maps.sum(-1), found.change, rtol=0, atol=1e-9)
+    players, parts, run = sample.players()[0], ensure(pca), ensure(train)
+    model = run.model(run.steps[-1])
+    with torch.inference_mode():
+        f = features(model, "conv", players[1].masked(torch.arange(8)))[0].flatten(1)
+    q = parts.coordinates(f)
+    wanted = torch.zeros(2, 3, dtype=torch.float64)
+    for order in itertools.permutations(range(3)):
+        before = 0
+        for i in order:
+            wanted[:, i] += (q[before | 1 << i] - q[before]) / 6
+            before |= 1 << i
+    torch.testing.assert_close(found.maps[1, 1], wanted, rtol=0, atol=1e-5)
+    assert [w.partition(": ")[0] for w in found.words[1]] == ["player 0", "player 1", "player 2"]
+
+
+def test_maps_of_words_are_drawn_as_words(sentences: Samples) -> None:
+    train = trained()
+    sample = GamesJob(train=train, split="train", images=2, n=3, how=WordDraw())
+    pca = PCAJob(train=train, layer="conv", images=20, r=3)
+    found = ensure(WordMapsJob(sample=sample, pca=pca, images=2))
+    job = ComponentGamesJob(features=TokenFeaturesJob(sample=sample, layer="conv"), pca=pca)
+    games = Splits("a test", (SplitJob(games=job, kappa=0.04, order_weight=0.2, tol=1e-3),)).load()
+    table = maps.table(games, found)
+    assert set(table["kind"]) == {"words"} and set(table["row"].str[:2]) == {"1:", "2:"}
+    named = table[(table["row"] == table["row"].iloc[0]) & (table["column"] == "component 1")]
+    words = [short(word).strip("'") for word in found.words[0]]
+    assert [word.strip("'") for word in named["word"]] == words
+    assert named["value"].abs().max() == 1
+    said = maps.described(games, found, "a test")
+    assert "of the words" in said["statement"] and said["scope"].startswith("2 sentences of")
+    assert said["control"]["part of the components' change that the maps miss, trained"] < 1e-6
+    drawn = figures.attribution_maps(table)
+    assert words[0] in {text.get_text().strip("'") for a in drawn.axes for text in a.texts}
+    plt.close(drawn)

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from . import claims, figures, io, places, provenance, systems
 from .claims import Verdict
+from .evidence import in_print
 from .params import Common
 
 __all__ = ["UNITS", "publish", "verdict_markdown"]
@@ -81,7 +82,7 @@ def publish(
     clock: provenance.Clock | None = None,
 ) -> Path:
     """Write ``verdict.json``, ``figure.png``, ``figure.csv`` and ``provenance.json`` and show
-    figure and verdict.
+    figure, verdict and what the papers print of the row.
 
     They land in ``<row>/<system>/`` below the run's place; returns the path of ``verdict.json``.
     """
@@ -107,4 +108,6 @@ def publish(
     display(Image(filename=picture, width=round(figure.get_figwidth() * figure.dpi)))
     plt.close(figure)
     display(Markdown(verdict_markdown(verdict)))
+    if (printed := in_print.beside(verdict, table)) is not None:
+        display(printed)
     return path

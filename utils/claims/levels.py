@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..systems import System
+from ..systems import System, ids_in
 from ..train import Weights
 from .registry import Kind, load
 from .verdict import Evidence, Verdict
@@ -36,16 +36,15 @@ class Sizes:
     train: int
     images: int | None = None
 
-    def reached(self, systems: Sequence[System], settings: Mapping[str, Any]) -> bool:
-        """True where ``systems`` (one, or a pair) and settings are at least these."""
+    def reached(self, s: System, settings: Mapping[str, Any]) -> bool:
+        """True where the system and the settings are at least these."""
         return (
-            all(s.data.name == self.data and s.width is None for s in systems)
-            and {s.network.name for s in systems} <= self.networks
+            s.data.name == self.data
+            and s.width is None
+            and s.network.name in self.networks
             and settings.get("n_players", 0) >= self.players
             and (self.images is None or settings.get("images", 0) >= self.images)
-            and all(
-                isinstance(s.training, Weights) or s.training.n_train >= self.train for s in systems
-            )
+            and (isinstance(s.training, Weights) or s.training.n_train >= self.train)
         )
 
 
@@ -88,15 +87,17 @@ def level(
     """
     if kind == "identity" or system == _THEORY:
         return "identity"
-    if system.rpartition("/")[2] in _PLANTED:
+    data = system.rpartition("/")[2].split("+")
+    if set(data) & set(_PLANTED):
         return "toy"
-    networks, _, data = system.rpartition("/")
-    ids = {f"{network}/{data}" for network in networks.split("+")}
+    ids = ids_in(system)
     own = [s for s in chosen if s.id in ids]
-    if any(_is_toy(s) for s in chosen if s.data.name == data):
+    if any(_is_toy(s) for s in chosen if s.data.name in data):
         return "toy"
-    known = len(own) == len(ids)
-    full = known and any(sizes.reached(own, settings) for sizes in PAPERS.get(paper, ()))
+    papers = PAPERS.get(paper, ())
+    full = len(own) == len(ids) and all(
+        any(sizes.reached(one, settings) for sizes in papers) for one in own
+    )
     return "paper" if full else "reduced"
 
 

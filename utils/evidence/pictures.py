@@ -17,7 +17,7 @@ from ..jobs.games import CertifiedGames
 from ..metrics import orders
 from ..players import Players
 
-__all__ = ["Picture", "face_table", "owner", "picture"]
+__all__ = ["Picture", "face_table", "owner", "picture", "short"]
 
 
 class Picture(NamedTuple):
@@ -56,7 +56,7 @@ def picture(source: Source, players: Players, found: Interactions, strongest: in
         source.kind,
         players.whole.numpy(),
         owner(players).numpy(),
-        tuple(_word(players.describe(i)) for i in range(players.n)),
+        tuple(short(players.describe(i)) for i in range(players.n)),
         tokens,
         tuple(top),
     )
@@ -95,6 +95,6 @@ def owner(players: Players) -> torch.Tensor:
     return found
 
 
-def _word(described: str) -> str:
-    """``player 3: age = 41 (masked: 38.6)`` → ``age = 41``."""
+def short(described: str) -> str:
+    """A player in its own words: ``player 3: age = 41 (masked: 38.6)`` → ``age = 41``."""
     return re.sub(r"\s*\((masked|token)[^)]*\)$", "", described.partition(": ")[2] or described)

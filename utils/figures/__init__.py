@@ -2,7 +2,8 @@
 twin."""
 
 from .agreement import boxes, over_orders
-from .components import attribution_maps, eigenvalues, group_curves, grouped_bars, mask_fit
+from .attributions import attribution_maps
+from .components import eigenvalues, group_curves, grouped_bars, mask_fit
 from .identified import decision_grid
 from .layers import layer_change, layer_courses, layer_similarity
 from .noisy_labels import groups_and_shares

@@ -1,16 +1,14 @@
-"""Figures of feature components: eigenvalues, bars, fits on all masks, courses in groups,
-attribution maps."""
+"""Figures of feature components: eigenvalues, bars, fits on all masks, courses in groups."""
 
 from __future__ import annotations
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from .style import COLOURS, grid, palette
 
-__all__ = ["attribution_maps", "eigenvalues", "group_curves", "grouped_bars", "mask_fit"]
+__all__ = ["eigenvalues", "group_curves", "grouped_bars", "mask_fit"]
 
 
 def eigenvalues(table: pd.DataFrame, r: int, title: str = "") -> Figure:
@@ -173,36 +171,5 @@ def group_curves(table: pd.DataFrame, title: str = "") -> Figure:
             ylabel="$I$ / max $|I|$" if axis is axes[0, 0] else "",
         )
         axis.title.set_fontsize(8)
-    figure.suptitle(title, fontsize=10)
-    return figure
-
-
-def attribution_maps(table: pd.DataFrame, title: str = "") -> Figure:
-    """Heat maps, red where a pixel speaks for the component and blue where against it; images in
-    grey (Fig. 8).
-
-    table: row, column, kind ("image" or "map"), y, x, value, note (written below the cell, in its
-    first row); every map is scaled by its own largest value.
-    """
-    rows, columns = (list(dict.fromkeys(table[name])) for name in ("row", "column"))
-    figure, axes = plt.subplots(
-        len(rows),
-        len(columns),
-        squeeze=False,
-        figsize=(1.25 * len(columns) + 0.8, 1.5 * len(rows) + 0.5),
-    )
-    for (row, column), part in table.groupby(["row", "column"], sort=False):
-        axis = axes[rows.index(row), columns.index(column)]
-        cells = part.pivot(index="y", columns="x", values="value").to_numpy()
-        if part["kind"].iloc[0] == "image":
-            axis.imshow(cells, cmap="gray", vmin=0, vmax=1)
-        else:
-            largest = np.abs(cells).max() or 1.0
-            axis.imshow(cells, cmap="RdBu_r", vmin=-largest, vmax=largest)
-        axis.grid(visible=False)
-        axis.set(xticks=[], yticks=[])
-        axis.set_title(column if row == rows[0] else "", fontsize=7)
-        axis.set_xlabel(part["note"].iloc[0], fontsize=7)
-        axis.set_ylabel(row if column == columns[0] else "", fontsize=7)
     figure.suptitle(title, fontsize=10)
     return figure

@@ -64,7 +64,7 @@ class FiveGroups(Study):
     walks: int = Field(
         20, ge=2, description="M7, M10: sets of random courses, each matched to all interactions"
     )
-    map_images: int = Field(2, ge=1, description="M11: images whose attribution maps are drawn")
+    map_images: int = Field(2, ge=1, description="M11: samples whose attribution maps are drawn")
     toy_steps: int = Field(
         3000, ge=20, description="M12: training steps of the small network on the planted toy data"
     )

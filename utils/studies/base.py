@@ -8,6 +8,7 @@ draw of players, or other images, are shown beside it.
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, Literal, Protocol, Self, TypeVar
 
@@ -17,7 +18,16 @@ from ..datasets import Split
 from ..params import Study as Settings
 from ..systems import System
 
-__all__ = ["CERTIFIED", "Analysis", "Games", "Networks", "Study", "analyses"]
+__all__ = [
+    "CERTIFIED",
+    "Analysis",
+    "Games",
+    "Networks",
+    "Study",
+    "analyses",
+    "named",
+    "nearest_floor",
+]
 
 CERTIFIED = "uncertified games dropped"
 """What the analysis of certified games only is called in claims.yaml and in verdicts."""
@@ -28,12 +38,14 @@ class Analysis:
     """One way of reading the same networks.
 
     order_weight: epsilon of w(S) = 1 + epsilon (|S| - 1) / n, the end of the face; draw: which draw
-    of players; split: part of the data set whose images are explained, None: the study's own.
+    of players; split: part of the data set whose samples are explained, None: the study's own;
+    noun: what samples are called.
     """
 
     order_weight: float
     draw: int = 0
     split: Split | None = None
+    noun: str = "images"
 
     @property
     def decides(self) -> bool:
@@ -44,7 +56,7 @@ class Analysis:
     def label(self) -> str:
         """Its name in verdicts and figures; that of the first analysis stands in figures only."""
         if self.split is not None:
-            return f"{'training' if self.split == 'train' else self.split} images"
+            return f"{'training' if self.split == 'train' else self.split} {self.noun}"
         return "second draw of players" if self.draw else f"order weight {self.order_weight:+g}"
 
 
@@ -80,26 +92,39 @@ G = TypeVar("G", bound=Games)
 class Networks:
     """One system's trained networks, as every verdict on them speaks of them.
 
-    systems: the one, or the two of a pair, on the same data; seeds: one trained network each, or
-    pair of networks; scope: for what a verdict speaks; accuracy: of each network, of a pair the
-    lower one, since both must have learnt the task; None where no row asks for it.
+    systems: the one, or the two of a pair, which share their data or their network; seeds: one
+    trained network each, or pair of networks; scope: for what a verdict speaks; accuracy: of each
+    network, of a pair on one data set the lower one, since both must have learnt the task; None
+    where no row asks for it; learnt: of a pair on two, whose accuracy that is
+    (:func:`nearest_floor`).
     """
 
     systems: tuple[System, ...]
     seeds: Sequence[int]
     scope: str
     accuracy: Sequence[float] | None
+    learnt: System | None = dataclasses.field(default=None, kw_only=True)
+
+    @property
+    def across_data(self) -> bool:
+        """Whether it is a pair of one network on two data sets."""
+        return len({s.data.name for s in self.systems}) > 1
 
     @property
     def id(self) -> str:
-        """network/data; of a pair network+network/data."""
-        networks = "+".join(s.id.rpartition("/")[0] for s in self.systems)
-        return f"{networks}/{self.systems[0].data.name}"
+        """network/data; of a pair network+network/data, or network/data+data."""
+        networks, data = (
+            [s.id.rpartition("/")[0] for s in self.systems],
+            [s.data.name for s in self.systems],
+        )
+        if self.across_data:
+            return f"{networks[0]}/{'+'.join(data)}"
+        return f"{'+'.join(networks)}/{data[0]}"
 
     @property
     def name(self) -> str:
         """The networks in print."""
-        return " and ".join(s.name for s in self.systems)
+        return " and ".join(named(s, self.systems) for s in self.systems)
 
     @property
     def measure(self) -> str:
@@ -109,12 +134,13 @@ class Networks:
     @property
     def facts(self) -> dict[str, Any]:
         """What the judge is told whatever the row."""
-        floors = [s.floor.value for s in self.systems if s.floor is not None]
+        held = self.systems if self.learnt is None else (self.learnt,)
+        floors = [s.floor.value for s in held if s.floor is not None]
         return {
             "seeds": self.seeds,
             "scope": self.scope,
             "accuracy": self.accuracy,
-            "floor": min(floors) if len(floors) == len(self.systems) else None,
+            "floor": min(floors) if len(floors) == len(held) else None,
             "measure": self.measure,
             # A system of given weights is trained here all the same where labels are noisy (07).
             "given": len(self.seeds) == 1 and any(s.given for s in self.systems),
@@ -124,6 +150,27 @@ class Networks:
         """Why ``row`` is not judged on these networks; None where it is."""
         every = (claims.why_not(row, system, pair=self.id) for system in self.systems)
         return next((why for why in every if why), None)
+
+
+def named(system: System, among: Sequence[System]) -> str:
+    """The network in print, with its data set where ``among`` has that network on several."""
+    same = {s.data.name for s in among if s.network == system.network}
+    return system.name if len(same) < 2 else f"{system.name} on {system.data.name}"
+
+
+def nearest_floor(
+    first: tuple[System, Sequence[float]], second: tuple[System, Sequence[float]]
+) -> tuple[System, list[float]]:
+    """Of two systems on two tasks with the accuracies of their networks, the one whose lowest comes
+    nearest to missing its floor, with its accuracies: both must have learnt their own. One without
+    a floor comes first, since nothing is concluded on it."""
+
+    def margin(one: tuple[System, Sequence[float]]) -> float:
+        floor = one[0].floor
+        return -math.inf if floor is None else min(one[1]) - floor.value
+
+    found = min(first, second, key=margin)
+    return found[0], list(found[1])
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -7,7 +7,7 @@ from typing import Any
 
 from .. import claims, runtime
 from ..jobs import Job
-from ..jobs.attributions import MapsJob
+from ..jobs.attributions import MapsJob, PointMapsJob, WordMapsJob
 from ..jobs.components import (
     AccuracyJob,
     ComponentGamesJob,
@@ -32,9 +32,17 @@ PAPER_DRAW = PatchDraw(cell=4, region="foreground", threshold=-1.0)
 background included."""
 
 
+_MAPS: dict[str, type[MapsJob]] = {
+    "image": MapsJob,
+    "text": WordMapsJob,
+    "points": PointMapsJob,
+}
+"""M11: where components come from, by the kind of the data."""
+
+
 @dataclasses.dataclass(frozen=True)
 class ComponentJobs:
-    """The jobs of one system's study, one per seed but for ``maps`` (of images); nothing is
+    """The jobs of one system's study, one per seed but for ``maps`` (of the first); nothing is
     computed yet.
 
     ends: the splits of the component games at every end of the face; splits: further ones, by what
@@ -80,7 +88,7 @@ def component_jobs(p: Settings, system: Trained) -> ComponentJobs:
         [AccuracyJob(pca=job, images=p.test_images) for job in pca],
         None
         if claims.why_not("M11", system.of)
-        else MapsJob(sample=sample[0], pca=pca[0], images=p.map_images),
+        else _MAPS[system.of.kind](sample=sample[0], pca=pca[0], images=p.map_images),
         {Analysis(w): splits(order_weight=w) for w in p.order_weights},
         {
             "exact": splits(kappa=0.0, checkpoints=ends),

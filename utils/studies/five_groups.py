@@ -22,7 +22,7 @@ from ..params import FiveGroups as Settings
 from ..train import Run
 from . import networks as games_of
 from . import planted_toy
-from .base import Study
+from .base import Study, named, nearest_floor
 from .component_jobs import component_jobs
 from .networks import Trained, accuracies, made
 from .planted_toy import planted
@@ -136,27 +136,39 @@ def pairs(found: Sequence[FiveGroups]) -> Iterator[Study[Both[CertifiedGames]]]:
 
 
 def contrasts(found: Sequence[FiveGroups]) -> Iterator[Study[Both[Courses]]]:
-    """M9: the contrast that Table 3 makes between networks, on the data sets that have both."""
-    by = {(s.systems[0].data.name, s.systems[0].network.name): s for s in found}
-    for (data, network), one in by.items():
-        other = by.get((data, "vgg11"))
-        if network == "resnet20" and other is not None:
-            yield _pair(one.top, other.top, "against")
+    """M9: the contrasts that Table 3 makes: between ResNet-20 and VGG-11 on every data set that has
+    both, and of every network on MNIST, or the part of it, with itself on CIFAR-10."""
+    by = {(s.systems[0].network.name, s.systems[0].data.name): s for s in found}
+    for (network, data), one in by.items():
+        others = []
+        if network == "resnet20":
+            others.append(("vgg11", data))
+        if data in ("mnist", "mnist_part"):
+            others.append((network, "cifar10"))
+        for other in others:
+            if other in by:
+                yield _pair(one.top, by[other].top, "against")
 
 
 def _pair(a: Study[Any], b: Study[Any], word: str) -> Study[Any]:
-    """Two systems under every analysis; accuracy: the lower one of each seed's two networks."""
+    """Two systems under every analysis."""
+    systems, learnt = (*a.systems, *b.systems), None
+    accuracy = [min(both) for both in zip(a.accuracy, b.accuracy, strict=True)]
+    if systems[0].data != systems[1].data:
+        learnt, accuracy = nearest_floor((systems[0], a.accuracy), (systems[1], b.accuracy))
+    names = (named(systems[0], systems), named(systems[1], systems))
     return Study(
-        (*a.systems, *b.systems),
+        systems,
         a.seeds,
         f"{a.scope}; {word} {b.scope}",
-        [min(both) for both in zip(a.accuracy, b.accuracy, strict=True)],
+        accuracy,
         {
-            analysis: Both(e, b.games[analysis], (a.name, b.name))
+            analysis: Both(e, b.games[analysis], names)
             for analysis, e in a.games.items()
             if analysis in b.games
         },
         a.changed,
+        learnt=learnt,
     )
 
 

@@ -26,7 +26,7 @@ class TwoPhase(Study[CertifiedGames]):
 
     @property
     def curves(self) -> dict[str, CertifiedGames]:
-        """The games whose course is drawn: both ends of the face, and the other images."""
+        """The games whose course is drawn: both ends of the face, and the other split."""
         return {a.label: e for a, e in self.games.items() if not a.draw}
 
 
@@ -51,7 +51,9 @@ def _study(p: Settings, system: Trained, runs: list[Run]) -> TwoPhase:
         "seeds": system.seeds,
         "scope": scope(p, system),
         "accuracy": accuracies(system, runs),
-        "changed": "training instead of test images" if p.image_split == "train" else None,
+        "changed": f"training instead of test {system.of.data.noun}"
+        if p.image_split == "train"
+        else None,
     }
     return TwoPhase(**common, games=games, start=Study(**common, games=start), runs=runs)
 
@@ -61,7 +63,7 @@ def planned(p: Settings, system: Trained) -> dict[str, dict[Analysis, Splits]]:
     to the start, under every analysis."""
     every = analyses(p, system.of)
     other = "train" if p.image_split == "test" else "test"
-    elsewhere = Analysis(every[0].order_weight, split=other)
+    elsewhere = Analysis(every[0].order_weight, split=other, noun=system.of.data.noun)
 
     def splits(a: Analysis, **what: Any) -> Splits:
         which = {"order_weight": a.order_weight, "draw": a.draw, "split": a.split}

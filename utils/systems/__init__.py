@@ -6,7 +6,7 @@ lies in this folder. A new system is a new file here and nothing else.
 
 from .base import Floor, System
 from .changing import changed
-from .finding import find, floor_of, names, sha256, sha256_of
+from .finding import find, floor_of, ids_in, names, sha256, sha256_of
 from .states import missing_packages, state
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "changed",
     "find",
     "floor_of",
+    "ids_in",
     "missing_packages",
     "names",
     "sha256",

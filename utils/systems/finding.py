@@ -21,7 +21,7 @@ from ..train import Training, Weights
 from .base import Floor, System
 from .trying import fault
 
-__all__ = ["find", "floor_of", "names", "sha256", "sha256_of"]
+__all__ = ["find", "floor_of", "ids_in", "names", "sha256", "sha256_of"]
 
 _NAME = re.compile(r"[a-z0-9]+([_.-][a-z0-9]+)*")
 """Of a network and of a data set: they make the id of a system, and folders."""
@@ -117,15 +117,20 @@ def _is_not_misplaced(name: str) -> None:
             )
 
 
+def ids_in(name: str) -> list[str]:
+    """The systems of a verdict: of one, of two networks a+b/data, or of one on two sets a/b+c."""
+    networks, _, data = name.rpartition("/")
+    return [f"{one}/{on}" for one in networks.split("+") for on in data.split("+")]
+
+
 def floor_of(name: str) -> float | None:
     """The floor of a system of the package, by its id; of a pair a+b/data the lower one of both;
-    None for an id that is not known (another width, a user's own file)."""
-    networks, _, data = name.rpartition("/")
-    ids = [f"{network}/{data}" for network in networks.split("+")]
-    if not set(ids) <= set(names()):
+    None for an id that is not known (another width, a user's own file), and for a pair of data
+    sets, which is held to the floor of either."""
+    ids = ids_in(name)
+    if "+" in name.rpartition("/")[2] or not set(ids) <= set(names()):
         return None
-    floors = [floor.value for one in ids if (floor := find(one).floor) is not None]
-    return min(floors)
+    return min(floor.value for one in ids if (floor := find(one).floor) is not None)
 
 
 def _module(name: str) -> ModuleType | None:
@@ -151,10 +156,9 @@ def sha256(system: System) -> str:
 
 def sha256_of(name: str, chosen: Iterable[System]) -> str | None:
     """Of the file of the system that a verdict speaks of: one of a run's, else one of the package
-    (M12's); of a pair a+b/data of both together; None where no network enters."""
+    (M12's); of a pair of both together; None where no network enters."""
     by = {system.id: system for system in chosen}
-    networks, _, data = name.rpartition("/")
-    ids = [f"{network}/{data}" for network in networks.split("+")]
+    ids = ids_in(name)
     if not set(ids) <= set(by) | set(names()):
         return None
     each = [sha256(by.get(one) or find(one)) for one in ids]
