@@ -83,5 +83,5 @@ def test_the_smallest_settings_are_accepted_by_every_notebook() -> None:
         p = params.validate(notebook, **given)
         assert p.n_players == 5 and len(p.seeds) == 1
         of = p.chosen[0]
-        assert of.test_samples == of.loss_samples == 64
+        assert of.test_samples == of.loss_samples == 16
         assert dataclasses.replace(of, test_samples=None).id == name

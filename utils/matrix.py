@@ -36,14 +36,14 @@ __all__ = [
 
 LOG = "log.csv"
 PROFILE = "systems"
-_PLAYERS, _SAMPLES = 5, 2
+_PLAYERS, _SAMPLES, _MEASURED = 5, 2, 16
+_CHECKPOINTS = 6
+"""As many as 03 needs, in every notebook: one training serves them all."""
 MOST = 14
 """Players of a value table beyond which a game takes minutes: it takes no part here."""
 _SMALL: dict[str, dict[str, Any]] = {
     "01_sparsity": {"probe_steps": 5, "count_images": _SAMPLES},
-    "02_two_phase_dynamics": {"checkpoints": 6},
     "03_theoretical_fit": {
-        "checkpoints": 6,
         "sizes": [4],
         "norm_sizes": [8],
         "fit_images": 8,
@@ -66,12 +66,11 @@ _SMALL: dict[str, dict[str, Any]] = {
         "noise_draws": 2,
         "noise_images": _SAMPLES,
     },
-    "07_noisy_labels": {"pca_images": 40, "checkpoints": 3},
+    "07_noisy_labels": {"pca_images": 40},
     "08_what_the_split_identifies": {
         "loops": {"image code": {"learning_rate": 1e-5, "iterations": 20}},
         "loop_images": 1,
-        "loop_checkpoints": 4,
-        "checkpoints": 4,
+        "loop_checkpoints": _CHECKPOINTS,
     },
     "09_multi_order": {"attack_steps": 2},
 }
@@ -101,7 +100,7 @@ def smallest(notebook: str, system: System) -> dict[str, Any]:
         "device": "cpu",
         "n_players": players,
         "images": _SAMPLES,
-        "checkpoints": 2,
+        "checkpoints": _CHECKPOINTS,
         "seeds": [0],
         "second_draw": False,
         "change": _changes(system),
@@ -113,17 +112,19 @@ def smallest(notebook: str, system: System) -> dict[str, Any]:
 def _changes(system: System) -> dict[str, Any]:
     if isinstance(system.data, Values):
         return {}
-    count = min(64, len(datasets.load(system.data, "test")))
+    count = min(_MEASURED, len(datasets.load(system.data, "test")))
     short = {
-        name: _short(training)
+        name: _short(training, len(system.data.classes))
         for name in ("training", "memorising")
         if isinstance(training := getattr(system, name), Training)
     }
     return {"loss_samples": count, "test_samples": count, **short}
 
 
-def _short(training: Training) -> dict[str, int]:
-    return {"steps": 8, "first_checkpoint": 1, "batch": min(training.batch, 16), "n_train": 64}
+def _short(training: Training, classes: int) -> dict[str, int]:
+    # D12 explains two samples of each class in each half of the training set.
+    n_train = max(64, 2 * _SAMPLES * classes)
+    return {"steps": 8, "first_checkpoint": 1, "batch": min(training.batch, 8), "n_train": n_train}
 
 
 def pairs(chosen: Sequence[str] = ()) -> Iterator[tuple[str, str]]:
