@@ -27,7 +27,7 @@ def pytest_configure() -> None:
     runtime.set_threads()
 
 
-APART = ("test_contract", "test_mutants", "test_power", "test_train")
+APART = ("test_contract", "test_mutants", "test_power", "test_schedule", "test_train")
 """Files of long tests that share little. Side by side (``pytest -n``) each of these tests goes
 where there is room; the tests of any other file stay together, with what they share."""
 

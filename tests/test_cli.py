@@ -6,12 +6,15 @@ import errno
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from utils import committed, jobs, params, paths, places, provenance, records, run
 from utils.__main__ import main
+from utils.jobs import schedule
+from utils.jobs.plan import Node
 
 
 def said(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> str:
@@ -91,6 +94,13 @@ def test_an_incomplete_command_shows_its_usage(
     assert "usage: reproduce" in capsys.readouterr().err
 
 
+@pytest.fixture
+def without_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The plan is made, and nothing of it computed."""
+    monkeypatch.setattr(run.schedule, "compute", lambda *_: [])
+
+
+@pytest.mark.usefixtures("without_jobs")
 def test_parameters_reach_the_notebook_as_they_were_meant(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -129,6 +139,7 @@ def test_parameters_reach_the_notebook_as_they_were_meant(
     assert asked["profile"] == "smoke"
 
 
+@pytest.mark.usefixtures("without_jobs")
 def test_ctrl_c_is_130_and_says_that_the_work_is_kept(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -140,6 +151,7 @@ def test_ctrl_c_is_130_and_says_that_the_work_is_kept(
     assert "Finished jobs are kept" in text and "reproduce run 01 -p 'seeds=[0, 1]'" in text
 
 
+@pytest.mark.usefixtures("without_jobs")
 def test_a_full_disk_is_one_line(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -152,6 +164,7 @@ def test_a_full_disk_is_one_line(
     assert err == "reproduce: No space left on device: /there/x.ipynb\n"
 
 
+@pytest.mark.usefixtures("without_jobs")
 def test_a_run_says_what_it_costs_first_and_where_its_page_is_last(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -169,6 +182,7 @@ def test_a_run_says_what_it_costs_first_and_where_its_page_is_last(
         ), "no empty table"
 
 
+@pytest.mark.usefixtures("without_jobs")
 def test_a_failed_notebook_is_1_and_the_table_still_comes_last(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -183,7 +197,7 @@ def test_a_failed_notebook_is_1_and_the_table_still_comes_last(
 
     monkeypatch.setattr(run, "run_notebook", fail_first)
     text = said(capsys, "all", "--profile", "smoke", code=1)
-    assert started == list(params.PARAMS), "the others still ran"
+    assert sorted(started) == sorted(params.PARAMS), "the others still ran"
     assert (
         "FAILED" in text
         and "cell [3]: ValueError: no" in text
@@ -194,6 +208,49 @@ def test_a_failed_notebook_is_1_and_the_table_still_comes_last(
     assert text.rstrip().splitlines()[-1] == f"results: {tmp_path / 'smoke' / 'index.html'}"
     page = (tmp_path / "smoke" / "index.html").read_text()
     assert "failed in the last run" in page
+
+
+def test_a_dry_run_says_what_is_to_be_computed_and_computes_nothing(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("INTERACTIONS_CACHE", str(tmp_path))
+    for name in ("run_notebook", "run_profile"):
+        monkeypatch.setattr(run, name, lambda *_: pytest.fail("something was about to start"))
+    text = said(capsys, "run", "02", "--profile", "smoke", "--dry-run")
+    line = text.rstrip().splitlines()[-1]
+    assert line.startswith("02_two_phase_dynamics") and "0 of " in line
+    assert "games" in line and "split" in line and "train" in line
+    assert not list(tmp_path.rglob("*.safetensors"))
+    text = said(capsys, "run", "02", "--workers", "0", code=2)
+    assert "--workers must be 1 or more, got 0" in text
+
+
+def test_a_notebook_that_needs_a_failed_job_says_which_and_the_others_run(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("INTERACTIONS_RESULTS", str(tmp_path))
+    log, ran = tmp_path / "job.log", []
+
+    def one_fails(nodes: Sequence[Node], _workers: int) -> list[schedule.Failed]:
+        # A job of 05 alone: the layers that it probes.
+        (one, *_) = [n for n in nodes if n.job.kind == "probes" and len(n.job.layers) > 2]
+        return [schedule.Failed(one, "MemoryError: too large", log)]
+
+    def note(notebook: str, given: dict[str, object], _held: object) -> run.Outcome:
+        ran.append(notebook)
+        records.add(places.of_profile("smoke"), notebook, 1.0, None, given)
+        return run.Outcome(notebook, tmp_path / "x.ipynb", 1.0, None)
+
+    monkeypatch.setattr(run.schedule, "compute", one_fails)
+    monkeypatch.setattr(run, "run_notebook", note)
+    text = said(capsys, "all", "--profile", "smoke", code=1)
+    missing = set(params.PARAMS) - set(ran)
+    assert missing and len(ran) == len(params.PARAMS) - len(missing) > 5
+    for name in missing:
+        assert f"{name} FAILED" in text
+        error = records.read(tmp_path / "smoke")["notebooks"][name]["error"]
+        assert error.startswith("probes ") and error.endswith("failed: MemoryError: too large")
+    assert f"see {log}" in text
 
 
 def test_cache_commands(

@@ -469,6 +469,7 @@ def test_keep_writes_the_table_into_the_readme_and_minutes_only_of_a_cold_run(
         results / "run.json",
         {
             "notebooks": {"01_sparsity": {"seconds": 90.0}},
+            "seconds": 120.0,
             "provenance": {"cpu": "a CPU", "threads": 2},
         },
     )
@@ -480,7 +481,7 @@ def test_keep_writes_the_table_into_the_readme_and_minutes_only_of_a_cold_run(
     assert text.count("\n") <= 12 + 3, "a line per paper, not per verdict"
     committed.keep("default", cold=True)
     committed.update_readme("default", readme)
-    assert "2 threads of a CPU: 01 1.5; 2 in all." in readme.read_text()
+    assert "From an empty cache 2 minutes, 2 threads of a CPU." in readme.read_text()
     readme.write_text("no marks")
     with pytest.raises(committed.ResultsError, match="lost the marks"):
         committed.update_readme("default", readme)

@@ -19,7 +19,20 @@ import psutil
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-from utils import claims, costs, datasets, io, kernel, overview, params, paths, places, records, run
+from utils import (
+    claims,
+    costs,
+    datasets,
+    io,
+    kernel,
+    overview,
+    params,
+    paths,
+    places,
+    records,
+    run,
+    site,
+)
 
 STEM = "00_start_here"
 
@@ -37,7 +50,7 @@ def books(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def write(folder: Path, *cells: str) -> None:
+def write(folder: Path, *cells: str, stem: str = STEM) -> None:
     first = new_code_cell("profile = 'custom'\nsteps = 300", metadata={"tags": ["parameters"]})
     notebook = new_notebook(
         cells=[first, *map(new_code_cell, cells)],
@@ -45,7 +58,7 @@ def write(folder: Path, *cells: str) -> None:
             "kernelspec": {"name": "no-such-kernel", "display_name": "x", "language": "python"}
         },
     )
-    nbformat.write(notebook, folder / "notebooks" / f"{STEM}.ipynb")
+    nbformat.write(notebook, folder / "notebooks" / f"{stem}.ipynb")
 
 
 def printed(path: Path) -> dict[str, str]:
@@ -157,6 +170,57 @@ def test_the_same_run_twice_at_once_ends_well_twice(books: Path) -> None:
         both = [pool.submit(run.run_profile, "custom", {STEM: {}}, report) for _ in range(2)]
     assert [one.result()[0].error for one in both] == [None, None]
     assert seen == [True] * 4
+
+
+SECOND = "09_multi_order"
+
+
+def test_notebooks_run_beside_each_other_with_pages_from_the_first_on(
+    books: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second waits for the first to begin, and the first for the second to end."""
+    monkeypatch.setattr(run.planning, "PLANNED", {})
+    monkeypatch.setattr(run, "_KERNEL_BYTES", 1)
+    here, there = books / "here", books / "there"
+    wait = "import os, time\nwhile not os.path.exists({!r}): time.sleep(.05)"
+    write(books, f"open({str(here)!r}, 'w').close()", wait.format(str(there)), "print('first')")
+    write(books, wait.format(str(here)), f"open({str(there)!r}, 'w').close()", stem=SECOND)
+    pages = []
+
+    def refresh(place: places.Place) -> None:
+        pages.append((place.folder.name, site.build(place).is_file()))
+
+    found = run.run_profile("custom", {STEM: {}, SECOND: {}}, workers=2, refresh=refresh)
+    assert {one.notebook: one.error for one in found} == {STEM: None, SECOND: None}
+    assert len(pages) == 2 and all(is_there for _, is_there in pages)
+    assert all(one.path.with_suffix(".html").is_file() for one in found)
+    assert os.environ["INTERACTIONS_PROGRESS"] == "0", "as it was"
+
+
+def test_ctrl_c_ends_all_that_run_beside_each_other(books: Path) -> None:
+    for stem in (STEM, SECOND):
+        mark = str(books / f"pid-{stem}")
+        code = f"import os, time\nopen({mark!r}, 'w').write(str(os.getpid()))\ntime.sleep(600)"
+        write(books, code, stem=stem)
+    script = (
+        "import signal; from pathlib import Path; from utils import paths, run; "
+        "signal.signal(signal.SIGINT, signal.default_int_handler); run.planning.PLANNED = {}; "
+        f"run._KERNEL_BYTES = 1; paths.NOTEBOOKS = Path({str(books / 'notebooks')!r}); "
+        f"run.run_profile('custom', {{{STEM!r}: {{}}, {SECOND!r}: {{}}}}, workers=2)"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", script], cwd=paths.ROOT, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        marks = [books / f"pid-{stem}" for stem in (STEM, SECOND)]
+        wait_until(lambda: all(mark.is_file() and mark.read_text() for mark in marks))
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+        assert process.returncode != 0 and "KeyboardInterrupt" in err
+        assert not any(alive(int(mark.read_text())) for mark in marks)
+    finally:
+        process.kill()
+        process.communicate()
 
 
 def test_a_place_is_named_by_systems_and_by_what_differs_from_the_defaults() -> None:

@@ -11,6 +11,7 @@ import shlex
 import shutil
 import sys
 import textwrap
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from importlib import metadata
 from typing import Any
@@ -143,6 +144,9 @@ def _parser() -> argparse.ArgumentParser:
                 action="store_true",
                 help="the run started from an empty cache: keep its minutes",
             )
+        elif name == "all":
+            _how_to_run(added)
+    _how_to_run(running)
 
     matrix = command(
         "systems",
@@ -181,6 +185,19 @@ def _parser() -> argparse.ArgumentParser:
     data.add_argument("name", nargs="?", metavar="NAME")
     command("doctor", _doctor, "versions, device, threads, data, disk, and whose `utils` this is")
     return parser
+
+
+def _how_to_run(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--workers",
+        type=int,
+        metavar="N",
+        help="threads that compute jobs at a time, and notebooks side by side (default: the "
+        "cores); the results are the same",
+    )
+    command.add_argument(
+        "--dry-run", action="store_true", help="say what would be computed, and compute nothing"
+    )
 
 
 def _list(chosen: argparse.Namespace) -> int:
@@ -288,7 +305,7 @@ def _run(chosen: argparse.Namespace) -> int:
     p = params.validate(notebook, **parameters)
     start.require(p)
     print(costs.of_run(p, chosen.profile or "default"), flush=True)
-    return _execute(p.profile, {notebook: parameters})
+    return _execute(chosen, p.profile, {notebook: parameters})
 
 
 def _plan(chosen: argparse.Namespace) -> int:
@@ -322,15 +339,21 @@ def _all(chosen: argparse.Namespace) -> int:
     from . import costs  # see _execute
 
     print(costs.of_profile(chosen.profile), flush=True)
-    return _execute(chosen.profile, None)
+    return _execute(chosen, chosen.profile, None)
 
 
-def _execute(profile: str, notebooks: Mapping[str, Mapping[str, Any]] | None) -> int:
+def _execute(
+    chosen: argparse.Namespace, profile: str, notebooks: Mapping[str, Mapping[str, Any]] | None
+) -> int:
     """Run, build the pages, print the verdict table, last the path of the page; 1 when a notebook
     failed or an identity is broken."""
     # papermill and nbconvert take a second to import, which the other commands need not wait for
     from . import overview, run, site
 
+    if chosen.workers is not None and chosen.workers < 1:
+        raise params.ParameterError(f"--workers must be 1 or more, got {chosen.workers}")
+    if chosen.dry_run:
+        return _say_what_is_missing(run.plan(run.settings_of(profile, notebooks)))
     broken = []
 
     def report(place: run.Place, outcomes: Sequence[run.Outcome]) -> None:
@@ -343,8 +366,24 @@ def _execute(profile: str, notebooks: Mapping[str, Mapping[str, Any]] | None) ->
         table = overview.verdict_lines(place.folder, place.notebook)
         print("\n".join(["", *table, "", f"results: {index}"]), flush=True)
 
-    outcomes = run.run_profile(profile, notebooks, report)
+    outcomes = run.run_profile(
+        profile, notebooks, report, workers=chosen.workers, refresh=site.build
+    )
     return 1 if broken or any(outcome.error for outcome in outcomes) else 0
+
+
+def _say_what_is_missing(plans: Mapping[str, Sequence[Any]]) -> int:
+    """A line per notebook: jobs that are finished, and those to compute by kind. A job that two
+    notebooks need is counted in the first."""
+    seen: set[str] = set()
+    for notebook, nodes in plans.items():
+        own = [node for node in nodes if node.digest not in seen]
+        seen |= {node.digest for node in own}
+        kinds = Counter(node.job.kind for node in own if not node.finished)
+        words = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
+        done = sum(node.finished for node in own)
+        print(f"{notebook:<30} {done} of {len(own)} jobs finished; to compute: {words or 'none'}")
+    return 0
 
 
 def _check(chosen: argparse.Namespace) -> int:

@@ -226,19 +226,13 @@ def _damage(home: Path) -> list[str]:
 
 
 def _keep_minutes(profile: str) -> None:
-    """Minutes of the last run's notebooks that ended well, for the README."""
+    """Minutes that the last run took, for the README; none where it was stopped."""
     record = records.read(paths.results(profile))
-    if record:
-        minutes = {
-            name: round(entry["seconds"] / 60, 1)
-            for name, entry in record["notebooks"].items()
-            if not entry.get("error") and entry["seconds"] is not None
-        }
+    if record.get("seconds") is not None:
         facts = record["provenance"]
-        io.write_json(
-            folder(profile) / "minutes.json",
-            {"minutes": minutes, "cpu": facts["cpu"], "threads": facts["threads"]},
-        )
+        found = {"minutes": round(record["seconds"] / 60, 1)}
+        found |= {name: facts[name] for name in ("cpu", "threads")}
+        io.write_json(folder(profile) / "minutes.json", found)
 
 
 _BEGIN, _END = "<!-- results: written by `reproduce keep`, do not edit -->", "<!-- /results -->"
@@ -259,14 +253,9 @@ def readme_block(profile: str = "default") -> str:
     path = home / "minutes.json"
     if path.is_file():
         record = io.read_json(path)
-        spent = ", ".join(
-            f"{name.partition('_')[0]} {minutes:g}" for name, minutes in record["minutes"].items()
-        )
-        total = sum(record["minutes"].values())
         lines[-1] += (
-            f" Minutes per notebook, from an empty cache, {record['threads']} threads of "
-            f"{record['cpu']}: "
-            f"{spent}; {total:.0f} in all."
+            f" From an empty cache {record['minutes']:.0f} minutes, {record['threads']} threads of "
+            f"{record['cpu']}."
         )
     return "\n".join(lines)
 

@@ -12,7 +12,7 @@ import os
 import re
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from papermill.exceptions import PapermillExecutionError
 
 from . import io, paths
 
-__all__ = ["execute"]
+__all__ = ["execute", "none_outlives"]
 
 # A progress bar's line in a notebook's stderr: live on the terminal it is news, in the finished
 # notebook it is litter.
@@ -105,19 +105,39 @@ def _guarded(work: Callable[[], object]) -> BaseException | None:
             with contextlib.suppress(RuntimeError):
                 asyncio.get_event_loop().close()
 
-    before = set(psutil.Process().children(recursive=True))
+    before = _children()
     thread = threading.Thread(target=worker, name="papermill")
     thread.start()
     try:
         while thread.is_alive():
             thread.join(0.2)
     except KeyboardInterrupt:
-        for child in set(psutil.Process().children(recursive=True)) - before:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                child.kill()
+        _kill_since(before)
         thread.join()
         raise
     return raised[0] if raised else None
+
+
+@contextlib.contextmanager
+def none_outlives() -> Iterator[None]:
+    """Kernels that began inside are killed where an error or Ctrl-C ends the block, so that no
+    thread goes on waiting for them."""
+    before = _children()
+    try:
+        yield
+    except BaseException:
+        _kill_since(before)
+        raise
+
+
+def _children() -> set[psutil.Process]:
+    return set(psutil.Process().children(recursive=True))
+
+
+def _kill_since(before: set[psutil.Process]) -> None:
+    for child in _children() - before:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            child.kill()
 
 
 def _explained(error: BaseException | None) -> str | None:

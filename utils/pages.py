@@ -86,13 +86,16 @@ def _highlight() -> str:
 
 
 def notebook_page(path: Path) -> Path:
-    """Render an executed notebook to a page of its own beside it, and return the page's path."""
+    """Render an executed notebook to a page of its own beside it, unless that is there and newer,
+    and return the page's path."""
+    target = path.with_suffix(".html")
+    if target.is_file() and target.stat().st_mtime_ns > path.stat().st_mtime_ns:
+        return target
     notebook = nbformat.read(path, as_version=4)
     body, _ = _Exporter(
         template_name="basic", exclude_input_prompt=True, exclude_output_prompt=True
     ).from_notebook_node(notebook)
     page = environment().get_template("notebook.html")
-    target = path.with_suffix(".html")
     io.write_text(target, page.render(name=path.stem, content=body, highlight=_highlight()))
     return target
 

@@ -9,7 +9,7 @@ from typing import Any
 from . import io, places, provenance
 from .places import RUN, Place
 
-__all__ = ["STOPPED", "add", "changed", "last_seconds", "read", "started"]
+__all__ = ["STOPPED", "add", "changed", "last_seconds", "read", "started", "whole"]
 
 STOPPED = "it was stopped, or still runs"
 
@@ -73,6 +73,13 @@ def add(
         if place.notebook:
             record |= {"systems": place.systems, "hash": place.digest, "changed": place.changed}
         io.write_json(place.folder / RUN, record)
+
+
+def whole(place: Place, seconds: float) -> None:
+    """Write how long a run of several notebooks took, their jobs included; until the next one
+    begins."""
+    with io.lock(place.folder / RUN):
+        io.write_json(place.folder / RUN, read(place.folder) | {"seconds": round(seconds, 1)})
 
 
 def changed(place: Place) -> dict[str, Any]:

@@ -33,8 +33,6 @@ def build(place: Place) -> Path:
     folder = place.folder
     books, damaged = _notebook_pages(folder / "notebooks")
     record = {"notebooks": {}, "provenance": {}, **records.read(folder)}
-    table = claims.table(folder)
-    lines = {(line.row, line.system): line for line in table[table.system.notna()].itertuples()}
     papers = overview.by_paper(folder, place.notebook)
     text = (
         pages.environment()
@@ -46,7 +44,7 @@ def build(place: Place) -> Path:
             letters=overview.LETTERS,
             seen=overview.SEEN,
             warnings=[*_warnings(record), *damaged],
-            papers=[_paper(paper, folder, lines, books) for paper in papers],
+            papers=[_paper(paper, folder, books) for paper in papers],
             changed=_changes() if place.notebook is None else [],
             criteria="criteria.html" if claims.criteria.entries() else "",
             notebooks=[
@@ -140,7 +138,6 @@ def _warnings(record: Mapping[str, Any]) -> list[str]:
 def _paper(
     paper: overview.PaperTally,
     folder: Path,
-    lines: Mapping[tuple[str, str], Any],
     books: Mapping[str, Path],
 ) -> dict[str, Any]:
     """One paper's section: its tally, and an entry per row with its systems below it."""
@@ -148,9 +145,7 @@ def _paper(
     rows = []
     for row in paper.rows:
         entry = registry.row(row.id)
-        systems = [
-            _system(folder, v, entry.notebook, lines[v.row, v.system], books) for v in row.verdicts
-        ]
+        systems = [_system(folder, v, entry.notebook, books) for v in row.verdicts]
         rows.append(
             {
                 "id": row.id,
@@ -178,7 +173,6 @@ def _system(
     folder: Path,
     verdict: claims.Verdict,
     notebook: str | None,
-    line: Any,
     books: Mapping[str, Path],
 ) -> dict[str, Any]:
     place = claims.verdict_path(folder, verdict.row, verdict.system or "").parent
@@ -200,7 +194,7 @@ def _system(
         "figure": dict(links).get("figure"),
         "anchor": place.name,
         "control": [(name, words) for name, words in control if words],
-        "current": bool(line.current),
+        "current": verdict.claims_sha256 == claims.sha256(),
     }
 
 

@@ -22,11 +22,10 @@ from .. import runtime
 from ..discovery import load_file, loaded_files
 from .base import Job, ensure, finished
 
-__all__ = ["ensure_all"]
+__all__ = ["IDLE_SECONDS", "ensure_all", "received", "sent", "start_worker"]
 
-_IDLE_SECONDS = (
-    60  # a worker whose parent was killed finishes the job it has begun, waits this long and ends
-)
+IDLE_SECONDS = 60
+"""A worker whose parent was killed finishes the job it has begun, waits this long and ends."""
 
 
 def ensure_all(jobs: Iterable[Job], desc: str) -> list[Any]:
@@ -52,10 +51,10 @@ def _side_by_side(jobs: Sequence[Job], desc: str) -> None:
     # loky's workers do not run the main module again, unlike those of `spawn`: a user's script
     # needs no main guard.
     with loky.ProcessPoolExecutor(
-        workers, timeout=_IDLE_SECONDS, initializer=_start, initargs=(each,)
+        workers, timeout=IDLE_SECONDS, initializer=start_worker, initargs=(each,)
     ) as pool:
         try:
-            futures = [pool.submit(_compute, *_sent(job)) for job in jobs]
+            futures = [pool.submit(_compute, *sent(job)) for job in jobs]
             done = runtime.progress(
                 loky.as_completed(futures),
                 desc=f"{desc}, {workers} side by side",
@@ -71,20 +70,26 @@ def _side_by_side(jobs: Sequence[Job], desc: str) -> None:
             raise
 
 
-def _start(threads: int) -> None:
+def start_worker(threads: int) -> None:
+    """A new process computes with ``threads``, without progress bars."""
     os.environ["INTERACTIONS_PROGRESS"] = (
         "0"  # bars of several processes would overwrite each other on one terminal
     )
     runtime.set_threads(threads)
 
 
-def _sent(job: Job) -> tuple[list[str], bytes]:
+def sent(job: Job) -> tuple[list[str], bytes]:
     """A job as it travels: the users' files that its classes may come from, and its pickle."""
     used = {sys.modules[name].__file__ for name in loaded_files()}
     return sorted(file for file in used if os.path.isfile(file)), pickle.dumps(job)
 
 
-def _compute(files: list[str], job: bytes) -> None:
+def received(files: list[str], job: bytes) -> Job:
+    """What :func:`sent` sent, in the other process."""
     for file in files:
         load_file(file)
-    ensure(pickle.loads(job))  # our own bytes, from the process that started this one
+    return pickle.loads(job)  # our own bytes, from the process that started this one
+
+
+def _compute(files: list[str], job: bytes) -> None:
+    ensure(received(files, job))
