@@ -349,7 +349,9 @@ def test_a_point_has_the_colour_of_its_coordinates_shares() -> None:
     drawn = figures.attribution_maps(table)
     drawn.canvas.draw()  # points are sorted by depth then
     colours = [sorted(a.collections[0].get_facecolor()[:, :3].tolist()) for a in drawn.axes]
-    assert [[0, 0, 0], [0, 0.5, 0], [1, 0, 0]] in colours
+    grey = 0.8  # where there is no share, and in part of a colour where it is half of the largest
+    wanted = [[grey] * 3, [grey / 2, 0.5 + grey / 2, grey / 2], [1, 0, 0]]
+    assert any(np.allclose(found, sorted(wanted)) for found in colours if len(found) == 3)
     plt.close(drawn)
 
 

@@ -34,13 +34,20 @@ def attribution_maps(table: pd.DataFrame, title: str = "") -> Figure:
         axis.set_axis_off()
     for (row, column), part in table.groupby(["row", "column"], sort=False):
         axis = axes[rows.index(row), columns.index(column)]
-        axis.set_axis_on()
         draw(axis, part)
-        axis.grid(visible=False)
-        axis.set(xticks=[], yticks=[])
         axis.set_title(column if row == rows[0] else "", fontsize=7)
-        axis.set_xlabel(part["note"].iloc[0], fontsize=7)
-        axis.set_ylabel(row if column == columns[0] else "", fontsize=7)
+        below, left = part["note"].iloc[0], row if column == columns[0] else ""
+        if projection is None:
+            axis.set_axis_on()
+            axis.grid(visible=False)
+            axis.set(xticks=[], yticks=[])
+            axis.set_xlabel(below, fontsize=7)
+            axis.set_ylabel(left, fontsize=7)
+        else:  # the labels of three axes lie along them
+            axis.text2D(0.5, -0.04, below, fontsize=7, ha="center", transform=axis.transAxes)
+            axis.text2D(
+                -0.04, 0.5, left, fontsize=7, va="center", rotation=90, transform=axis.transAxes
+            )
     figure.suptitle(title, fontsize=10)
     return figure
 
@@ -65,17 +72,22 @@ def _words(axis: Axes, part: pd.DataFrame) -> None:
 
 
 def _points(axis: Axes, part: pd.DataFrame) -> None:
+    """Grey where a point has no share, the more coloured the larger it is."""
+    shares = part[["red", "green", "blue"]].to_numpy()
+    size = shares.max(1, keepdims=True)
+    hue = np.divide(shares, size, out=np.zeros_like(shares), where=size > 0)
+    sample = part["column"].iloc[0] == part["kind"].iloc[0]
     axis.scatter(
         *(part[name].to_numpy() for name in "xyz"),
-        c=part[["red", "green", "blue"]].to_numpy(),
-        s=4,
+        c=shares if sample else size * hue + (1 - size) * _NO_SHARE,
+        s=4 + 8 * (0 if sample else size[:, 0]),
         depthshade=False,
         linewidths=0,
     )
-    axis.set_box_aspect((1, 1, 1))
-    axis.set(zticks=[])
+    axis.set_box_aspect((1, 1, 1), zoom=1.25)
 
 
+_NO_SHARE = 0.8
 _PANELS: dict[str, tuple[Callable[[Axes, pd.DataFrame], None], tuple[float, float], str | None]] = {
     "image": (_pixels, (1.25, 1.5), None),
     "words": (_words, (1.25, 1.7), None),
