@@ -197,6 +197,15 @@ def test_notebooks_run_beside_each_other_with_pages_from_the_first_on(
     assert os.environ["INTERACTIONS_PROGRESS"] == "0", "as it was"
 
 
+def test_fewer_workers_than_asked_for_are_said(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(run.runtime, "available_memory", lambda: 2 * run.schedule.WORKER_BYTES)
+    assert run._workers(2) == 2 and capsys.readouterr().out == ""
+    assert run._workers(7) == 2
+    assert capsys.readouterr().out == "2 workers instead of 7: 2.8 GiB of memory are free\n"
+
+
 def test_ctrl_c_ends_all_that_run_beside_each_other(books: Path) -> None:
     for stem in (STEM, SECOND):
         mark = str(books / f"pid-{stem}")

@@ -79,7 +79,8 @@ def whole(place: Place, seconds: float) -> None:
     """Write how long a run of several notebooks took, their jobs included; until the next one
     begins."""
     with io.lock(place.folder / RUN):
-        io.write_json(place.folder / RUN, read(place.folder) | {"seconds": round(seconds, 1)})
+        if found := read(place.folder):
+            io.write_json(place.folder / RUN, found | {"seconds": round(seconds, 1)})
 
 
 def changed(place: Place) -> dict[str, Any]:

@@ -127,7 +127,7 @@ def run_profile(
     notebooks = _given(profile, notebooks)
     settings = settings_of(profile, notebooks)
     found = {name: places.of(p) for name, p in settings.items()}
-    workers = schedule.room_for(runtime.available_cores() if workers is None else workers)
+    workers = _workers(workers)
     outcomes: list[Outcome] = []
     begun = time.monotonic()
     with contextlib.ExitStack() as held:
@@ -154,17 +154,27 @@ def run_profile(
     return outcomes
 
 
+def _workers(asked: int | None) -> int:
+    """As many as are asked for, or cores, as far as there is memory; said where there is not."""
+    wanted = runtime.available_cores() if asked is None else asked
+    found = schedule.room_for(wanted)
+    if found < wanted:
+        free = runtime.human_bytes(runtime.available_memory())
+        print(f"{found} workers instead of {wanted}: {free} of memory are free", flush=True)
+    return found
+
+
 def _compute(plans: Mapping[str, Sequence[Node]], workers: int) -> dict[str, Outcome]:
     """Compute all jobs of all notebooks; an outcome for each notebook that cannot have one of
-    its own."""
+    its own. A handful of jobs is left to the notebooks: starting workers would take longer."""
     nodes = {node.digest: node for plan in plans.values() for node in plan}
     todo = sum(not node.finished for node in nodes.values())
-    if todo:
-        print(f"{todo} of {len(nodes)} jobs to compute, {workers} at a time …", flush=True)
+    if todo <= workers:
+        return {}
+    print(f"{todo} of {len(nodes)} jobs to compute, {workers} at a time …", flush=True)
     begun = time.monotonic()
     failed = {one.node.digest: one for one in schedule.compute(list(nodes.values()), workers)}
-    if todo:
-        print(f"      done in {runtime.human_time(time.monotonic() - begun)}", flush=True)
+    print(f"      done in {runtime.human_time(time.monotonic() - begun)}", flush=True)
     for one in failed.values():
         if one.log is not None:
             print(f"      {one.node.job.kind} {one.node.digest[:12]} FAILED: {one.error}")
