@@ -11,6 +11,7 @@ import contextlib
 import os
 import time
 import traceback
+import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from pathlib import Path
@@ -114,12 +115,15 @@ class _Run:
     @contextlib.contextmanager
     def _pool(self) -> Iterator[_Pool]:
         pool = _Pool(self.workers)
-        try:
-            yield pool
-        except BaseException:  # Ctrl-C too: what is killed goes on from what it had written
-            pool.end(kill=True)
-            raise
-        pool.end()
+        with warnings.catch_warnings():
+            # loky replaces a worker whose memory has grown, between two jobs: nothing is lost.
+            warnings.filterwarnings("ignore", "A worker was restarted", UserWarning)
+            try:
+                yield pool
+            except BaseException:  # Ctrl-C too: what is killed goes on from what it had written
+                pool.end(kill=True)
+                raise
+            pool.end()
 
     def _start_what_fits(self, pool: _Pool) -> None:
         busy = set(self.running.values())
