@@ -156,7 +156,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     matrix.add_argument("systems", nargs="*", metavar="SYSTEM")
     matrix.add_argument(
-        "--page", action="store_true", help="write docs/systems.md from what ran, and run nothing"
+        "--page",
+        action="store_true",
+        help="write docs/systems.md and its log from what ran, and run nothing",
     )
 
     power = command(
@@ -430,9 +432,12 @@ def _systems(chosen: argparse.Namespace) -> int:
         except ValueError as error:
             raise params.ParameterError(str(error)) from None
     if chosen.page:
-        path = paths.ROOT / "docs" / "systems.md"
-        io.write_text(path, matrix.page(matrix.entries(paths.results(matrix.PROFILE) / matrix.LOG)))
-        print(f"written: {path}")
+        path, log = paths.ROOT / "docs" / "systems.md", paths.results(matrix.PROFILE) / matrix.LOG
+        if not log.is_file():
+            raise params.ParameterError("no notebook ran on a system here: `make systems` first")
+        io.write_text(path, matrix.page(matrix.entries(log)))
+        io.write_text(path.with_suffix(".csv"), log.read_text(encoding="utf-8"))
+        print(f"written: {path} and {path.with_suffix('.csv')}")
         return 0
     found = matrix.run_matrix(chosen.systems)
     failed = [one for one in found if one.outcome != "ran"]
