@@ -17,6 +17,7 @@ import filelock
 import nbformat
 import psutil
 import pytest
+import torch
 from nbformat.v4 import new_code_cell, new_notebook
 
 from utils import (
@@ -202,6 +203,7 @@ def test_fewer_workers_than_asked_for_are_said(
 ) -> None:
     monkeypatch.setattr(run.runtime, "available_memory", lambda: 2 * run.schedule.WORKER_BYTES)
     assert run._workers(2) == 2 and capsys.readouterr().out == ""
+    assert run._workers(None) == min(2, torch.get_num_threads())
     assert run._workers(7) == 2
     assert capsys.readouterr().out == "2 workers instead of 7: 2.8 GiB of memory are free\n"
 

@@ -194,8 +194,8 @@ def _how_to_run(command: argparse.ArgumentParser) -> None:
         "--workers",
         type=int,
         metavar="N",
-        help="threads that compute jobs at a time, and notebooks side by side (default: the "
-        "cores); the results are the same",
+        help="threads that compute jobs at a time, and notebooks side by side (default: "
+        "INTERACTIONS_THREADS, else the cores); the results are the same",
     )
     command.add_argument(
         "--dry-run", action="store_true", help="say what would be computed, and compute nothing"

@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from . import claims, io, kernel, params, paths, places, records, runtime, start
 from .jobs import schedule
 from .jobs.plan import Node
@@ -118,11 +120,11 @@ def run_profile(
     notebooks, then correct the verdicts of each place and ``report`` on it.
 
     workers: threads that compute jobs at a time, and notebooks beside each other, as far as there
-    is memory; default: the cores. A job or a notebook that fails does not stop the others; a
-    notebook that cannot begin stops all before anything is computed, and one that needs a failed
-    job says which. ``run.json`` is written and ``refresh`` called after each notebook, so a killed
-    run tells the truth. No other run of these notebooks touches their results before the reports
-    are made.
+    is memory; default: those of :func:`utils.runtime.set_threads`. A job or a notebook that fails
+    does not stop the others; a notebook that cannot begin stops all before anything is computed,
+    and one that needs a failed job says which. ``run.json`` is written and ``refresh`` called after
+    each notebook, so a killed run tells the truth. No other run of these notebooks touches their
+    results before the reports are made.
     """
     notebooks = _given(profile, notebooks)
     settings = settings_of(profile, notebooks)
@@ -155,8 +157,9 @@ def run_profile(
 
 
 def _workers(asked: int | None) -> int:
-    """As many as are asked for, or cores, as far as there is memory; said where there is not."""
-    wanted = runtime.available_cores() if asked is None else asked
+    """As many as are asked for, or threads that this process may use, as far as there is memory;
+    said where there is not."""
+    wanted = torch.get_num_threads() if asked is None else asked
     found = schedule.room_for(wanted)
     if found < wanted:
         free = runtime.human_bytes(runtime.available_memory())
