@@ -1,0 +1,1 @@
+"""What the commands of ``reproduce`` do: a function each, from arguments to the exit code."""
