@@ -82,16 +82,11 @@ def shape_parts(shares: Floats) -> list[Part]:
     return [
         Part(
             "ends",
-            1 - 2 * _relative(stats.unit_means(end), stats.unit_means(peak)),
-            1 - 2 * _relative(stats.leave_one_out(end), stats.leave_one_out(peak)),
+            1 - 2 * stats.unit_means(end) / stats.unit_means(peak),
+            1 - 2 * stats.leave_one_out(end) / stats.leave_one_out(peak),
         ),
         Part("unimodal", unimodal_distance(whole), unimodal_distance(left)),
     ]
-
-
-def _relative(end: Floats, peak: Floats) -> Floats:
-    """end / peak; NaN where the chosen peak holds nothing, as it may of one image."""
-    return np.divide(end, peak, out=np.full_like(end, np.nan), where=peak > 0)
 
 
 def _most(values: Floats) -> int:

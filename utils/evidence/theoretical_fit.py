@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -127,29 +126,11 @@ def courses(
     tau: only interactions of at least that fraction of the mean |v(N) - v(∅)| count, in both; 0
     counts all.
     """
-    return _courses(e.found.and_, e.found.or_, e.v, tuple(models), tau, fine)
-
-
-@functools.lru_cache(maxsize=4)
-def _courses(
-    conj: torch.Tensor,
-    disj: torch.Tensor,
-    v: torch.Tensor,
-    models: tuple[str, ...],
-    tau: float,
-    fine: int,
-) -> Courses:
-    """Kept for the last few games: figure, controls and variants ask for those of the same tensors,
-    which are told apart by identity."""
-    found = Interactions(conj, disj)
-    merged, grids = (
-        found.merge_first_order(),
-        {m: theory.parameter_grid(m, found.n, fine) for m in models},
-    )
+    merged, grids = e.merged, {m: theory.parameter_grid(m, e.found.n, fine) for m in models}
     least = (
         None
         if not tau
-        else tau * (v[..., -1] - v[..., 0]).abs().mean(-1, keepdim=True).expand(v.shape[:-1])
+        else tau * (e.v[..., -1] - e.v[..., 0]).abs().mean(-1, keepdim=True).expand(e.v.shape[:-1])
     )
     positive, negative = orders.strength_by_order(merged, least)
     predicted = {
@@ -163,7 +144,7 @@ def _courses(
                     tau=tau,
                     initial=(merged.and_[s, 0], merged.or_[s, 0]) if m == "mix" else None,
                 ).numpy()
-                for s in range(len(v))
+                for s in range(len(e.v))
             ]
         )
         for m in models
