@@ -23,8 +23,8 @@ class Printed(NamedTuple):
 
     source: figure or table; values: whose and what → the numbers, in the order of ``columns`` (a
     shorter list ends in zeros); ours: the row's tidy table and its verdict → what → our numbers, in
-    the same order; distance: how far theirs is from ours, halved: total variation of two
-    distributions, else the mean difference.
+    the same order; distance: what theirs is from ours, total variation (of two distributions) or
+    the mean difference.
     """
 
     source: str
