@@ -16,7 +16,7 @@ from ..models.tail import features, tail
 from ..players.components import Components, FeatureComponents, principal_components
 from ..train import Run
 from .base import Job, ensure
-from .scored import Games, GamesJob
+from .scored import Games, GamesJob, save_games
 from .trained import TrainJob
 
 __all__ = [
@@ -89,8 +89,7 @@ class FeaturesJob(Job):
         run: Run = ensure(self.sample.train)
         device = runtime.device(self.sample.device)
         players, labels, ids = self.sample.players()
-        mean = self.sample.train.config.data("train").mean
-        images = torch.stack([p.whole for p in players] + [mean])
+        images = torch.stack([p.whole for p in players] + [self.baseline()])
         found, answers = [], []
         for step in run.steps:
             model = run.model(step).to(device)
@@ -110,6 +109,10 @@ class FeaturesJob(Job):
                 "ids": ids,
             },
         )
+
+    def baseline(self) -> torch.Tensor:
+        """The input whose components stand for masked ones: the mean of the training samples."""
+        return self.sample.train.config.data("train").mean
 
     def load(self, folder: Path) -> Features:
         return Features(**io.load_arrays(folder / "features.safetensors"))
@@ -196,21 +199,23 @@ class ComponentGamesJob(Job):
             players = [
                 FeatureComponents(f, stored.baseline[c], components) for f in stored.features[c]
             ]
-            games.append(extract.scores(rest, players, stored.labels, device=device).cpu())
-            floors.append(extract.noise_floor(rest, players[0].to(device), int(stored.labels[0])))
-        v = torch.stack(games)
-        whole = torch.stack([extract.score_of(logits, stored.labels) for logits in stored.logits])
-        io.save_arrays(
-            folder / "games.safetensors",
-            {
-                "v": v,
-                "whole": whole,
-                "steps": stored.steps,
-                "labels": stored.labels,
-                "ids": stored.ids,
-                "saturated": (v.abs() > extract.SATURATED).double().mean((1, 2)),
-                "noise_floor": torch.tensor(floors, dtype=torch.float64),
-            },
+            how = {"score": self.features.sample.score}
+            games.append(extract.scores(rest, players, stored.labels, device=device, **how).cpu())
+            floors.append(
+                extract.noise_floor(rest, players[0].to(device), int(stored.labels[0]), **how)
+            )
+        whole = [
+            extract.score_of(logits, stored.labels, self.features.sample.score)
+            for logits in stored.logits
+        ]
+        save_games(
+            folder,
+            torch.stack(games),
+            stored.steps,
+            floors,
+            whole=torch.stack(whole),
+            labels=stored.labels,
+            ids=stored.ids,
         )
 
     def load(self, folder: Path) -> ComponentGames:
@@ -231,17 +236,7 @@ class LastGamesJob(GamesJob):
             model, players, labels, score=self.score, rows=self.rows, device=device
         ).cpu()[None]
         floor = extract.noise_floor(model, players[0].to(device), int(labels[0]), score=self.score)
-        io.save_arrays(
-            folder / "games.safetensors",
-            {
-                "v": v,
-                "steps": torch.tensor(run.steps[-1:]),
-                "labels": labels,
-                "ids": ids,
-                "saturated": (v.abs() > extract.SATURATED).double().mean((1, 2)),
-                "noise_floor": torch.tensor([floor], dtype=torch.float64),
-            },
-        )
+        save_games(folder, v, run.steps[-1:], [floor], labels=labels, ids=ids)
 
 
 @dataclasses.dataclass(frozen=True)
