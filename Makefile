@@ -23,7 +23,7 @@ reproduce: $(STAMP)  ## set up, then reproduce every claim of a profile (PROFILE
 setup: $(STAMP)  ## only set up .venv from requirements.lock
 
 test: $(STAMP)  ## run the tests (ARGS="-k lattice" for some; BESIDE=1: one after the other; EXTRAS=1 in CI: whatever is missing is a failure)
-	INTERACTIONS_EXTRAS=$(EXTRAS) $(PY) -m pytest -n $(BESIDE) --dist loadfile $(ARGS)
+	INTERACTIONS_EXTRAS=$(EXTRAS) $(PY) -m pytest -n $(BESIDE) --dist loadgroup $(ARGS)
 
 smoke: $(STAMP)  ## every notebook on tiny settings, under 5 minutes
 	$(PY) -m utils all --profile smoke

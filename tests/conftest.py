@@ -27,6 +27,18 @@ def pytest_configure() -> None:
     runtime.set_threads()
 
 
+APART = ("test_contract", "test_mutants", "test_power", "test_train")
+"""Files of long tests that share little. Side by side (``pytest -n``) each of these tests goes
+where there is room; the tests of any other file stay together, with what they share."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.stem not in APART:
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _own_folders(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Jobs and results of the tests never meet the user's own."""

@@ -5,14 +5,15 @@ from __future__ import annotations
 from fractions import Fraction
 from itertools import pairwise
 
-import numba
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 __all__ = ["unimodal_distance"]
 
+_Floats = NDArray[np.float64]
 
-def unimodal_distance(shares: ArrayLike) -> NDArray[np.float64]:
+
+def unimodal_distance(shares: ArrayLike) -> _Floats:
     """Total variation to the nearest distribution that rises to one peak and falls from it:
     ``(..., n)`` → (...).
 
@@ -24,78 +25,63 @@ def unimodal_distance(shares: ArrayLike) -> NDArray[np.float64]:
     """
     p = np.asarray(shares, dtype=np.float64)
     n = p.shape[-1]
+    profiles = p.reshape(-1, n)
+    found = np.where(np.isnan(profiles).any(1), np.nan, 0.0)
+    far = ~np.isnan(found) & ~_rises_then_falls(profiles)
+    found[far] = _distances(profiles[far], _prices(n))
+    return found.reshape(p.shape[:-1])
+
+
+def _prices(n: int) -> _Floats:
+    """One of each stretch on which the best q is the same, the dearest first."""
     ends = sorted({Fraction(a, b) for b in range(1, n + 1) for a in range(b + 1)}, reverse=True)
-    prices = np.array([float((a + b) / 2) for a, b in pairwise(ends)])
-    return _distances(p.reshape(-1, n), prices).reshape(p.shape[:-1])
+    return np.array([float((a + b) / 2) for a, b in pairwise(ends)])
 
 
-@numba.njit
-def _distances(profiles: NDArray[np.float64], prices: NDArray[np.float64]) -> NDArray[np.float64]:
-    found = np.empty(len(profiles))
-    for i in range(len(profiles)):
-        p = profiles[i]
-        found[i] = (
-            np.nan if np.isnan(p).any() else 0.0 if _rises_then_falls(p) else _distance(p, prices)
-        )
-    return found
+def _rises_then_falls(p: _Floats) -> NDArray[np.bool_]:
+    """Of profiles (P, n): (P,)."""
+    up, top = np.diff(p, axis=1), p.argmax(1)[:, None]
+    before = np.arange(up.shape[1]) < top
+    return np.where(before, up >= 0, up <= 0).all(1)
 
 
-@numba.njit
-def _rises_then_falls(p: NDArray[np.float64]) -> bool:
-    top = p.argmax()
-    return (np.diff(p[: top + 1]) >= 0).all() and (np.diff(p[top:]) <= 0).all()
-
-
-@numba.njit
-def _distance(p: NDArray[np.float64], prices: NDArray[np.float64]) -> float:
+def _distances(p: _Floats, prices: _Floats) -> _Floats:
     mass, kept = _rising(p, prices)
-    mirrored, kept_mirrored = _rising(p[::-1].copy(), prices)
-    n, best = len(p), 0.0
+    mirrored, kept_mirrored = _rising(p[:, ::-1], prices)
+    n, best = p.shape[1], np.zeros(len(p))
     for peak in range(n + 1):  # the first ``peak`` shares rise, the others fall
-        spent, value = 0.0, 0.0
+        spent, value, open_ = np.zeros(len(p)), np.zeros(len(p)), np.ones(len(p), dtype=bool)
         for i in range(len(prices)):
-            c = mass[peak, i] + mirrored[n - peak, i]
-            r = kept[peak, i] + kept_mirrored[n - peak, i]
-            if c >= 1.0:
-                best = max(
-                    best, value + (r - value) * (1.0 - spent) / (c - spent) if c > spent else r
-                )
-                break
+            c = mass[peak, :, i] + mirrored[n - peak, :, i]
+            r = kept[peak, :, i] + kept_mirrored[n - peak, :, i]
+            more = np.where(c > spent, c - spent, 1.0)
+            between = np.where(c > spent, value + (r - value) * (1.0 - spent) / more, r)
+            best = np.where(open_, np.maximum(best, np.where(c >= 1.0, between, r)), best)
+            open_ &= c < 1.0
             spent, value = c, r
-            best = max(best, r)
-    return max(0.0, 1.0 - best)
+    return np.maximum(0.0, 1.0 - best)
 
 
-@numba.njit
-def _rising(
-    p: NDArray[np.float64], prices: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Σ q and Σ min(p, q) of the best rising q for each prefix of ``p`` and price: two (n + 1,
-    prices)."""
-    n = len(p)
-    mass, kept = np.zeros((n + 1, len(prices))), np.zeros((n + 1, len(prices)))
-    ranked = np.empty((n, n, n))  # [a, b]: p[a..b], sorted
-    for a in range(n):
-        for b in range(a, n):
-            k = b - a
-            while k > 0 and ranked[a, b - 1, k - 1] > p[b]:
-                ranked[a, b, k] = ranked[a, b - 1, k - 1]
-                k -= 1
-            ranked[a, b, k] = p[b]
-            for j in range(k):
-                ranked[a, b, j] = ranked[a, b - 1, j]
-    q, place = np.empty(n), np.empty(n + 1, np.int64)
-    for i in range(len(prices)):
-        for size in range(1, n + 1):
-            place[size] = int(np.ceil(size * (1.0 - prices[i]))) - 1
-        for length in range(1, n + 1):
-            q[:] = -np.inf
-            for a in range(length):
-                low = np.inf
-                for b in range(length - 1, a - 1, -1):
-                    low = min(low, ranked[a, b, place[b - a + 1]])
-                    q[b] = max(q[b], low)
-            for k in range(length):
-                mass[length, i] += q[k]
-                kept[length, i] += min(p[k], q[k])
+def _rising(p: _Floats, prices: _Floats) -> tuple[_Floats, _Floats]:
+    """Σ q and Σ min(p, q) of the best rising q for each prefix of profiles ``p`` (P, n) and price:
+    two (n + 1, P, prices)."""
+    n = p.shape[1]
+    sizes = np.arange(1, n + 1)[:, None]
+    place = np.ceil(sizes * (1.0 - prices)).astype(int) - 1
+    level = {  # of the window a..b: its quantile at every price, (P, prices)
+        (a, b): np.sort(p[:, a : b + 1], axis=1)[:, place[b - a]]
+        for a in range(n)
+        for b in range(a, n)
+    }
+    mass, kept = np.zeros((2, n + 1, len(p), len(prices)))
+    for length in range(1, n + 1):
+        q = np.full((length, len(p), len(prices)), -np.inf)
+        for a in range(length):
+            low = np.full(q.shape[1:], np.inf)
+            for b in range(length - 1, a - 1, -1):
+                low = np.minimum(low, level[a, b])
+                q[b] = np.maximum(q[b], low)
+        for k in range(length):
+            mass[length] += q[k]
+            kept[length] += np.minimum(p[:, k, None], q[k])
     return mass, kept
