@@ -12,6 +12,7 @@ from pydantic import Field
 from torch import nn
 
 from .. import extract, io, runtime
+from ..datasets import Samples
 from ..models.tail import features, tail
 from ..players.components import Components, FeatureComponents, principal_components
 from ..train import Run
@@ -241,8 +242,8 @@ class LastGamesJob(GamesJob):
 
 @dataclasses.dataclass(frozen=True)
 class Accuracies:
-    """Test accuracy with the whole feature, r principal components, r random directions: (2,) each,
-    before and after."""
+    """Test accuracy (of a regression R squared) with the whole feature, r principal components, r
+    random directions: (2,) each, before and after."""
 
     whole: torch.Tensor
     components: torch.Tensor
@@ -281,9 +282,7 @@ class AccuracyJob(Job):
                 ("components", components.rebuilt(flat)),
                 ("random", random.rebuilt(flat)),
             ):
-                found[name].append(
-                    _accuracy(rest, x.float().view(feature.shape), data.labels, device)
-                )
+                found[name].append(_quality(rest, x.float().view(feature.shape), data, device))
         io.save_arrays(
             folder / "accuracy.safetensors",
             {
@@ -300,12 +299,14 @@ class AccuracyJob(Job):
         return Accuracies(got["whole"], got["components"], got["random"], int(got["images"]))
 
 
-def _accuracy(
-    rest: nn.Module, x: torch.Tensor, labels: torch.Tensor, device: torch.device
-) -> float:
+def _quality(rest: nn.Module, x: torch.Tensor, data: Samples, device: torch.device) -> float:
+    """Share of right answers to features ``x``; of a regression, R squared."""
     with torch.inference_mode():
-        answers = torch.cat([rest(part.to(device)).argmax(1).cpu() for part in x.split(_BATCH)])
-    return float((answers == labels).double().mean())
+        answers = torch.cat([rest(part.to(device)).cpu() for part in x.split(_BATCH)])
+    if data.classes:
+        return float((answers.argmax(1) == data.labels).double().mean())
+    wrong = (answers.flatten().double() - data.labels.double()).square().mean()
+    return float(1 - wrong / data.labels.double().var(correction=0))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
