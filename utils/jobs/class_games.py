@@ -12,7 +12,7 @@ from .. import extract, io, runtime
 from ..datasets import Samples
 from ..players import GridDraw, ImagePatches, grid_players
 from .base import Job, ensure
-from .scored import Games
+from .scored import Games, save_games
 from .trained import TrainJob
 
 __all__ = ["GROUPS", "ClassGamesJob"]
@@ -80,17 +80,7 @@ class ClassGamesJob(Job):
             for players in groups
         ]
         v = torch.stack(games)
-        io.save_arrays(
-            folder / "games.safetensors",
-            {
-                "v": v,
-                "steps": torch.arange(len(v)),
-                "labels": labels,
-                "ids": ids,
-                "saturated": (v.abs() > extract.SATURATED).double().mean((1, 2)),
-                "noise_floor": torch.tensor(floors, dtype=torch.float64),
-            },
-        )
+        save_games(folder, v, torch.arange(len(v)), floors, labels=labels, ids=ids)
 
     def load(self, folder: Path) -> Games:
         return Games(**io.load_arrays(folder / "games.safetensors"))

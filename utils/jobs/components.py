@@ -12,11 +12,12 @@ from pydantic import Field
 from torch import nn
 
 from .. import extract, io, runtime
+from ..datasets import Samples
 from ..models.tail import features, tail
 from ..players.components import Components, FeatureComponents, principal_components
 from ..train import Run
 from .base import Job, ensure
-from .scored import Games, GamesJob
+from .scored import Games, GamesJob, save_games
 from .trained import TrainJob
 
 __all__ = [
@@ -89,8 +90,7 @@ class FeaturesJob(Job):
         run: Run = ensure(self.sample.train)
         device = runtime.device(self.sample.device)
         players, labels, ids = self.sample.players()
-        mean = self.sample.train.config.data("train").mean
-        images = torch.stack([p.whole for p in players] + [mean])
+        images = torch.stack([p.whole for p in players] + [self.baseline()])
         found, answers = [], []
         for step in run.steps:
             model = run.model(step).to(device)
@@ -110,6 +110,10 @@ class FeaturesJob(Job):
                 "ids": ids,
             },
         )
+
+    def baseline(self) -> torch.Tensor:
+        """The input whose components stand for masked ones: the mean of the training samples."""
+        return self.sample.train.config.data("train").mean
 
     def load(self, folder: Path) -> Features:
         return Features(**io.load_arrays(folder / "features.safetensors"))
@@ -196,21 +200,23 @@ class ComponentGamesJob(Job):
             players = [
                 FeatureComponents(f, stored.baseline[c], components) for f in stored.features[c]
             ]
-            games.append(extract.scores(rest, players, stored.labels, device=device).cpu())
-            floors.append(extract.noise_floor(rest, players[0].to(device), int(stored.labels[0])))
-        v = torch.stack(games)
-        whole = torch.stack([extract.score_of(logits, stored.labels) for logits in stored.logits])
-        io.save_arrays(
-            folder / "games.safetensors",
-            {
-                "v": v,
-                "whole": whole,
-                "steps": stored.steps,
-                "labels": stored.labels,
-                "ids": stored.ids,
-                "saturated": (v.abs() > extract.SATURATED).double().mean((1, 2)),
-                "noise_floor": torch.tensor(floors, dtype=torch.float64),
-            },
+            how = {"score": self.features.sample.score}
+            games.append(extract.scores(rest, players, stored.labels, device=device, **how).cpu())
+            floors.append(
+                extract.noise_floor(rest, players[0].to(device), int(stored.labels[0]), **how)
+            )
+        whole = [
+            extract.score_of(logits, stored.labels, self.features.sample.score)
+            for logits in stored.logits
+        ]
+        save_games(
+            folder,
+            torch.stack(games),
+            stored.steps,
+            floors,
+            whole=torch.stack(whole),
+            labels=stored.labels,
+            ids=stored.ids,
         )
 
     def load(self, folder: Path) -> ComponentGames:
@@ -231,23 +237,13 @@ class LastGamesJob(GamesJob):
             model, players, labels, score=self.score, rows=self.rows, device=device
         ).cpu()[None]
         floor = extract.noise_floor(model, players[0].to(device), int(labels[0]), score=self.score)
-        io.save_arrays(
-            folder / "games.safetensors",
-            {
-                "v": v,
-                "steps": torch.tensor(run.steps[-1:]),
-                "labels": labels,
-                "ids": ids,
-                "saturated": (v.abs() > extract.SATURATED).double().mean((1, 2)),
-                "noise_floor": torch.tensor([floor], dtype=torch.float64),
-            },
-        )
+        save_games(folder, v, run.steps[-1:], [floor], labels=labels, ids=ids)
 
 
 @dataclasses.dataclass(frozen=True)
 class Accuracies:
-    """Test accuracy with the whole feature, r principal components, r random directions: (2,) each,
-    before and after."""
+    """Test accuracy (of a regression R squared) with the whole feature, r principal components, r
+    random directions: (2,) each, before and after."""
 
     whole: torch.Tensor
     components: torch.Tensor
@@ -286,9 +282,7 @@ class AccuracyJob(Job):
                 ("components", components.rebuilt(flat)),
                 ("random", random.rebuilt(flat)),
             ):
-                found[name].append(
-                    _accuracy(rest, x.float().view(feature.shape), data.labels, device)
-                )
+                found[name].append(_quality(rest, x.float().view(feature.shape), data, device))
         io.save_arrays(
             folder / "accuracy.safetensors",
             {
@@ -305,12 +299,14 @@ class AccuracyJob(Job):
         return Accuracies(got["whole"], got["components"], got["random"], int(got["images"]))
 
 
-def _accuracy(
-    rest: nn.Module, x: torch.Tensor, labels: torch.Tensor, device: torch.device
-) -> float:
+def _quality(rest: nn.Module, x: torch.Tensor, data: Samples, device: torch.device) -> float:
+    """Share of right answers to features ``x``; of a regression, R squared."""
     with torch.inference_mode():
-        answers = torch.cat([rest(part.to(device)).argmax(1).cpu() for part in x.split(_BATCH)])
-    return float((answers == labels).double().mean())
+        answers = torch.cat([rest(part.to(device)).cpu() for part in x.split(_BATCH)])
+    if data.classes:
+        return float((answers.argmax(1) == data.labels).double().mean())
+    wrong = (answers.flatten().double() - data.labels.double()).square().mean()
+    return float(1 - wrong / data.labels.double().var(correction=0))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

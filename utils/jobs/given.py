@@ -8,10 +8,10 @@ from typing import ClassVar
 import torch
 from pydantic import Field
 
-from .. import extract, io
+from .. import io
 from ..datasets import values
 from .base import Job
-from .scored import Games
+from .scored import Games, save_games
 
 __all__ = ["GivenGamesJob"]
 
@@ -37,18 +37,11 @@ class GivenGamesJob(Job):
         table = values.load(values.find(self.table, self.file))
         v = torch.from_numpy(table.v[: self.images])[None]
         n = v.shape[-1].bit_length() - 1
-        io.save_arrays(
-            folder / "games.safetensors",
-            {
-                "v": v,
-                "steps": torch.tensor([1]),
-                "labels": torch.zeros(v.shape[1], dtype=torch.int64),
-                "ids": torch.from_numpy(table.ids[: self.images]),
-                "saturated": (v.abs() > extract.SATURATED).double().mean((1, 2)),
-                # A table's own rounding is not known: that of the numbers as stored.
-                "noise_floor": (v.abs().amax((1, 2)) * _EPS * 2 ** (n / 2)),
-            },
-        )
+        # A table's own rounding is not known: that of the numbers as stored.
+        floors = v.abs().amax((1, 2)) * _EPS * 2 ** (n / 2)
+        labels = torch.zeros(v.shape[1], dtype=torch.int64)
+        ids = torch.from_numpy(table.ids[: self.images])
+        save_games(folder, v, [1], floors, labels=labels, ids=ids)
 
     def load(self, folder: Path) -> Games:
         return Games(**io.load_arrays(folder / "games.safetensors"))

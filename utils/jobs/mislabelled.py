@@ -13,12 +13,13 @@ from pydantic import Field
 from torch import nn
 
 from .. import extract, io, runtime, train
-from ..models.tail import features, tail
+from ..datasets import Samples
+from ..models.tail import tail
 from ..players import Players
 from ..players.components import Components, FeatureComponents
 from .base import Job, ensure
-from .components import PCAJob
-from .scored import GamesJob
+from .components import PCAJob, features_of
+from .scored import GamesJob, save_games
 from .trained import TrainJob
 
 __all__ = [
@@ -148,20 +149,20 @@ class MislabelledJob(Job):
             (0, other, told),
         )
         games, floors = zip(*(explained.games(*case) for case in cases[: self.groups]), strict=True)
-        v = torch.stack([_padded(game, count) for game in games])
-        io.save_arrays(
-            folder / "games.safetensors",
-            {
-                "v": v,
-                "steps": torch.arange(len(v)),
-                "saturated": (v.abs() > extract.SATURATED).double().mean((1, 2)),
-                "noise_floor": torch.tensor(floors, dtype=torch.float64),
-                "kept": torch.arange(count) < len(one),
-                "one": _padded(one, count),
-                "other": _padded(other, count),
-                "label": _padded(told, count),
-            },
+        save_games(
+            folder,
+            torch.stack([_padded(game, count) for game in games]),
+            torch.arange(len(games)),
+            floors,
+            kept=torch.arange(count) < len(one),
+            one=_padded(one, count),
+            other=_padded(other, count),
+            label=_padded(told, count),
         )
+
+    def baseline(self, train: Samples) -> torch.Tensor:
+        """The input whose components stand for masked ones, of the training samples."""
+        return train.mean
 
     def load(self, folder: Path) -> Mislabelled:
         return Mislabelled(**io.load_arrays(folder / "games.safetensors"))
@@ -220,11 +221,8 @@ class _Explained:
                 sample.how.players(self.data, i, sample.n, self.train) for i in images.tolist()
             ]
         components: Components = ensure(self.job.pca)
-        x = torch.cat([self.data.x[images], self.train.mean[None]]).to(self.device)
-        with torch.inference_mode():
-            found = torch.cat(
-                [features(model, self.job.pca.layer, part)[0].cpu() for part in x.split(_BATCH)]
-            ).clone()
+        x = torch.cat([self.data.x[images], self.job.baseline(self.train)[None]])
+        found = features_of(model, self.job.pca.layer, x, self.device)[0]
         return tail(model, self.job.pca.layer), [
             FeatureComponents(f, found[-1], components) for f in found[:-1]
         ]

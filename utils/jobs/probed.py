@@ -14,7 +14,7 @@ from .. import extract, io, runtime
 from ..probes import LayerClassifier
 from .base import Job, ensure
 from .probing import OUTPUT, Probes, ProbesJob
-from .scored import Games, GamesJob
+from .scored import Games, GamesJob, save_games
 
 __all__ = ["OUTPUT", "LayerGamesJob", "Probes", "ProbesJob"]
 
@@ -67,17 +67,7 @@ class LayerGamesJob(Job):
             )
             for layer, probe in readouts.items()
         ]
-        io.save_arrays(
-            folder / "games.safetensors",
-            {
-                "v": v,
-                "steps": torch.arange(len(readouts)),
-                "labels": labels,
-                "ids": ids,
-                "saturated": (v.abs() > extract.SATURATED).double().mean((1, 2)),
-                "noise_floor": torch.tensor(floors, dtype=torch.float64),
-            },
-        )
+        save_games(folder, v, torch.arange(len(readouts)), floors, labels=labels, ids=ids)
 
     def load(self, folder: Path) -> Games:
         return Games(**io.load_arrays(folder / "games.safetensors"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -16,7 +17,7 @@ from ..train import Run
 from .base import Job, ensure
 from .trained import TrainJob
 
-__all__ = ["Games", "GamesJob", "choose"]
+__all__ = ["Games", "GamesJob", "choose", "save_games"]
 
 
 def choose(data: Samples, count: int, n: int, how: Draw) -> list[int]:
@@ -62,6 +63,27 @@ class Games:
     ids: torch.Tensor
     saturated: torch.Tensor
     noise_floor: torch.Tensor
+
+
+def save_games(
+    folder: Path,
+    v: torch.Tensor,
+    steps: Sequence[int] | torch.Tensor,
+    floors: Sequence[float] | torch.Tensor,
+    **more: torch.Tensor,
+) -> None:
+    """Write games v (C, X, 2^n), what says whether they can be trusted, and ``more`` arrays, as
+    :class:`Games` and its like load them: ``games.safetensors``."""
+    io.save_arrays(
+        folder / "games.safetensors",
+        {
+            "v": v,
+            "steps": torch.as_tensor(steps),
+            "saturated": (v.abs() > extract.SATURATED).double().mean((1, 2)),
+            "noise_floor": torch.as_tensor(floors, dtype=torch.float64),
+            **more,
+        },
+    )
 
 
 class GamesJob(Job):
@@ -114,18 +136,7 @@ class GamesJob(Job):
             floors.append(
                 extract.noise_floor(model, players[0].to(device), int(labels[0]), score=self.score)
             )
-        v = torch.stack(games)
-        io.save_arrays(
-            folder / "games.safetensors",
-            {
-                "v": v,
-                "steps": torch.tensor(steps),
-                "labels": labels,
-                "ids": ids,
-                "saturated": (v.abs() > extract.SATURATED).double().mean((1, 2)),
-                "noise_floor": torch.tensor(floors, dtype=torch.float64),
-            },
-        )
+        save_games(folder, torch.stack(games), steps, floors, labels=labels, ids=ids)
 
     def load(self, folder: Path) -> Games:
         return Games(**io.load_arrays(folder / "games.safetensors"))
