@@ -375,6 +375,18 @@ def test_the_ends_of_the_shape_are_a_ratio_of_means() -> None:
     assert np.asarray(part.without)[:, 3] == pytest.approx(1 - 2 * left[:, 8] / left[:, 4])
 
 
+@pytest.mark.parametrize(("at_the_end", "expected"), [(0.0, np.nan), (0.1, -1.0)])
+def test_without_strength_where_the_others_have_their_peak(
+    at_the_end: float, expected: float
+) -> None:
+    s = shares([1, 2, 5, 9, 40, 11, 6, 3, 2])
+    s[0] = [0, 0, 0.5, 0.5 - at_the_end, 0, 0, 0, 0, at_the_end]
+    with np.errstate(all="raise"):
+        values = spindle.shape_parts(s)[0].values
+    np.testing.assert_equal(values[0], expected)
+    assert (values[1:] > 0).all(), "the other networks are judged as before"
+
+
 def test_the_law_of_noise_is_found_in_noise_and_not_in_controls() -> None:
     start = torch.zeros(len(SEEDS), 64, 1 << N, dtype=torch.float64)
     start[..., 1:] = torch.randn(

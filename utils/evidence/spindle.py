@@ -82,11 +82,18 @@ def shape_parts(shares: Floats) -> list[Part]:
     return [
         Part(
             "ends",
-            1 - 2 * stats.unit_means(end) / stats.unit_means(peak),
-            1 - 2 * stats.leave_one_out(end) / stats.leave_one_out(peak),
+            _below_half(stats.unit_means(end), stats.unit_means(peak)),
+            _below_half(stats.leave_one_out(end), stats.leave_one_out(peak)),
         ),
         Part("unimodal", unimodal_distance(whole), unimodal_distance(left)),
     ]
+
+
+def _below_half(end: Floats, peak: Floats) -> Floats:
+    """1 - 2 end / peak. Without strength where the others have their peak it is as if that lay at
+    the end (-1), and nothing can be said where there is none at the end either (NaN)."""
+    without = np.where(end > 0, 1.0, np.nan)
+    return 1 - 2 * np.divide(end, peak, out=without, where=peak > 0)
 
 
 def _most(values: Floats) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -117,8 +118,9 @@ class Courses:
     grids: Mapping[str, np.ndarray]
 
 
+@functools.lru_cache(maxsize=8)
 def courses(
-    e: CertifiedGames, models: Sequence[str] = theory.MODELS, *, tau: float = 0.0, fine: int = 12
+    e: CertifiedGames, models: tuple[str, ...] = theory.MODELS, *, tau: float = 0.0, fine: int = 12
 ) -> Courses:
     """From interactions to strengths per order; every model is given the same w*, the merged ones
     of the last checkpoint.

@@ -69,10 +69,11 @@ class Job(BaseModel, ABC):
     kind: ClassVar[str]
     version: ClassVar[int]
     threads: int = Field(
-        2,
+        1,
         ge=1,
         description="CPU threads it computes with, whatever the machine has: sums over another "
-        "number differ in the last bits",
+        "number differ in the last bits. One, because jobs are computed side by side, and many "
+        "jobs use a machine better than many threads of one",
     )
     _digest: str | None = PrivateAttr(None)
 

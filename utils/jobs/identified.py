@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, ClassVar
 
 import pydantic
 import torch
-from pydantic import Field
 
 from .. import io, sparsify
 from ..interactions import Interactions
@@ -64,13 +63,11 @@ class ComparedJob(Job):
     """Some checkpoints and the first images of several networks' games, split together.
 
     Together, because the published loop works on blocks of games of a fixed size: a job per seed
-    would pay for a whole block each. ``loop`` None: the certified solver. The loop is worth one
-    thread: two gain nothing in ten thousand steps on arrays of a few megabytes.
+    would pay for a whole block each. ``loop`` None: the certified solver.
     """
 
     kind: ClassVar[str] = "compared"
     version: ClassVar[int] = 1
-    threads: int = Field(1, ge=1)
     games: tuple[pydantic.InstanceOf[Job], ...]
     checkpoints: tuple[int, ...]
     images: int

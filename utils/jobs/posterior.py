@@ -34,7 +34,6 @@ class BayesianTrainJob(Job):
 
     kind: ClassVar[str] = "bayesian"
     version: ClassVar[int] = 1
-    threads: int = Field(1, ge=1)  # as TrainJob
     standard: TrainJob
     prior_sd: float = Field(bayesian.PRIOR_SD, gt=0)
     lr: float = Field(1e-3, gt=0)

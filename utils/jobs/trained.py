@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar
 
-from pydantic import Field
-
 from .. import datasets, runtime, train
 from .base import MANY_STEPS, Job
 
@@ -22,8 +20,6 @@ class TrainJob(Job):
 
     kind: ClassVar[str] = "train"
     version: ClassVar[int] = 1
-    # small networks gain little from more; seeds are trained side by side
-    threads: int = Field(1, ge=1)
     config: train.TrainConfig
     data_sha256: tuple[str, str]
 

@@ -99,8 +99,6 @@ def _ways(p: Settings, system: Trained) -> dict[str, ComparedJob]:
         "images": p.loop_images,
         "tol": p.tol,
     }
-    common |= {"threads": 2}
-    alone = {**common, "threads": 1}  # ten thousand steps on small arrays: two gain nothing
     jobs = {
         f"certified, order weight {w:+g}": ComparedJob(kappa=p.kappa, order_weight=w, **common)
         for w in p.order_weights
@@ -109,7 +107,7 @@ def _ways(p: Settings, system: Trained) -> dict[str, ComparedJob]:
     for kappa in sorted(kappas, key=lambda k: (k != p.kappa, k)):
         jobs[optimum_name(kappa, p.kappa)] = ComparedJob(kappa=kappa, **common)
     for name, loop in p.loops.items():
-        jobs[name] = ComparedJob(kappa=loop.kappa, loop=loop, **alone)
+        jobs[name] = ComparedJob(kappa=loop.kappa, loop=loop, **common)
     return jobs
 
 

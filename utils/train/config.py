@@ -84,12 +84,14 @@ class Weights(Strict):
     """Weights that others trained: one network, so a verdict's unit of replication is the sample.
 
     path: a safetensors file, absolute or below the data cache (INTERACTIONS_DATA), whose names are
-    those of the network's ``state_dict``; sha256: of the file; source: who trained it, on what.
+    those of the network's ``state_dict``; sha256: of the file; source: who trained it, on what. The
+    checksum is what they are: where the file lies, and in which words its origin is told, decide
+    nothing.
     """
 
-    path: str
+    path: str = Field(exclude=True)
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
-    source: str
+    source: str = Field(exclude=True)
 
 
 class TrainConfig(Strict):
