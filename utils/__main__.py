@@ -89,9 +89,25 @@ def _parser() -> argparse.ArgumentParser:
     )
 
     planned = command(
-        "plan", running.plan, "the jobs that one notebook needs, before any is computed"
+        "plan",
+        running.plan,
+        "the jobs that one notebook needs, before any is computed; without a NOTEBOOK the hours of "
+        "a profile",
     )
-    planned.add_argument("notebook", metavar="NOTEBOOK")
+    planned.add_argument("notebook", nargs="?", metavar="NOTEBOOK")
+    planned.add_argument(
+        "--calibrate",
+        action="store_true",
+        help="fit the hours to what the finished jobs in the job cache took on this machine",
+    )
+    planned.add_argument(
+        "--from",
+        dest="caches",
+        nargs="+",
+        default=[],
+        metavar="FOLDER",
+        help="with --calibrate: further job caches to learn from",
+    )
     planned.add_argument("--profile", help="this profile's settings (default: the notebook's own)")
     planned.add_argument("--system", metavar="NETWORK/DATA", help="only this system's jobs")
     planned.add_argument("--json", action="store_true", help="one JSON object a job")

@@ -36,7 +36,13 @@ def run_one(chosen: argparse.Namespace) -> int:
 
 
 def plan(chosen: argparse.Namespace) -> int:
-    """``reproduce plan``: the jobs of one notebook."""
+    """``reproduce plan``: the jobs of one notebook, or what a whole profile costs."""
+    from . import planned
+
+    if chosen.calibrate:
+        return planned.calibrate(chosen)
+    if chosen.notebook is None:
+        return planned.profile(chosen)
     from ..studies import (
         planning,  # studies load torch's compiler: seconds that `list` can do without
     )

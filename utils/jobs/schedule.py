@@ -12,7 +12,7 @@ import os
 import time
 import traceback
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from pathlib import Path
 from typing import NamedTuple
@@ -20,12 +20,12 @@ from typing import NamedTuple
 import loky
 from loky.process_executor import BrokenProcessPool
 
-from .. import paths, runtime
+from .. import cost, paths, runtime
 from .base import Job, ensure
 from .plan import Node
 from .side_by_side import IDLE_SECONDS, received, sent, start_worker
 
-__all__ = ["MOST_DEATHS", "WORKER_BYTES", "Failed", "compute", "room_for"]
+__all__ = ["MOST_DEATHS", "WORKER_BYTES", "Failed", "compute", "predictions", "room_for"]
 
 MOST_DEATHS = 3
 """Workers that may die over a job before it is given up."""
@@ -46,8 +46,8 @@ _SECONDS = {
     "last-games": 3.0,
 }
 _OTHER_SECONDS = 1.5
-"""How long a job of a kind took in the default profile, for the order and for what is left; it
-decides no output."""
+"""How long a job of a kind took in the default profile, for the order and for what is left where
+`reproduce plan --calibrate` has not fitted a model to this machine; it decides no output."""
 
 
 class Failed(NamedTuple):
@@ -85,11 +85,13 @@ class _Run:
         self.workers = workers
         self.todo = {node.digest: node for node in nodes if not node.finished}
         self.waits = {d: {k for k in n.needs if k in self.todo} for d, n in self.todo.items()}
-        self.rank = _ranks(self.todo)
+        self.predicted = predictions(nodes)
+        self.rank = _ranks(self.todo, self.predicted)
+        self.memory = runtime.available_memory()
         self.deaths = dict.fromkeys(self.todo, 0)
         self.running: dict[Future[str | None], str] = {}
         self.failed: dict[str, Failed] = {}
-        self.cost = sum(_seconds(node.job) for node in self.todo.values())
+        self.cost = sum(self.predicted[digest].seconds for digest in self.todo)
 
     def run(self) -> list[Failed]:
         if not self.todo:
@@ -128,13 +130,16 @@ class _Run:
     def _start_what_fits(self, pool: _Pool) -> None:
         busy = set(self.running.values())
         free = self.workers - sum(self._threads(digest) for digest in busy)
+        room = self.memory - sum(self.predicted[digest].memory for digest in busy)
         ready = [d for d in self.todo if not self.waits[d] and d not in busy]
         for digest in sorted(ready, key=lambda d: (self.deaths[d] > 0, -self.rank[d])):
             suspect = any(self.deaths[d] for d in (*self.running.values(), digest))
-            if self.running and (suspect or self._threads(digest) > free):
+            large = self._threads(digest) > free or self.predicted[digest].memory > room
+            if self.running and (suspect or large):
                 continue  # a smaller one may fit; a suspect runs alone
             self.running[pool.submit(self.todo[digest].job)] = digest
             free -= self._threads(digest)
+            room -= self.predicted[digest].memory
 
     def _threads(self, digest: str) -> int:
         return min(self.todo[digest].job.threads, self.workers)
@@ -166,13 +171,14 @@ class _Run:
             self._fail(digest, why, log_of(self.todo[digest].job))
 
     def _settle(self, digest: str) -> None:
-        self.cost -= _seconds(self.todo.pop(digest).job)
+        self.todo.pop(digest)
+        self.cost -= self.predicted[digest].seconds
         for needs in self.waits.values():
             needs.discard(digest)
 
     def _fail(self, digest: str, error: str, log: Path | None) -> None:
         node = self.todo.pop(digest)
-        self.cost -= _seconds(node.job)
+        self.cost -= self.predicted[digest].seconds
         self.failed[digest] = Failed(node, error, log)
         for other in [d for d, needs in self.waits.items() if digest in needs and d in self.todo]:
             self._fail(other, f"it needs {node.job.kind} {digest[:12]}, which failed", None)
@@ -228,17 +234,25 @@ def _logged(files: list[str], job: bytes, log: str) -> str | None:
     return None
 
 
-def _ranks(todo: dict[str, Node]) -> dict[str, float]:
+def _ranks(todo: dict[str, Node], predicted: Mapping[str, cost.Prediction]) -> dict[str, float]:
     """Seconds from the start of a job to the end of all that waits for it."""
     rank: dict[str, float] = {}
     after: dict[str, float] = dict.fromkeys(todo, 0.0)
     for digest in reversed(todo):  # what needs it stands behind it
-        rank[digest] = _seconds(todo[digest].job) + after[digest]
+        rank[digest] = predicted[digest].seconds + after[digest]
         for need in todo[digest].needs:
             if need in after:
                 after[need] = max(after[need], rank[digest])
     return rank
 
 
-def _seconds(job: Job) -> float:
-    return _SECONDS.get(job.kind, _OTHER_SECONDS)
+def predictions(nodes: Sequence[Node]) -> dict[str, cost.Prediction]:
+    """Seconds and memory of each job of a plan: by the model of this machine, else by kind."""
+    model = cost.current()
+    if model is None:
+        return {
+            n.digest: cost.Prediction(_SECONDS.get(n.job.kind, _OTHER_SECONDS), WORKER_BYTES)
+            for n in nodes
+        }
+    among = {n.digest: {"kind": n.job.kind, "fields": n.job.spec()["fields"]} for n in nodes}
+    return {digest: model.of(spec, among) for digest, spec in among.items()}
