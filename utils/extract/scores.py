@@ -285,13 +285,20 @@ def logits_of(output: torch.Tensor, name: str) -> torch.Tensor:
 
 
 def noise_floor(
-    model: nn.Module, players: Players, target: int, *, score: Score = "logodds", masks: int = 256
-) -> float:
+    model: nn.Module,
+    players: Players,
+    target: int,
+    layers: Mapping[str, nn.Module] | None = None,
+    *,
+    score: Score = "logodds",
+    masks: int = 256,
+) -> float | dict[str, float]:
     """Size below which an interaction may be rounding: max |v - v in float64| on ``masks`` masks,
     times 2^(n/2).
 
     An interaction sums up to 2^n scores with alternating signs, so independent rounding grows by
-    sqrt(2^n).
+    sqrt(2^n). With ``layers``, as :func:`scores` takes them, {layer: size}: one pass in either
+    precision serves all.
     """
     n, device = players.n, players.baseline.device
     chosen = (
@@ -303,9 +310,15 @@ def noise_floor(
     targets = torch.full((len(chosen),), target, device=device)
     dtype = next((p.dtype for p in model.parameters() if p.is_floating_point()), torch.float32)
     exact = copy.deepcopy(model).double()
-    with evaluating(model), evaluating(exact):
-        rough = score_of(logits_of(model(as_input(inputs, dtype)), "output"), targets, score)
-        sharp = score_of(
-            logits_of(exact(as_input(inputs, torch.float64)), "output"), targets, score
-        )
-    return float((rough - sharp).abs().max()) * 2 ** (n / 2)
+    probes = {name: copy.deepcopy(probe).double() for name, probe in (layers or {}).items()}
+
+    def read(of: nn.Module, at: Mapping[str, nn.Module] | None, x: torch.Tensor) -> dict:
+        with evaluating(of), _readouts(of, at) as caught:
+            output = of(x)
+        found = caught if at else {"output": output}
+        return {k: score_of(logits_of(z, k), targets, score) for k, z in found.items()}
+
+    rough = read(model, layers, as_input(inputs, dtype))
+    sharp = read(exact, probes, as_input(inputs, torch.float64))
+    floors = {k: float((v - sharp[k]).abs().max()) * 2 ** (n / 2) for k, v in rough.items()}
+    return floors if layers else floors["output"]

@@ -85,11 +85,14 @@ class Weights(Strict):
 
     path: a safetensors file, absolute or below the data cache (INTERACTIONS_DATA), whose names are
     those of the network's ``state_dict``; sha256: of the file; source: who trained it, on what.
+    n_train: training samples, a class-balanced first part, that its training loss and probes take,
+    whose features of each layer lie in memory together; a run's own ``n_train`` is in its key.
     """
 
     path: str
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     source: str
+    n_train: int = Field(5000, ge=2, exclude=True)
 
 
 class TrainConfig(Strict):
