@@ -9,8 +9,8 @@ log-odds are taken.
 from __future__ import annotations
 
 import contextlib
-import copy
 import dataclasses
+import itertools
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
@@ -284,6 +284,22 @@ def logits_of(output: torch.Tensor, name: str) -> torch.Tensor:
     return output
 
 
+@contextlib.contextmanager
+def _in_float64(*modules: nn.Module) -> Iterator[None]:
+    """While open the modules compute in float64; afterwards they have their own tensors again (a
+    copy of a deep network would take longer than its forward pass)."""
+    every = itertools.chain.from_iterable((*m.parameters(), *m.buffers()) for m in modules)
+    tensors = [t for t in every if t.is_floating_point()]
+    before = [t.data for t in tensors]
+    try:
+        for t, data in zip(tensors, before, strict=True):
+            t.data = data.double()
+        yield
+    finally:
+        for t, data in zip(tensors, before, strict=True):
+            t.data = data
+
+
 def noise_floor(
     model: nn.Module,
     players: Players,
@@ -309,16 +325,15 @@ def noise_floor(
     inputs = players.masked(chosen)
     targets = torch.full((len(chosen),), target, device=device)
     dtype = next((p.dtype for p in model.parameters() if p.is_floating_point()), torch.float32)
-    exact = copy.deepcopy(model).double()
-    probes = {name: copy.deepcopy(probe).double() for name, probe in (layers or {}).items()}
 
-    def read(of: nn.Module, at: Mapping[str, nn.Module] | None, x: torch.Tensor) -> dict:
-        with evaluating(of), _readouts(of, at) as caught:
-            output = of(x)
-        found = caught if at else {"output": output}
+    def read(x: torch.Tensor) -> dict[str, torch.Tensor]:
+        with evaluating(model), _readouts(model, layers) as caught:
+            output = model(x)
+        found = caught if layers else {"output": output}
         return {k: score_of(logits_of(z, k), targets, score) for k, z in found.items()}
 
-    rough = read(model, layers, as_input(inputs, dtype))
-    sharp = read(exact, probes, as_input(inputs, torch.float64))
+    rough = read(as_input(inputs, dtype))
+    with _in_float64(model, *(layers or {}).values()):
+        sharp = read(as_input(inputs, torch.float64))
     floors = {k: float((v - sharp[k]).abs().max()) * 2 ** (n / 2) for k, v in rough.items()}
     return floors if layers else floors["output"]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-import functools
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,17 +9,10 @@ import pandas as pd
 from torch import nn
 
 from .. import io, models
-from ..models import InputSpec, Network
+from ..models import InputSpec
 from .config import TrainConfig
 
 __all__ = ["Run", "load_run", "weights_name"]
-
-
-@functools.lru_cache(maxsize=1)
-def _built(network: Network, spec: InputSpec, width: int | None) -> nn.Module:
-    """The network before its weights are put in: its own are drawn once, not for every
-    checkpoint."""
-    return models.build(network, spec, width)
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +42,7 @@ class Run:
             raise ValueError(
                 f"no weights were kept at step {step}; there are: {', '.join(map(str, self.steps))}"
             )
-        model = copy.deepcopy(_built(self.config.network, self.spec, self.config.width))
+        model = models.build(self.config.network, self.spec, self.config.width, drawn=False)
         model.load_state_dict(io.load_arrays(self.folder / weights_name(step)))
         return model.eval().requires_grad_(False)
 
