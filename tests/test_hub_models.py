@@ -4,7 +4,9 @@ configurations."""
 from __future__ import annotations
 
 import importlib.util
+import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -14,9 +16,11 @@ from utils import __main__, io, params, systems
 from utils.datasets import About, DamagedData, MissingData
 from utils.datasets.sst2_wordpiece import pieces
 from utils.extract import scores
+from utils.jobs import trained
 from utils.models import InputSpec, find, hub, hub_states
 from utils.players.words import SentenceWords, words_of
 from utils.studies import feasible
+from utils.train import TrainConfig
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("transformers") is None,
@@ -107,6 +111,55 @@ def test_downloaded_weights_are_loaded_checked_and_named_when_absent(
         hub.pretrained(spec, 16, name="bert_medium")
     with pytest.raises(ValueError, match="there is no 'gpt' to download"):
         hub.download("gpt")
+
+
+def test_other_weights_of_the_hub_are_another_job(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A revision, or a file of another content, changes the key of every job on the network."""
+    monkeypatch.setenv("INTERACTIONS_DATA", str(tmp_path))
+    monkeypatch.setattr(trained.datasets, "digest", lambda *_of: "0" * 64)
+    own = TrainConfig(model="bert_medium", dataset="sst2_wordpiece", n_train=100, steps=2,
+                      batch=10, checkpoints=2)  # fmt: skip
+    with pytest.raises(MissingData, match="`reproduce data bert_medium` gets google/"):
+        trained.TrainJob.of(own)
+    source = tmp_path / "transformers" / "bert_medium" / "source.json"
+    source.parent.mkdir(parents=True)
+    first = {"hub": "made up", "revision": "a" * 40, "model.safetensors": "1" * 64}
+    digests = []
+    for said in (first, first, first | {"revision": "b" * 40}, first | {"config.json": "2" * 64}):
+        io.write_sealed(source, said)
+        digests.append(trained.TrainJob.of(own).digest())
+    assert digests[0] == digests[1] and len(set(digests)) == 3
+    scratch = own.model_copy(update={"model": "text_cnn", "dataset": "sst2"})
+    assert trained.TrainJob.of(scratch).pretrained is None
+
+
+def test_the_pinned_revision_is_the_one_that_is_fetched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import huggingface_hub
+
+    monkeypatch.setenv("INTERACTIONS_DATA", str(tmp_path))
+    asked: list[str | None] = []
+
+    class Api:
+        def model_info(self, _name: str, revision: str | None) -> SimpleNamespace:
+            asked.append(revision)
+            return SimpleNamespace(sha=revision or "newest")
+
+    def fetch(_name: str, file: str, revision: str, local_dir: Path) -> None:
+        local_dir.mkdir(parents=True, exist_ok=True)
+        (local_dir / file).write_text(revision, encoding="utf-8")
+
+    monkeypatch.setattr(huggingface_hub, "HfApi", Api)
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", fetch)
+    for name in ("bert_base", "bert_medium"):
+        folder = hub.download(name)
+        assert (folder / "config.json").read_text("utf-8") == hub.REVISIONS.get(name, "newest")
+    assert asked == [hub.REVISIONS["bert_base"], None]
+    assert set(hub.REVISIONS) < set(hub.HUB)
+    assert all(re.fullmatch(r"[0-9a-f]{40}", revision) for revision in hub.REVISIONS.values())
 
 
 PRETRAINED = ("bert_base", "bert_medium", "distilbert")
