@@ -13,7 +13,7 @@ import torch
 from torch.nn import functional as F
 
 from utils import __main__, io, params, systems
-from utils.datasets import About, DamagedData, MissingData
+from utils.datasets import About, DamagedData, MissingData, sst2_xlnet
 from utils.datasets.sst2_wordpiece import pieces
 from utils.extract import scores
 from utils.jobs import trained
@@ -83,6 +83,70 @@ def test_a_small_network_reads_words_and_padding_changes_no_score(
     assert v.shape == (1, 8) and len(v[0].unique()) == 8
     with pytest.raises(ValueError, match="of 10 tokens, got samples"):
         hub.initialised(InputSpec((12,), 2, 11), config(kind))
+
+
+SPECIAL = ("<unk>", "<s>", "</s>", "<cls>", "<sep>", "<pad>", "<mask>")
+
+
+def sentence_pieces(folder: Path) -> Path:
+    """The file of a small tokeniser of XLNet's kind."""
+    from tokenizers import Tokenizer, models, pre_tokenizers
+
+    words = ("▁red", "▁kite", "s", "▁soar", "ing", "▁")
+    found = Tokenizer(models.Unigram([(word, -1.0) for word in (*SPECIAL, *words)], unk_id=0))
+    found.pre_tokenizer = pre_tokenizers.Metaspace()
+    found.add_special_tokens(list(SPECIAL))
+    folder.mkdir(parents=True, exist_ok=True)
+    found.save(str(folder / "tokenizer.json"))
+    return folder / "tokenizer.json"
+
+
+def test_the_pieces_of_xlnet_make_words_and_its_network_reads_them(tmp_path: Path) -> None:
+    """A small random network of XLNet's kind on a small tokeniser of its own."""
+    import transformers
+
+    file = sentence_pieces(tmp_path)
+    x = torch.from_numpy(sst2_xlnet.pieces(TEXTS, file, 12))
+    assert x[0].tolist() == [5] * 5 + [7, 8, 9, 10, 11, 4, 3], "padding first, <sep> <cls> last"
+    assert x[1].tolist() == [5] * 9 + [8, 4, 3]
+    vocabulary = sst2_xlnet.words_of_pieces(file)
+    assert vocabulary == (*SPECIAL, "red", "kite", "##s", "soar", "##ing", "")
+    special = sst2_xlnet.SST2_XLNET.about.special
+    about = About(vocabulary=vocabulary, mask=sst2_xlnet.MASK, pad=sst2_xlnet.PAD, special=special)
+    words = words_of(x[0], about)
+    assert words == [("red", [5]), ("kites", [6, 7]), ("soaring", [8, 9])]
+    small = transformers.XLNetConfig(
+        vocab_size=13, d_model=16, n_layer=2, n_head=2, d_inner=24, pad_token_id=sst2_xlnet.PAD
+    )
+    torch.manual_seed(0)
+    model = hub.initialised(InputSpec((12,), 2, 13), small).eval()
+    with torch.no_grad():
+        whole = model(x)
+        each = torch.cat([model(row[row != sst2_xlnet.PAD][None]) for row in x])
+    torch.testing.assert_close(each, whole, rtol=0, atol=1e-5)
+    v = scores(model, [SentenceWords(x[0], words, sst2_xlnet.MASK)], 1)
+    assert v.shape == (1, 8) and len(v[0].unique()) == 8
+    with pytest.raises(ValueError, match="sentence 0 has 7 tokens with its end; accepted are 3"):
+        sst2_xlnet.pieces(TEXTS, file, 6)
+
+
+def test_xlnet_waits_for_its_pieces_and_for_its_weights(
+    shared_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INTERACTIONS_DATA", str(tmp_path))
+    system = systems.find("xlnet/sst2_xlnet")
+    (tmp_path / "SST-2").symlink_to(shared_data / "SST-2")
+    assert systems.state(system) == "needs data: reproduce data sst2_xlnet"
+    with pytest.raises(MissingData, match="`reproduce data xlnet` gets it from the hub"):
+        sst2_xlnet.words_of_pieces(tmp_path / "tokenizer.json")
+    folder = tmp_path / "transformers" / "xlnet"
+    sentence_pieces(folder)
+    assert systems.state(system) == "needs weights: reproduce data xlnet"
+    (folder / "source.json").touch()
+    assert systems.state(system) == "works"
+    (folder / "other.json").write_text('{"added_tokens": [], "model": {"vocab": {"a": 1}}}')
+    with pytest.raises(DamagedData, match=r"other\.json is not the tokeniser of a Sentence"):
+        sst2_xlnet.words_of_pieces(folder / "other.json")
 
 
 def test_downloaded_weights_are_loaded_checked_and_named_when_absent(
@@ -217,7 +281,7 @@ def test_weights_are_listed_and_got_like_data(
         asked.append(name)
         folder = tmp_path / "transformers" / name
         folder.mkdir(parents=True)
-        for file in ("config.json", "model.safetensors"):
+        for file in ("config.json", "model.safetensors", "tokenizer.json"):
             (folder / file).write_text(file, encoding="utf-8")
         files = {file.name: io.sha256_file(file) for file in folder.iterdir()}
         io.write_sealed(folder / "source.json", {"hub": "made up", "revision": "none", **files})

@@ -5,8 +5,8 @@ Nothing is fetched unless asked for: ``reproduce data bert_medium`` writes a mod
 and safetensors weights into ``transformers/<name>`` of the data cache, from where a network is
 built. ``initialised`` builds the same network of a configuration alone, without pretrained weights.
 
-XLNet is in no system: its tokens are those of a SentencePiece model of its own, and no data set of
-this package has them. The other three read the WordPieces of ``sst2_wordpiece``.
+XLNet reads the pieces of ``sst2_xlnet``, whose tokeniser comes with its weights; the other three
+read the WordPieces of ``sst2_wordpiece``.
 """
 
 from __future__ import annotations
@@ -51,10 +51,16 @@ REVISIONS = {
 """The revisions that are fetched, as public repositories that pin them name them; nobody could ask
 the hub when this was written. None was found for BERT-Medium: its newest is fetched."""
 _FILES = ("config.json", "model.safetensors")
+_TOKENIZER = {"xlnet": ("tokenizer.json",)}
+"""What is fetched beside: the others' pieces come with a package."""
 _NO_DROPOUT = (
     *("hidden_dropout_prob", "attention_probs_dropout_prob"),  # BERT
     *("dropout", "attention_dropout", "summary_last_dropout"),  # XLNet, DistilBERT
 )
+
+
+def _files(name: str) -> tuple[str, ...]:
+    return (*_FILES, *_TOKENIZER.get(name, ()))
 
 
 def _folder(name: str) -> Path:
@@ -99,11 +105,11 @@ def download(name: str, revision: str | None = None) -> Path:
     folder, revision = _folder(name), revision or REVISIONS.get(name)
     try:
         revision = HfApi().model_info(HUB[name], revision=revision).sha
-        for file in _FILES:
+        for file in _files(name):
             hf_hub_download(HUB[name], file, revision=revision, local_dir=folder)
     except Exception as error:  # of the hub's client, of the network
         raise MissingData(f"{HUB[name]} could not be downloaded ({error})") from error
-    found = {file: io.sha256_file(folder / file) for file in _FILES}
+    found = {file: io.sha256_file(folder / file) for file in _files(name)}
     io.write_sealed(folder / "source.json", {"hub": HUB[name], "revision": revision, **found})
     return folder
 
@@ -114,8 +120,8 @@ def _checked(name: str) -> Path:
     if folder is None:
         raise MissingData(missing(name))
     said = io.read_sealed(folder / "source.json")
-    for file in _FILES:
-        if not (folder / file).is_file() or io.sha256_file(folder / file) != said[file]:
+    for file in _files(name):
+        if not (folder / file).is_file() or io.sha256_file(folder / file) != said.get(file):
             raise DamagedData(
                 f"{folder / file} is not the file that was downloaded: delete "
                 f"{folder}, then `reproduce data {name}` gets it again"
