@@ -22,7 +22,7 @@ from torch.nn import functional as F
 from . import runtime
 from .strict import Strict
 
-__all__ = ["LayerClassifier", "LinearProbe", "ProbeConfig", "ProbeReport", "features", "fit_probe"]
+__all__ = ["LinearProbe", "ProbeConfig", "ProbeReport", "features", "fit_probe"]
 
 _FORWARD_BATCH = 256
 _LEAST_SPREAD = 0.1
@@ -93,19 +93,6 @@ class LinearProbe(nn.Module):
         floor = _LEAST_SPREAD * spread.square().mean().sqrt()
         self.mean.copy_(flat.mean(0))
         self.scale.copy_(torch.where(floor > 0, 1 / spread.clamp(min=floor), 0.0))
-
-
-class LayerClassifier(nn.Module):
-    """A network read out at one layer: its trunk up to there, then the probe. For explanations of
-    that layer alone."""
-
-    def __init__(self, trunk: nn.Module, layer: str, probe: nn.Module) -> None:
-        super().__init__()
-        _modules(trunk, [layer])
-        self.trunk, self.layer, self.probe = trunk, layer, probe
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.probe(_forward(self.trunk, x, [self.layer])[self.layer])
 
 
 def _modules(model: nn.Module, layers: Sequence[str]) -> dict[str, nn.Module]:

@@ -9,8 +9,8 @@ log-odds are taken.
 from __future__ import annotations
 
 import contextlib
-import copy
 import dataclasses
+import itertools
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
@@ -284,14 +284,37 @@ def logits_of(output: torch.Tensor, name: str) -> torch.Tensor:
     return output
 
 
+@contextlib.contextmanager
+def _in_float64(*modules: nn.Module) -> Iterator[None]:
+    """While open the modules compute in float64; afterwards they have their own tensors again (a
+    copy of a deep network would take longer than its forward pass)."""
+    every = itertools.chain.from_iterable((*m.parameters(), *m.buffers()) for m in modules)
+    tensors = [t for t in every if t.is_floating_point()]
+    before = [t.data for t in tensors]
+    try:
+        for t, data in zip(tensors, before, strict=True):
+            t.data = data.double()
+        yield
+    finally:
+        for t, data in zip(tensors, before, strict=True):
+            t.data = data
+
+
 def noise_floor(
-    model: nn.Module, players: Players, target: int, *, score: Score = "logodds", masks: int = 256
-) -> float:
+    model: nn.Module,
+    players: Players,
+    target: int,
+    layers: Mapping[str, nn.Module] | None = None,
+    *,
+    score: Score = "logodds",
+    masks: int = 256,
+) -> float | dict[str, float]:
     """Size below which an interaction may be rounding: max |v - v in float64| on ``masks`` masks,
     times 2^(n/2).
 
     An interaction sums up to 2^n scores with alternating signs, so independent rounding grows by
-    sqrt(2^n).
+    sqrt(2^n). With ``layers``, as :func:`scores` takes them, {layer: size}: one pass in either
+    precision serves all.
     """
     n, device = players.n, players.baseline.device
     chosen = (
@@ -302,10 +325,15 @@ def noise_floor(
     inputs = players.masked(chosen)
     targets = torch.full((len(chosen),), target, device=device)
     dtype = next((p.dtype for p in model.parameters() if p.is_floating_point()), torch.float32)
-    exact = copy.deepcopy(model).double()
-    with evaluating(model), evaluating(exact):
-        rough = score_of(logits_of(model(as_input(inputs, dtype)), "output"), targets, score)
-        sharp = score_of(
-            logits_of(exact(as_input(inputs, torch.float64)), "output"), targets, score
-        )
-    return float((rough - sharp).abs().max()) * 2 ** (n / 2)
+
+    def read(x: torch.Tensor) -> dict[str, torch.Tensor]:
+        with evaluating(model), _readouts(model, layers) as caught:
+            output = model(x)
+        found = caught if layers else {"output": output}
+        return {k: score_of(logits_of(z, k), targets, score) for k, z in found.items()}
+
+    rough = read(as_input(inputs, dtype))
+    with _in_float64(model, *(layers or {}).values()):
+        sharp = read(as_input(inputs, torch.float64))
+    floors = {k: float((v - sharp[k]).abs().max()) * 2 ** (n / 2) for k, v in rough.items()}
+    return floors if layers else floors["output"]

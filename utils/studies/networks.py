@@ -36,9 +36,6 @@ __all__ = [
     "trained",
 ]
 
-# Training samples of a network that others trained on all of them, for its training loss and for
-# probes, whose features of each layer lie in memory together.
-_GIVEN_SAMPLES = 5000
 _SPLIT = {"train": "training", "test": "test"}
 
 
@@ -117,7 +114,7 @@ def _trained(p: Study, system: System, others: dict[str, Any]) -> Trained:
 def _given_weights(system: System, weights: Weights, common: dict[str, Any]) -> train.TrainConfig:
     """Nothing is trained: a batch of any size will do, and not all samples need be read."""
     told = train.TrainConfig(steps=0, checkpoints=1, weights=weights, **common).told()
-    count = min(_GIVEN_SAMPLES, len(told))
+    count = min(weights.n_train, len(told))
     few = {"n_train": count, "loss_images": min(system.loss_samples, count), "batch": 1}
     return train.TrainConfig(steps=0, checkpoints=1, weights=weights, **few, **common)
 
