@@ -84,15 +84,11 @@ class Weights(Strict):
     """Weights that others trained: one network, so a verdict's unit of replication is the sample.
 
     path: a safetensors file, absolute or below the data cache (INTERACTIONS_DATA), whose names are
-<<<<<<< HEAD
-    those of the network's ``state_dict``; sha256: of the file; source: who trained it, on what. The
-    checksum is what they are: where the file lies, and in which words its origin is told, decide
-    nothing.
-=======
     those of the network's ``state_dict``; sha256: of the file; source: who trained it, on what.
     n_train: training samples, a class-balanced first part, that its training loss and probes take,
-    whose features of each layer lie in memory together; a run's own ``n_train`` is in its key.
->>>>>>> contract-12
+    whose features of each layer lie in memory together; a run's own ``n_train`` is in its key. The
+    checksum is what the weights are: where the file lies, and in which words its origin is told,
+    decide nothing.
     """
 
     path: str = Field(exclude=True)
