@@ -137,8 +137,8 @@ class _Block:
         self.plan = Schedule.of(exact)
         n, rows = problem.n, problem.v.shape[-1]
         shape = (rows, LANES)
-        self.state = [aligned(shape, dtype) for _ in range(4)]  # W_and, W_or, W_e, λ
-        self.sums = [aligned(shape, dtype) for _ in range(3)]
+        self.state = tuple(aligned(shape, dtype) for _ in range(4))  # W_and, W_or, W_e, λ
+        self.sums = tuple(aligned(shape, dtype) for _ in range(3))
         self.v, self.x, self.y = (aligned(shape, dtype) for _ in range(3))
         self.v64, self.a, self.o, self.e, self.dual, self.x64, self.y64 = (
             aligned(shape, np.float64) for _ in range(7)
@@ -154,12 +154,13 @@ class _Block:
         self.gram[:] = _gram_inverse(n)
         self.work, self.work64 = aligned((n + 1, LANES), dtype), aligned((n + 1, LANES), np.float64)
         self.lanes, self.out = aligned((4, LANES), np.float64), aligned((2, LANES), np.float64)
-        self.totals = [aligned(shape, dtype) for _ in range(3)]
+        self.totals = tuple(aligned(shape, dtype) for _ in range(3))
         self.windows = np.zeros(LANES, dtype=np.int64)  # held in totals
         self.short_gap = np.full(LANES, np.inf)
-        self.best = [
+        self.best = tuple(
             aligned(shape, np.float64) for _ in range(3)
-        ]  # and, or, λ: bounds found at different checks
+        )  # and, or, λ: bounds found at different checks
+        self.want, self.share = aligned((1, LANES), dtype), aligned((1, LANES), dtype)
         self.bounds = aligned((2, LANES), np.float64)
         self.weights64 = problem.weights.numpy()
         self.weights = self.weights64.astype(dtype)
@@ -169,17 +170,33 @@ class _Block:
         self.lanes[2] = 1.0
 
     def fill(self, queue: _Queue) -> bool:
-        """Give every idle lane the next game; False when no lane has any."""
-        for lane in range(LANES):
-            if self.games[lane] is None and (game := queue.next()) is not None:
-                self._load(lane, game)
-        return any(game is not None for game in self.games)
+        """Give every idle lane the next game, the zero game when there is none; False when no lane
+        has any."""
+        idle = [lane for lane in range(LANES) if self.games[lane] is None]
+        begun = []
+        for lane in idle:
+            game = queue.next()
+            self.games[lane] = game
+            if game is not None:
+                self._begin(lane, game)
+            begun.append(-1 if game is None else game)
+        if idle and any(game is not None for game in self.games):
+            kernels.put_games(
+                np.array(idle),
+                np.array(begun),
+                self.inputs,
+                self.v,
+                self.v64,
+                self.state,
+                self.totals,
+                self.best,
+            )
+            return True
+        return not idle
 
-    def _load(self, lane: int, game: int) -> None:
-        self.games[lane], self.age[lane] = game, 0
-        self.v64[:, lane] = self.v[:, lane] = self.inputs[game]
-        for array in (*self.state, *self.totals, *self.best):
-            array[:, lane] = 0.0
+    def _begin(self, lane: int, game: int) -> None:
+        """Everything of a game but its values."""
+        self.age[lane] = 0
         self.bounds[:, lane] = np.inf, 0.0  # λ = 0 certifies 0
         self.windows[lane], self.short_gap[lane] = 0, np.inf
         bound, typical, mu = self.bound[game], self.scales.typical[game], self.scales.mu[game]
@@ -187,12 +204,6 @@ class _Block:
         self.lanes[:, lane] = self.plan.theta * typical, mu * bound, 1.0 / mu, bound
         kernels.set_inverse(self.inverse64, lane, shift, *self.spectrum)
         self.inverse[:, lane] = self.inverse64[:, lane]
-
-    def clear(self, lane: int) -> None:
-        """An idle lane holds the zero game."""
-        self.games[lane] = None
-        for array in (*self.state, self.v, self.v64):
-            array[:, lane] = 0.0
 
     def advance(self) -> None:
         """One window of iterations, then the certificate of every lane."""
@@ -241,11 +252,10 @@ class _Block:
         early = self.age <= self.plan.early * self.plan.window
         self.windows += 1
         long = ~early & self.plan.long(self.windows, self.age)
-        states, dtype = self.plan.window // self.plan.every, self.v.dtype
-        want, share = aligned((1, LANES), dtype), aligned((1, LANES), dtype)
-        want[0], share[0] = long.astype(dtype) - early, 1.0 / (self.windows * states)
-        for sums, totals in zip(self.sums, self.totals, strict=True):
-            kernels.average(sums, totals, want, share, states)
+        states = self.plan.window // self.plan.every
+        self.want[0] = long.astype(self.want.dtype) - early
+        self.share[0] = 1.0 / (self.windows * states)
+        kernels.average(self.sums, self.totals, self.want, self.share, states)
         self.windows[long | early] = 0
         return long
 
@@ -269,17 +279,25 @@ class _Block:
             if closed[lane] or broken or self.age[lane] >= self.problem.max_iterations:
                 yield lane, game, broken
 
-    def save(self, lane: int, game: int, broken: bool, answer: Solution) -> None:
-        """Copy a finished lane out; the sparse iterate is what soft-thresholding leaves of the
-        averaged state."""
-        limit = self.lanes[0, lane] * self.weights64
-        for sums, target in zip(self.sums[:2], (answer.sparse_and, answer.sparse_or), strict=True):
-            mean = sums[:, lane].astype(np.float64)
-            target.numpy()[game] = mean - np.clip(mean, -limit, limit)
-        for array, target in zip(self.best, (answer.i_and, answer.i_or, answer.dual), strict=True):
-            target.numpy()[game] = array[:, lane]
-        answer.iterations[game] = int(self.age[lane])
-        answer.broken[game] = broken
+    def release(self, lanes: list[int]) -> None:
+        """These lanes are idle; the next :meth:`fill` overwrites what they hold."""
+        for lane in lanes:
+            self.games[lane] = None
+
+    def save(self, lanes: list[int], answer: Solution) -> None:
+        """Copy finished lanes out."""
+        games = np.array([self.games[lane] for lane in lanes])
+        kernels.take_games(
+            np.array(lanes),
+            games,
+            self.lanes[0],
+            self.weights64,
+            self.sums[:2],
+            self.best,
+            (answer.sparse_and.numpy(), answer.sparse_or.numpy()),
+            (answer.i_and.numpy(), answer.i_or.numpy(), answer.dual.numpy()),
+        )
+        answer.iterations.numpy()[games] = self.age[lanes]
 
 
 def _work(
@@ -294,14 +312,18 @@ def _work(
     block = _Block(problem, exact, dtype, scales)
     while not queue.stopped and block.fill(queue):
         block.advance()
-        again = []
-        for lane, game, broken in list(block.finished()):
+        again, done, lanes = [], [], []
+        for lane, game, broken in block.finished():
+            lanes.append(lane)
             if broken and dtype is np.float32:
                 again.append(game)
             else:
-                block.save(lane, game, broken, answer)
-                tick(1)
-            block.clear(lane)
+                done.append(lane)
+                answer.broken[game] = broken
+        if done:
+            block.save(done, answer)
+            tick(len(done))
+        block.release(lanes)
         if again:  # at once, not at the end: the other threads go on with the queue meanwhile
             _work(problem, exact, np.float64, scales, _Queue(again, queue), answer, tick)
             answer.broken[again] = True
@@ -351,7 +373,9 @@ _KERNELS = (
     kernels.certify,
     kernels.keep_best,
     kernels.least_norm_mean,
+    kernels.put_games,
     kernels.set_inverse,
+    kernels.take_games,
 )
 
 

@@ -11,7 +11,16 @@ import numba
 from .cache import compiled
 from .lanes import add, choose, clip, div, fma, load, maxabs, mul, splat, store, sub, wide, zero
 
-__all__ = ["average", "certify", "iterate", "keep_best", "least_norm_mean", "set_inverse"]
+__all__ = [
+    "average",
+    "certify",
+    "iterate",
+    "keep_best",
+    "least_norm_mean",
+    "put_games",
+    "set_inverse",
+    "take_games",
+]
 
 # transforms run through spans of 2^8 rows (16 KiB of float32) while these are in the first-level
 # cache
@@ -127,6 +136,47 @@ def set_inverse(inverse, lane, shift, dims, values, vectors):
                 inverse[first + i * d + j, lane] = total
         first += d * d
         at += d
+
+
+@compiled
+def put_games(lanes, games, inputs, v, v64, state, totals, best):
+    """Begin game ``games[k]`` of ``inputs`` (games, rows) in lane ``lanes[k]``, from zeros; game -1
+    is the zero game.
+
+    Row by row for all lanes at once: a lane is a strided column of every array, and so each cache
+    line is fetched once.
+    """
+    for t in range(v.shape[0]):
+        for k in range(lanes.shape[0]):
+            lane, game = lanes[k], games[k]
+            value = inputs[game, t] if game >= 0 else 0.0
+            v64[t, lane] = value
+            v[t, lane] = value
+            for array in state:
+                array[t, lane] = 0.0
+            for array in totals:
+                array[t, lane] = 0.0
+            for array in best:
+                array[t, lane] = 0.0
+
+
+@compiled
+def take_games(lanes, games, theta, weights, means, best, sparse, found):
+    """Copy the games in ``lanes`` out to rows ``games`` of ``sparse`` (and, or) and ``found`` (and,
+    or, λ).
+
+    The sparse iterate is what soft-thresholding by ``theta`` (LANES,)·weights leaves of the
+    averaged states ``means`` (and, or), in float64.
+    """
+    for t in range(weights.shape[0]):
+        for k in range(lanes.shape[0]):
+            lane, game = lanes[k], games[k]
+            limit = theta[lane] * weights[t]
+            for half in range(2):
+                value = float(means[half][t, lane])
+                sparse[half][game, t] = value - min(max(value, -limit), limit)
+            for part in range(3):
+                found[part][game, t] = best[part][t, lane]
 
 
 @numba.njit
@@ -316,17 +366,19 @@ def average(sums, totals, want, share, count):
     """sums ← their mean of ``count`` states; in lanes where ``want`` > 0 the mean of all since
     ``totals`` was cleared.
 
-    ``totals`` collects the sums, ``share`` is one over the states it holds; ``want`` ≠ 0 clears it.
-    Both (1, LANES).
+    ``sums`` and ``totals`` are three arrays each. ``totals`` collects the sums, ``share`` is one
+    over the states it holds; ``want`` ≠ 0 clears it. Both (1, LANES).
     """
-    nothing, one = zero(sums), splat(sums, 1.0 / count)
+    nothing, one = zero(want), splat(want, 1.0 / count)
     wanted, part = load(want, 0), load(share, 0)
     ends = maxabs(nothing, wanted)
-    for t in range(sums.shape[0]):
-        recent = load(sums, t)
-        whole = add(load(totals, t), recent)
-        store(sums, t, choose(nothing, wanted, mul(part, whole), mul(one, recent)))
-        store(totals, t, choose(nothing, ends, nothing, whole))
+    for k in range(3):
+        recents, wholes = sums[k], totals[k]
+        for t in range(recents.shape[0]):
+            recent = load(recents, t)
+            whole = add(load(wholes, t), recent)
+            store(recents, t, choose(nothing, wanted, mul(part, whole), mul(one, recent)))
+            store(wholes, t, choose(nothing, ends, nothing, whole))
 
 
 @compiled
