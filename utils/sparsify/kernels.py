@@ -1,4 +1,5 @@
-"""The compiled inner loops of the split on a CPU: every array is (rows, LANES), one game per lane.
+"""The compiled inner loops of the split on a CPU: every array is (rows, 16) or (rows, 1, 8),
+one game per lane.
 
 All of numba's cached functions live in this one file, because numba decides by the file of the
 outermost function whether its cache is stale.
@@ -22,9 +23,19 @@ __all__ = [
     "take_games",
 ]
 
-# transforms run through spans of 2^8 rows (16 KiB of float32) while these are in the first-level
-# cache
-SPAN_BITS = 8
+# transforms run through spans of 2^8 rows (2^9 of eight lanes: 16 KiB of float32) while these are in
+# the first-level cache
+_SPAN_BITS = 8
+
+
+def span_bits(axes: int) -> int:
+    """log2 of the rows of a span, for arrays with so many ``axes`` (3: eight lanes)."""
+    return _SPAN_BITS + axes - 2
+
+
+@numba.njit(inline="always")
+def _span(x):
+    return min(x.shape[0], 1 << (_SPAN_BITS + x.ndim - 2))
 
 
 @numba.njit(inline="always")
@@ -60,7 +71,7 @@ def _zeta_range(x, start, stop, h, top, up):
 @numba.njit
 def _zeta(x):
     rows = x.shape[0]
-    span = min(rows, 1 << SPAN_BITS)
+    span = _span(x)
     for start in range(0, rows, span):
         _zeta_range(x, start, start + span, 1, span, False)
     _zeta_range(x, 0, rows, span, rows, False)
@@ -69,7 +80,7 @@ def _zeta(x):
 @numba.njit
 def _superset_zeta(x):
     rows = x.shape[0]
-    span = min(rows, 1 << SPAN_BITS)
+    span = _span(x)
     for start in range(0, rows, span):
         _zeta_range(x, start, start + span, 1, span, True)
     _zeta_range(x, 0, rows, span, rows, True)
@@ -96,7 +107,7 @@ def _solve(x, tables, inverse, work):
     """x ← (G + shift)^{-1} x: to the Schur basis, one small product per multiplet, and back."""
     low, high, dims, counts, places = tables
     rows = x.shape[0]
-    span = min(rows, 1 << SPAN_BITS)
+    span = _span(x)
     for start in range(0, rows, span):
         _rotate(x, start, low[0], low[1], low[2], low[3], False)
     _rotate(x, 0, high[0], high[1], high[2], high[3], False)
@@ -120,7 +131,7 @@ def _solve(x, tables, inverse, work):
 
 @compiled
 def set_inverse(inverse, lane, shift, dims, values, vectors):
-    """Write (G + shift)^{-1} of every dimension into lane ``lane`` of ``inverse`` (Σd², LANES)."""
+    """Write (G + shift)^{-1} of every dimension into lane ``lane`` of ``inverse`` (Σd², lanes)."""
     first, at = 0, 0
     for k in range(dims.shape[0]):
         d = dims[k]
@@ -143,7 +154,7 @@ def put_games(lanes, games, inputs, v, v64, state, totals, best):
     """Begin game ``games[k]`` of ``inputs`` (games, rows) in lane ``lanes[k]``, from zeros; game -1
     is the zero game.
 
-    Row by row for all lanes at once: a lane is a strided column of every array, and so each cache
+    All arrays are (rows, lanes) here. Row by row for all lanes at once: a lane is a strided column of every array, and so each cache
     line is fetched once.
     """
     for t in range(v.shape[0]):
@@ -165,7 +176,7 @@ def take_games(lanes, games, theta, weights, means, best, sparse, found):
     """Copy the games in ``lanes`` out to rows ``games`` of ``sparse`` (and, or) and ``found`` (and,
     or, λ).
 
-    The sparse iterate is what soft-thresholding by ``theta`` (LANES,)·weights leaves of the
+    The sparse iterate is what soft-thresholding by ``theta`` (lanes,)·weights leaves of the
     averaged states ``means`` (and, or), in float64.
     """
     for t in range(weights.shape[0]):
@@ -225,7 +236,7 @@ def iterate(
     """``steps`` iterations; every ``every``-th state is added to the sums ``s_*``, which are
     cleared first.
 
-    lanes (3, LANES): θ, μκ̂, 1/μ.
+    lanes, three rows: θ, μκ̂, 1/μ.
     """
     rows = v.shape[0]
     theta, box, per_mu = load(lanes, 0), load(lanes, 1), load(lanes, 2)
@@ -367,7 +378,7 @@ def average(sums, totals, want, share, count):
     ``totals`` was cleared.
 
     ``sums`` and ``totals`` are three arrays each. ``totals`` collects the sums, ``share`` is one
-    over the states it holds; ``want`` ≠ 0 clears it. Both (1, LANES).
+    over the states it holds; ``want`` ≠ 0 clears it. Both of one row.
     """
     nothing, one = zero(want), splat(want, 1.0 / count)
     wanted, part = load(want, 0), load(share, 0)
@@ -404,7 +415,7 @@ def certify(
 ):
     """From averaged states W, in float64: feasible (a, o), ``dual``, and their bounds in ``out``.
 
-    lanes (4, LANES): θ, μκ̂, 1/μ, κ̂. out (2, LANES): weighted L1 of (a, o), lower bound.
+    lanes, four rows: θ, μκ̂, 1/μ, κ̂. out, two rows: weighted L1 of (a, o), lower bound.
     ``inverse`` is (G + 1/μ²)^{-1} by lane, ``gram`` G^{-1}.
     """
     rows = v.shape[0]
