@@ -158,7 +158,10 @@ class _Block:
         )
         self.gram = aligned((size, *lanes), np.float64)
         self.gram[:] = _gram_inverse(n)
-        self.work, self.work64 = aligned((n + 1, *lanes), dtype), aligned((n + 1, *lanes), np.float64)
+        self.work, self.work64 = (
+            aligned((n + 1, *lanes), dtype),
+            aligned((n + 1, *lanes), np.float64),
+        )
         self.lanes, self.out = aligned((4, *lanes), np.float64), aligned((2, *lanes), np.float64)
         self.totals = tuple(aligned(shape, dtype) for _ in range(3))
         self.windows = np.zeros(lanes[-1], dtype=np.int64)  # held in totals

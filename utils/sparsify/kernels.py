@@ -23,8 +23,8 @@ __all__ = [
     "take_games",
 ]
 
-# transforms run through spans of 2^8 rows (2^9 of eight lanes: 16 KiB of float32) while these are in
-# the first-level cache
+# transforms run through spans of 2^8 rows (2^9 of eight lanes: 16 KiB of float32) while these are
+# in the first-level cache
 _SPAN_BITS = 8
 
 
@@ -154,8 +154,8 @@ def put_games(lanes, games, inputs, v, v64, state, totals, best):
     """Begin game ``games[k]`` of ``inputs`` (games, rows) in lane ``lanes[k]``, from zeros; game -1
     is the zero game.
 
-    All arrays are (rows, lanes) here. Row by row for all lanes at once: a lane is a strided column of every array, and so each cache
-    line is fetched once.
+    All arrays are (rows, lanes) here. Row by row for all lanes at once: a lane is a strided column
+    of every array, and so each cache line is fetched once.
     """
     for t in range(v.shape[0]):
         for k in range(lanes.shape[0]):

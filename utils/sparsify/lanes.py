@@ -1,5 +1,5 @@
-"""Sixteen (or eight) games as the lanes of one vector: a numba type for them, and the few operations
-the solver needs.
+"""Sixteen (or eight) games as the lanes of one vector: a numba type for them, and the few
+operations the solver needs.
 
 numba vectorises a loop only when it can prove that its arrays do not overlap, which it cannot for
 rows of one array. So a row of lanes is a value of its own here: ``load`` and ``store`` move it,
@@ -24,9 +24,9 @@ __all__ = [
     "LANES",
     "add",
     "aligned",
-    "columns",
     "choose",
     "clip",
+    "columns",
     "div",
     "fma",
     "lanes_of",

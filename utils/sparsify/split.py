@@ -77,8 +77,8 @@ def split(
     paper: PaperSettings | None = None,
     progress: bool = False,
 ) -> Split[Array]:
-    """Split games ``v`` (..., 2^n) into AND and OR interactions; tensors (any device) are answered by
-    tensors, arrays and nested lists by arrays, all in float64.
+    """Split games ``v`` (..., 2^n) into AND and OR interactions; tensors (any device) are answered
+    by tensors, arrays and nested lists by arrays, all in float64.
 
     Tensors that require gradients are detached: nothing is differentiated through the split.
 
@@ -92,9 +92,10 @@ def split(
 
     A game's answer depends on that game alone: not on its neighbours, the batch size, the threads
     or the free memory. Raises ValueError for a wrong length, a value that is not finite (naming
-    sample and mask), a difference v(T) - v(∅) beyond float64 or an argument out of range, MemoryError
-    with the estimate before anything is allocated. Warns (RuntimeWarning, once a call) of certified
-    games that are left above ``tol``; an objective beyond float64 is one of them, its gap is inf.
+    sample and mask), a difference v(T) - v(∅) beyond float64 or an argument out of range,
+    MemoryError with the estimate before anything is allocated. Warns (RuntimeWarning, once a
+    call) of certified games that are left above ``tol``; an objective beyond float64 is one of
+    them, its gap is inf.
     """
     _check_options(kappa, order_weight, tol, solver, max_iterations, paper)
     given = v.detach() if isinstance(v, torch.Tensor) else np.asarray(v)
@@ -151,8 +152,8 @@ def _warn(facts: dict[str, torch.Tensor], tol: float) -> None:
     left = int((~facts["converged"]).sum())
     if left:
         warnings.warn(
-            f"{left} of {len(facts['gap'])} games were not certified to a gap of {tol:g}: the worst "
-            f"gap is {float(facts['gap'].max()):.3g}; raise max_iterations or tol",
+            f"{left} of {len(facts['gap'])} games were not certified to a gap of {tol:g}: the "
+            f"worst gap is {float(facts['gap'].max()):.3g}; raise max_iterations or tol",
             RuntimeWarning,
             stacklevel=3,
         )
