@@ -20,6 +20,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from . import runtime
+from .modes import in_eval
 from .strict import Strict
 
 __all__ = ["LinearProbe", "ProbeConfig", "ProbeReport", "features", "fit_probe"]
@@ -136,9 +137,8 @@ def features(model: nn.Module, x: torch.Tensor, layers: Sequence[str]) -> dict[s
     listing those it has.
     """
     _modules(model, layers)
-    was_training, device = model.training, next(model.parameters()).device
-    model.eval()
-    try:
+    device = next(model.parameters()).device
+    with in_eval(model):
         first = _forward(model, x[:1].to(device), layers)
         size = sum(out.numel() * out.element_size() for out in first.values()) * len(x)
         runtime.require_memory(size, f"the features of {len(x)} samples at {len(layers)} layers")
@@ -151,8 +151,6 @@ def features(model: nn.Module, x: torch.Tensor, layers: Sequence[str]) -> dict[s
                 model, x[start : start + _FORWARD_BATCH].to(device), layers
             ).items():
                 found[name][start : start + _FORWARD_BATCH] = out.cpu()
-    finally:
-        model.train(was_training)
     return found
 
 
