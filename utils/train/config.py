@@ -86,14 +86,12 @@ class Weights(Strict):
     path: a safetensors file, absolute or below the data cache (INTERACTIONS_DATA), whose names are
     those of the network's ``state_dict``; sha256: of the file; source: who trained it, on what.
     n_train: training samples, a class-balanced first part, that its training loss and probes take,
-    whose features of each layer lie in memory together; a run's own ``n_train`` is in its key. The
-    checksum is what the weights are: where the file lies, and in which words its origin is told,
-    decide nothing.
+    whose features of each layer lie in memory together; a run's own ``n_train`` is in its key.
     """
 
-    path: str = Field(exclude=True)
+    path: str
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
-    source: str = Field(exclude=True)
+    source: str
     n_train: int = Field(5000, ge=2, exclude=True)
 
 
