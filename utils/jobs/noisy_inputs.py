@@ -82,6 +82,7 @@ class NoisyInputsJob(Job):
                 layers=readouts,
                 rows=self.games.rows,
                 device=device,
+                path="auto",
             )
             for layer in readouts:
                 found[layer].append(scored[layer].cpu())

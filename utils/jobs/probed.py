@@ -55,6 +55,7 @@ class LayerGamesJob(Job):
             rows=self.rows,
             device=device,
             progress=True,
+            path="auto",
         )
         v = torch.stack([found[layer].cpu() for layer in readouts])
         floors = extract.noise_floor(

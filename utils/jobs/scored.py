@@ -134,7 +134,13 @@ class GamesJob(Job):
             model = run.model(step).to(device)
             games.append(
                 extract.scores(
-                    model, players, labels, score=self.score, rows=self.rows, device=device
+                    model,
+                    players,
+                    labels,
+                    score=self.score,
+                    rows=self.rows,
+                    device=device,
+                    path="auto",
                 ).cpu()
             )
             floors.append(
