@@ -4,6 +4,7 @@ kernel and without pictures, with a narrow network."""
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,7 @@ def run_cells(
     ``folder``."""
     patch.setenv("INTERACTIONS_RESULTS", str(folder))
     patch.setattr(closed_form, "learnt_tables", _theory)
+    patch.setattr(os, "fsync", lambda _file: None)  # no power cut is waited for
     for module in (IPython.display, notebook, publish):
         patch.setattr(module, "display", lambda *_shown: None)
     for drawing in figures.__all__:

@@ -43,6 +43,8 @@ EXPECTED = {
     },
     "scoring": {
         "ours: scores",
+        "ours: scores, path auto",
+        "ours: share of the best plain pass, path auto",
         "ours: masking alone",
         "plain forward, contiguous",
         "plain forward, channels last",

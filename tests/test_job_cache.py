@@ -176,7 +176,7 @@ def test_an_empty_cache_has_no_entries(cache: Path) -> None:
 def test_spec_files_are_for_people(cache: Path) -> None:
     ensure(Walk())
     text = (Walk().folder() / "spec.json").read_text()
-    assert json.loads(text)["fields"] == {"seed": 0, "steps": 4, "threads": 2}
+    assert json.loads(text)["fields"] == {"seed": 0, "steps": 4, "threads": 1}
     assert text.count("\n") > 5
 
 

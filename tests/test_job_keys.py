@@ -68,7 +68,7 @@ BASE = Wide()
     "change",
     [
         {"seed": 1},
-        {"threads": 1},
+        {"threads": 2},
         {"numbers": (0.1,)},
         {"numbers": (0.1, 1.0000000000000002e-9)},
         {"names": {"alpha"}},
@@ -348,24 +348,25 @@ def test_a_users_file_counts_by_its_code_wherever_it_lies(tmp_path: Path) -> Non
 # Edits of the package -----------------------------------------------------------------------------
 
 
-def keys_of_a_copy(root: Path, answer: Connection) -> None:
+def keys_of_a_copy(root: Path, answer: Connection, package: str) -> None:
     """The keys of many jobs in a package at ``root``, in a process that imports that one."""
     for name in [name for name in sys.modules if name.split(".")[0] == "utils"]:
         del sys.modules[name]
     sys.path.insert(0, str(root))
-    import utils
+    imported = importlib.import_module(package)
+    assert Path(str(imported.__file__)).is_relative_to(root)
+    answer.send({name: job.digest() for name, job in many(package).items()})
 
-    assert Path(utils.__file__).is_relative_to(root)
-    answer.send({name: job.digest() for name, job in many().items()})
 
-
-def many() -> dict[str, Job]:
-    """A job of every sort, by what it is called in this file."""
-    from utils import datasets, jobs, models, players
-    from utils.train import TrainConfig
+def many(package: str = "utils") -> dict[str, Job]:
+    """A job of every sort of a package, by what it is called in this file."""
+    datasets, jobs, models, players, trains = (
+        importlib.import_module(f"{package}.{name}")
+        for name in ("datasets", "jobs", "models", "players", "train")
+    )
 
     def train(model: str, dataset: str) -> Job:
-        config = TrainConfig(model=model, dataset=dataset, steps=10, checkpoints=3)
+        config = trains.TrainConfig(model=model, dataset=dataset, steps=10, checkpoints=3)
         return jobs.TrainJob(config=config, data_sha256=("one", "two"))
 
     settings = {"kappa": 0.04, "tol": 1e-3}
@@ -401,13 +402,13 @@ def many() -> dict[str, Job]:
 
 
 @pytest.fixture(scope="module")
-def keys() -> Callable[[Path], dict[str, str]]:
+def keys() -> Callable[..., dict[str, str]]:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["pytest", "utils.jobs"])
 
-    def ask(root: Path) -> dict[str, str]:
+    def ask(root: Path, package: str = "utils") -> dict[str, str]:
         here, there = context.Pipe(duplex=False)
-        child = context.Process(target=keys_of_a_copy, args=(root, there))
+        child = context.Process(target=keys_of_a_copy, args=(root, there, package))
         child.start()
         there.close()
         found = here.recv()
@@ -427,7 +428,7 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def plain(package: Path, keys: Callable[[Path], dict[str, str]]) -> dict[str, str]:
+def plain(package: Path, keys: Callable[..., dict[str, str]]) -> dict[str, str]:
     """The keys in the package as it is."""
     return keys(package)
 
@@ -439,6 +440,13 @@ def copy(package: Path, tmp_path: Path) -> Path:
 
 def test_keys_do_not_depend_on_where_the_package_lies(plain: dict[str, str]) -> None:
     assert {name: job.digest() for name, job in many().items()} == plain
+
+
+def test_keys_do_not_depend_on_the_name_of_the_package(
+    copy: Path, keys: Callable[..., dict[str, str]], plain: dict[str, str]
+) -> None:
+    (copy / "utils").rename(copy / "harsanyi")
+    assert keys(copy, "harsanyi") == plain
 
 
 NETWORK = '''"""A new network."""
@@ -480,7 +488,7 @@ class NewJob(GamesJob):
 
 
 def test_a_file_more_changes_no_key(
-    copy: Path, keys: Callable[[Path], dict[str, str]], plain: dict[str, str]
+    copy: Path, keys: Callable[..., dict[str, str]], plain: dict[str, str]
 ) -> None:
     added = {"models": NETWORK, "datasets": DATA, "players": PLAYERS, "jobs": JOB}
     for folder, text in added.items():
@@ -510,7 +518,7 @@ def reworded(text: str) -> str:
 
 
 def test_other_words_change_no_key(
-    copy: Path, keys: Callable[[Path], dict[str, str]], plain: dict[str, str]
+    copy: Path, keys: Callable[..., dict[str, str]], plain: dict[str, str]
 ) -> None:
     files = list((copy / "utils").rglob("*.py"))
     for file in files:
@@ -557,7 +565,7 @@ SPLIT = {"split", "split rows", "compared", "means"}
 )
 def test_a_line_that_decides_changes_the_keys_of_the_jobs_that_use_it(
     copy: Path,
-    keys: Callable[[Path], dict[str, str]],
+    keys: Callable[..., dict[str, str]],
     plain: dict[str, str],
     file: str,
     line: str,

@@ -13,7 +13,7 @@ from utils import extract, jobs, models, params
 from utils.jobs import GamesJob, LayerGamesJob, ProbesJob, TrainJob
 from utils.models import InputSpec
 from utils.players import PatchDraw
-from utils.probes import LayerClassifier, LinearProbe, ProbeConfig, features, fit_probe
+from utils.probes import LinearProbe, ProbeConfig, features, fit_probe
 from utils.studies import layerwise, networks
 from utils.train import TrainConfig
 
@@ -159,6 +159,22 @@ def test_an_unknown_layer_is_refused_with_those_there_are() -> None:
         )
 
 
+class Cut(nn.Module):
+    """A network of which only the probe on one layer is seen."""
+
+    def __init__(self, trunk: nn.Module, layer: str, probe: nn.Module) -> None:
+        super().__init__()
+        self.trunk, self.probe = trunk, probe
+        trunk.get_submodule(layer).register_forward_hook(self._catch)
+
+    def _catch(self, _module: nn.Module, _inputs: object, out: torch.Tensor) -> None:
+        self.seen = out.clone()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.trunk(x)
+        return self.probe(self.seen)
+
+
 def test_games_of_layers_are_those_of_the_network_cut_there_and_last_of_the_network() -> None:
     train_job = TrainJob.of(config())
     probes_job = ProbesJob.of(train_job, config=QUICK)
@@ -172,10 +188,12 @@ def test_games_of_layers_are_those_of_the_network_cut_there_and_last_of_the_netw
     assert probes.report["layer"].tolist() == list(probes_job.layers)
     players, labels, _ = games_job.sample.players()
     run = jobs.ensure(train_job)
-    cut = LayerClassifier(run.model(run.steps[-1]), "hidden3", probes.modules["hidden3"])
+    cut = Cut(run.model(run.steps[-1]), "hidden3", probes.modules["hidden3"])
     torch.testing.assert_close(
         games.v[2], extract.scores(cut, players, labels), atol=1e-6, rtol=1e-6
     )
+    alone = extract.noise_floor(cut, players[0], int(labels[0]))
+    assert float(games.noise_floor[2]) == pytest.approx(alone, rel=1e-9)
     plain = jobs.ensure(sample)
     torch.testing.assert_close(games.v[-1], plain.v[-1], atol=1e-6, rtol=1e-6)
     assert torch.equal(games.ids, plain.ids)

@@ -51,6 +51,8 @@ def test_samples_are_chosen_one_of_each_class_in_turn() -> None:
     assert data.labels[chosen].tolist() == [*range(10)] * 2
     assert chosen == choose(data, 40, 10, PatchDraw())[:20], "fewer are the first of more"
     assert chosen == choose(data, 20, 10, PatchDraw(repeat=1)), "independent of the draw"
+    later = choose(data, 20, 10, PatchDraw(), skip=20)
+    assert later == choose(data, 40, 10, PatchDraw())[20:], "what follows those passed over"
     assert all(PatchDraw().possible(data, i) >= 10 for i in chosen)
 
 
@@ -58,6 +60,8 @@ def test_too_few_samples_are_told_with_what_their_players_are() -> None:
     data = datasets.load("mnist_part", "test", 100)
     with pytest.raises(ValueError, match=r"_part/test has \d+ images that can have 10 players"):
         choose(data, 101, 10, PatchDraw())
+    with pytest.raises(ValueError, match="fewer than the 90 passed over and the 11 asked for"):
+        choose(data, 11, 10, PatchDraw(), skip=90)
     rows = datasets.load("breast_cancer", "test")
     with pytest.raises(ValueError, match=r"has 0 rows .* 11 players \(columns\), fewer than the 2"):
         choose(rows, 2, 11, ColumnDraw())

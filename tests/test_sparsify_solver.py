@@ -164,6 +164,31 @@ def test_the_number_of_threads_changes_no_bit() -> None:
         np.testing.assert_array_equal(answers[0].objective, other.objective)
 
 
+def test_a_large_game_has_the_same_bits_in_any_company_and_on_any_threads() -> None:
+    """Eight lanes from n = 13 on, of ten games two wait for a free one; a planted game is found."""
+    subsets = np.arange(1 << 13)
+    planted = 3.0 * ((subsets & 7) == 7) + 2.0 * ((subsets & 24) > 0)  # an AND and an OR
+    games = np.concatenate([planted[None], games_of(13, 9)])
+    options = {"kappa": 0.0, "order_weight": 0.0, "tol": 1e-2}
+    before = torch.get_num_threads()
+    try:
+        answers = []
+        for threads in (1, 2, 3):
+            torch.set_num_threads(threads)
+            answers.append(split(games, **options))
+    finally:
+        torch.set_num_threads(before)
+    alone, reverse = split(games[4], **options), split(games[::-1], **options)
+    for name in ("i_and", "i_or", "objective", "lower_bound", "iterations", "sparse_and"):
+        whole = getattr(answers[0], name)
+        for other in answers[1:]:
+            np.testing.assert_array_equal(whole, getattr(other, name))
+        np.testing.assert_array_equal(whole[4], getattr(alone, name))
+        np.testing.assert_array_equal(whole[::-1], getattr(reverse, name))
+    assert answers[0].converged.all()
+    assert answers[0].objective[0] == pytest.approx(5.0, rel=1e-2)
+
+
 def test_a_padded_chunk_of_the_torch_backend_changes_nothing_but_rounding() -> None:
     """Some BLAS kernels round a row of a matrix product by its place in the matrix: equal but for
     that."""

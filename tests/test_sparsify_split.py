@@ -182,7 +182,9 @@ def test_the_sparse_iterate_has_exact_zeros_and_says_by_how_much_it_misses() -> 
 
 
 def test_a_game_that_is_not_certified_in_time_says_so() -> None:
-    found = split(random_games(6, 2), tol=1e-3, max_iterations=100)
+    with pytest.warns(RuntimeWarning, match="2 of 2 games were not certified .* worst gap") as told:
+        found = split(random_games(6, 2), tol=1e-3, max_iterations=100)
+    assert len(told) == 1 and f"{found.gap.max():.3g}" in str(told[0].message)
     assert (
         not found.converged.any() and (found.gap > 1e-3).all() and (found.iterations == 100).all()
     )
@@ -197,6 +199,56 @@ def test_a_value_that_is_not_finite_is_named() -> None:
     games[2, 5] = np.inf
     with pytest.raises(ValueError, match=r"sample \(1, 0\), mask 5"):
         split(games.reshape(2, 2, 8))
+
+
+PLANTED = np.array([0, 1, 1, 0])  # of two players, OR - AND: strength 2 and none smaller
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        PLANTED.tolist(),
+        PLANTED,
+        PLANTED.astype(">i2"),
+        PLANTED.astype(bool),
+        PLANTED[::-1],
+        np.stack([PLANTED, PLANTED + 7], axis=1)[:, 0],
+        torch.as_tensor(PLANTED),
+        torch.as_tensor(PLANTED, dtype=torch.float64).requires_grad_(),
+        torch.as_tensor(PLANTED, dtype=torch.float32).repeat_interleave(2)[::2],
+    ],
+    ids=["list", "int", "big endian", "bool", "reversed", "strided", "tensor", "grad", "step"],
+)
+def test_every_kind_of_input_has_the_planted_split(given: object) -> None:
+    found = split(given, kappa=0.0, order_weight=0.0)
+    assert isinstance(found.i_and, torch.Tensor if isinstance(given, torch.Tensor) else np.ndarray)
+    i_and, i_or = np.asarray(found.i_and), np.asarray(found.i_or)
+    np.testing.assert_allclose(i_and, [0, 0, 0, -1], atol=2e-3)
+    np.testing.assert_allclose(i_or, [0, 0, 0, 1], atol=2e-3)
+    assert float(found.objective) == pytest.approx(2.0, rel=1e-3) and bool(found.converged)
+
+
+def test_lists_are_read_in_float64() -> None:
+    """1 + 2^-40 is 1 in torch's default type."""
+    tiny = 2.0**-40
+    found = split([[1.0, 1.0 + tiny]], kappa=0.0, order_weight=0.0)
+    assert found.objective == pytest.approx([tiny], rel=1e-3)
+
+
+def test_a_strength_beyond_float64_is_not_converged() -> None:
+    games = np.stack([PLANTED * 1.0, PLANTED * 1.7e308, PLANTED * 1e300])
+    with pytest.warns(RuntimeWarning, match="1 of 3 games .* worst gap is inf"):
+        found = split(games, kappa=0.0, order_weight=0.0)
+    assert found.converged.tolist() == [True, False, True]
+    assert np.isinf(found.objective[1]) and np.isinf(found.gap[1])
+    assert np.isfinite(found.lower_bound).all()
+    np.testing.assert_allclose(found.objective[[0, 2]], [2.0, 2e300], rtol=1e-3)
+
+
+def test_a_difference_beyond_float64_is_refused_and_named() -> None:
+    games = np.stack([PLANTED, np.array([-1e308, 0.0, 1.5e308, 0.0])])
+    with pytest.raises(ValueError, match=r"v - v\(∅\) is inf at sample 1, mask 2"):
+        split(games)
 
 
 @pytest.mark.parametrize(

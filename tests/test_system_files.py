@@ -369,9 +369,9 @@ def test_a_change_that_cannot_be_is_named(change: dict[str, Any], message: str) 
 # Found by a held-out trial of docs/add_a_system.md ------------------------------------------------
 
 
-@pytest.mark.parametrize("field", ["half_depth", "probes"])
+@pytest.mark.parametrize("field", ["read_at", "probes"])
 def test_a_regression_leaves_out_what_only_classifiers_have(field: str) -> None:
-    value = {"half_depth": "hidden2", "probes": {"lr": 0.01}}[field]
+    value = {"read_at": "hidden2", "probes": {"lr": 0.01}}[field]
     with pytest.raises(ValueError, match=f"change: {field} must be left out of a regression"):
         changed(find("mlp7_w256/bike_sharing"), {field: value})
 

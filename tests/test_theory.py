@@ -580,3 +580,24 @@ def test_path_of_solutions_is_lazy() -> None:
     """A long path needs the memory of one solution: nothing is computed before it is asked for."""
     path = regression.solutions(weights(4), torch.linspace(0, 1, 10**6, dtype=torch.float64))
     assert next(path).shape == (16,)
+
+
+@pytest.mark.parametrize("model", theory.MODELS)
+@pytest.mark.parametrize("tau", [0.0, 0.1])
+def test_strengths_of_samples_add_up_to_the_predicted_shares(
+    model: theory.Model, tau: float
+) -> None:
+    draw = torch.Generator().manual_seed(3)
+    w = [torch.randn(6, 1 << 5, generator=draw, dtype=torch.float64) for _ in range(4)]
+    given: dict[str, object] = {"model": model, "tau": tau}
+    if model == "mix":
+        given["initial"] = (w[2], w[3])
+    values = theory.parameter_grid(model, 5)
+    each = theory.strengths_by_order(w[0], w[1], values, **given)
+    assert each.shape == (len(values), 6, 5)
+    whole = each.sum(1)
+    torch.testing.assert_close(
+        whole / whole.sum(-1, keepdim=True),
+        theory.predicted_shares(w[0], w[1], values, **given),
+        equal_nan=True,
+    )

@@ -19,7 +19,7 @@ from . import datasets, io, params, paths, provenance, run, systems
 from .datasets.values import Values
 from .studies import feasible
 from .systems import System
-from .train import Training
+from .train import Training, Weights
 
 __all__ = [
     "LOG",
@@ -36,13 +36,13 @@ __all__ = [
 
 LOG = "log.csv"
 PROFILE = "systems"
-_PLAYERS, _SAMPLES, _MEASURED = 5, 2, 16
+_PLAYERS, _SAMPLES, _MEASURED, _PROBE_STEPS = 5, 2, 16, 5
 _CHECKPOINTS = 6
 """As many as 03 needs, in every notebook: one training serves them all."""
 MOST = 14
 """Players of a value table beyond which a game takes minutes: it takes no part here."""
 _SMALL: dict[str, dict[str, Any]] = {
-    "01_sparsity": {"probe_steps": 5, "count_images": _SAMPLES},
+    "01_sparsity": {"probe_steps": _PROBE_STEPS, "count_images": _SAMPLES},
     "03_theoretical_fit": {
         "sizes": [4],
         "norm_sizes": [8],
@@ -58,7 +58,7 @@ _SMALL: dict[str, dict[str, Any]] = {
         "map_images": 1,
         "paper_patches": _PLAYERS,
     },
-    "05_layerwise_change": {"probe_steps": 5},
+    "05_layerwise_change": {"probe_steps": _PROBE_STEPS},
     "06_iou_stability": {
         "class_players": _PLAYERS,
         "class_images": 2,
@@ -116,14 +116,17 @@ def _changes(system: System) -> dict[str, Any]:
     short = {
         name: _short(training, len(system.data.classes))
         for name in ("training", "memorising")
-        if isinstance(training := getattr(system, name), Training)
+        if (training := getattr(system, name)) is not None
     }
-    return {"loss_samples": count, "test_samples": count, **short}
+    probes = {} if system.probes is None else {"probes": {"steps": _PROBE_STEPS}}
+    return {"loss_samples": count, "test_samples": count, **probes, **short}
 
 
-def _short(training: Training, classes: int) -> dict[str, int]:
+def _short(training: Training | Weights, classes: int) -> dict[str, int]:
     # D12 explains two samples of each class in each half of the training set.
     n_train = max(64, 2 * _SAMPLES * classes)
+    if isinstance(training, Weights):
+        return {"n_train": n_train}
     return {"steps": 8, "first_checkpoint": 1, "batch": min(training.batch, 8), "n_train": n_train}
 
 

@@ -20,9 +20,10 @@ from torch import nn
 from torch.nn import functional as F
 
 from . import runtime
+from .modes import in_eval
 from .strict import Strict
 
-__all__ = ["LayerClassifier", "LinearProbe", "ProbeConfig", "ProbeReport", "features", "fit_probe"]
+__all__ = ["LinearProbe", "ProbeConfig", "ProbeReport", "features", "fit_probe"]
 
 _FORWARD_BATCH = 256
 _LEAST_SPREAD = 0.1
@@ -95,19 +96,6 @@ class LinearProbe(nn.Module):
         self.scale.copy_(torch.where(floor > 0, 1 / spread.clamp(min=floor), 0.0))
 
 
-class LayerClassifier(nn.Module):
-    """A network read out at one layer: its trunk up to there, then the probe. For explanations of
-    that layer alone."""
-
-    def __init__(self, trunk: nn.Module, layer: str, probe: nn.Module) -> None:
-        super().__init__()
-        _modules(trunk, [layer])
-        self.trunk, self.layer, self.probe = trunk, layer, probe
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.probe(_forward(self.trunk, x, [self.layer])[self.layer])
-
-
 def _modules(model: nn.Module, layers: Sequence[str]) -> dict[str, nn.Module]:
     """The named layers; ValueError that lists those there are."""
     known = dict(model.named_modules())
@@ -149,9 +137,8 @@ def features(model: nn.Module, x: torch.Tensor, layers: Sequence[str]) -> dict[s
     listing those it has.
     """
     _modules(model, layers)
-    was_training, device = model.training, next(model.parameters()).device
-    model.eval()
-    try:
+    device = next(model.parameters()).device
+    with in_eval(model):
         first = _forward(model, x[:1].to(device), layers)
         size = sum(out.numel() * out.element_size() for out in first.values()) * len(x)
         runtime.require_memory(size, f"the features of {len(x)} samples at {len(layers)} layers")
@@ -164,8 +151,6 @@ def features(model: nn.Module, x: torch.Tensor, layers: Sequence[str]) -> dict[s
                 model, x[start : start + _FORWARD_BATCH].to(device), layers
             ).items():
                 found[name][start : start + _FORWARD_BATCH] = out.cpu()
-    finally:
-        model.train(was_training)
     return found
 
 

@@ -65,6 +65,7 @@ LICENCES: dict[str, Licence] = {
     ),
     "shapenet_part": Licence("NC (ShapeNet terms)", False, "Yi et al. 2016", "16,881 shapes"),
     "sst2_wordpiece": Licence(_NONE, False, "Socher et al. 2013", "67,349 + 872 sentences"),
+    "sst2_xlnet": Licence(_NONE, False, "Socher et al. 2013", "67,349 + 872 sentences"),
     "planted": Licence("made here", True, "ours", "as many as are asked for"),
     "resnet18/imagenet_n13": Licence("MIT (shapiq)", True, "Muschalik et al. 2024", "20 games"),
     "vit/imagenet_n9": Licence("MIT (shapiq)", True, "Muschalik et al. 2024", "20 games"),

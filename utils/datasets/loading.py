@@ -10,7 +10,7 @@ import numpy as np
 from .. import io, paths
 from ..discovery import defined_in, modules_of, nearest
 from .base import DamagedData, MissingData, Samples, Source, Split, balanced
-from .recent import reuse
+from .recent import reuse, reuse_raw
 
 __all__ = ["available", "digest", "find", "get", "load", "names"]
 
@@ -34,7 +34,7 @@ def load(of: str | Source, split: Split, limit: int | None = None) -> Samples:
 
 
 def _read(source: Source, folder: Path, split: Split, limit: int | None) -> Samples:
-    raw = source.read(folder, split)
+    raw = reuse_raw(source, split, folder)
     if limit is not None:
         if not 1 <= limit <= len(raw.labels):
             raise ValueError(

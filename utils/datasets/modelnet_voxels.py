@@ -56,7 +56,10 @@ def grids_of(folder: Path) -> list[np.ndarray]:
 
 def distinct(grids: np.ndarray) -> np.ndarray:
     """Positions of the first of equal grids (N, bytes), ascending."""
-    return np.sort(np.unique(grids, axis=0, return_index=True)[1])
+    first: dict[bytes, int] = {}
+    for i, grid in enumerate(grids):
+        first.setdefault(grid.tobytes(), i)
+    return np.array(list(first.values()))
 
 
 def cloud(grid: np.ndarray, key: str, count: int) -> np.ndarray:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 
@@ -68,7 +70,15 @@ def find(name: str, file: str | None = None) -> Values:
 
 def tables(file: str | None = None) -> dict[str, Values]:
     """The value tables of the package, or of a user's ``file``, by network/name."""
-    modules = [load_file(file)] if file is not None else modules_of(__package__)
+    return dict(_of_package()) if file is None else _tables_in([load_file(file)])
+
+
+@functools.cache
+def _of_package() -> dict[str, Values]:
+    return _tables_in(modules_of(__package__))
+
+
+def _tables_in(modules: Iterable[ModuleType]) -> dict[str, Values]:
     return {f"{x.network}/{x.name}": x for m in modules for x in defined_in(m, Values)}
 
 

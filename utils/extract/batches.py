@@ -13,6 +13,8 @@ from collections.abc import Iterator
 import torch
 from torch import nn
 
+from ..modes import in_eval
+
 __all__ = [
     "OutOfMemory",
     "as_input",
@@ -61,14 +63,9 @@ def as_input(x: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
 
 @contextlib.contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
-    """Eval mode without gradients; the model is left in the mode it was found in."""
-    training = model.training
-    model.eval()
-    try:
-        with torch.inference_mode():
-            yield
-    finally:
-        model.train(training)
+    """Eval mode without gradients; every module is left in the mode it was found in."""
+    with in_eval(model), torch.inference_mode():
+        yield
 
 
 def micro_batch(model: nn.Module, example: torch.Tensor) -> int:

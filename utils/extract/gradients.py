@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from ..modes import in_eval
 from ..players import Players
 from .scores import logits_of
 from .values import Score, score_of
@@ -36,16 +37,10 @@ def integrated_gradients(
     empty, whole, *single = inputs.to(dtype)
     along = (torch.arange(steps, device=device, dtype=dtype) + 0.5) / steps
     path = (empty + along.view(-1, *[1] * empty.ndim) * (whole - empty)).requires_grad_()
-    training = model.training
-    try:
-        with torch.enable_grad():
-            v = score_of(
-                logits_of(model.eval()(path), "output"),
-                torch.full((steps,), target, device=device),
-                score,
-            )
-            (gradient,) = torch.autograd.grad(v.sum(), path)
-    finally:
-        model.train(training)
+    with in_eval(model), torch.enable_grad():
+        v = score_of(
+            logits_of(model(path), "output"), torch.full((steps,), target, device=device), score
+        )
+        (gradient,) = torch.autograd.grad(v.sum(), path)
     per_pixel = gradient.double().mean(0) * (whole - empty).double()
     return torch.stack([per_pixel[alone != empty].sum() for alone in single])

@@ -9,10 +9,12 @@ log-odds are taken.
 from __future__ import annotations
 
 import contextlib
-import copy
 import dataclasses
+import functools
+import itertools
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Literal, get_args
 
 import torch
 from torch import nn
@@ -28,7 +30,10 @@ from .batches import (
     pad_to_block,
     refusing_too_large,
 )
+from .first_layer import Summed, summed
 from .values import Score, score_of
+
+Path = Literal["auto", "plain"]
 
 __all__ = ["Cost", "logits_of", "noise_floor", "predict", "scores"]
 
@@ -76,16 +81,11 @@ def _targets(target: int | Sequence[int] | torch.Tensor, count: int) -> torch.Te
     return targets
 
 
-def _rows(
-    players: Sequence[Players], start: int, stop: int, n: int, device: torch.device
-) -> torch.Tensor:
-    """Masked inputs of the flat (sample, mask) range start..stop."""
-    pieces = []
+def _ranges(start: int, stop: int, n: int) -> Iterator[tuple[int, int, int]]:
+    """The flat (sample, mask) range start..stop as (sample, first mask, mask after the last)."""
     for sample in range(start >> n, ((stop - 1) >> n) + 1):
         low, high = max(start, sample << n), min(stop, (sample + 1) << n)
-        subsets = torch.arange(low, high, device=device) - (sample << n)
-        pieces.append(players[sample].masked(subsets))
-    return torch.cat(pieces)
+        yield sample, low - (sample << n), high - (sample << n)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,6 +98,7 @@ class _Plan:
     dtype: torch.dtype
     rows: int
     order: torch.memory_format
+    path: Path
 
     @classmethod
     def of(
@@ -107,7 +108,10 @@ class _Plan:
         layers: Mapping[str, nn.Module] | None,
         rows: int | None,
         device: torch.device | str | None,
+        path: Path,
     ) -> _Plan:
+        if path not in get_args(Path):
+            raise ValueError(f"path must be one of {get_args(Path)}, got {path!r}")
         if not players:
             raise ValueError("players is empty: pass one Players object per sample")
         n = players[0].n
@@ -127,7 +131,7 @@ class _Plan:
         example = as_input(placed[0].masked(torch.zeros(1, dtype=torch.int64, device=where)), dtype)
         with _readouts(model, layers):
             size = min(rows or micro_batch(model, example), pad_to_block(len(players) << n))
-        return cls(model, placed, where, dtype, size, layout(model, example))
+        return cls(model, placed, where, dtype, size, layout(model, example), path)
 
     @property
     def n(self) -> int:
@@ -148,23 +152,49 @@ class _Plan:
             laid_out(self.model, self.order),
             _readouts(self.model, layers) as caught,
         ):
-            yield lambda start, stop: self._run(start, stop, caught if layers else None)
-
-    def _run(
-        self, start: int, stop: int, caught: dict[str, torch.Tensor] | None
-    ) -> Mapping[str, torch.Tensor]:
-        with refusing_too_large(self.rows, self.device):
-            inputs = as_input(_rows(self.players, start, stop, self.n, self.device), self.dtype)
-            if (
-                stop - start < self.rows
-            ):  # the last batch has the size of the others: same kernels, same rounding
-                inputs = torch.cat(
-                    [inputs, inputs[-1:].expand(self.rows - (stop - start), *inputs.shape[1:])]
+            with refusing_too_large(self.rows, self.device):
+                first = (
+                    None
+                    if self.path == "plain"
+                    else summed(self.model, self._of, len(self.players), self.n)
                 )
-            output = self.model(inputs.contiguous(memory_format=self.order))
-        return {
-            name: logits[: stop - start] for name, logits in (caught or {"output": output}).items()
-        }
+            run = self._plain if first is None else functools.partial(self._summed, first)
+
+            def logits(start: int, stop: int) -> Mapping[str, torch.Tensor]:
+                with refusing_too_large(self.rows, self.device):
+                    output = run(start, stop)
+                found = caught if layers else {"output": output}
+                return {name: answers[: stop - start] for name, answers in found.items()}
+
+            yield logits
+
+    def _plain(self, start: int, stop: int) -> torch.Tensor:
+        """The network's answers to the masked samples."""
+        return self.model(self._padded(self._inputs(_ranges(start, stop, self.n))))
+
+    def _summed(self, first: Summed, start: int, stop: int) -> torch.Tensor:
+        """The same from the first layer's answers, which are sums over players."""
+        layer, table = first
+        pieces = [table(i).rows(low, high) for i, low, high in _ranges(start, stop, self.n)]
+        with layer.answering(self._padded(torch.cat(pieces) if pieces[1:] else pieces[0])):
+            return self.model(self._of(0, [0]))
+
+    def _padded(self, inputs: torch.Tensor) -> torch.Tensor:
+        """The last batch has the size of the others: same kernels, same rounding."""
+        if len(inputs) < self.rows:
+            more = inputs[-1:].expand(self.rows - len(inputs), *inputs.shape[1:])
+            inputs = torch.cat([inputs, more])
+        return inputs.contiguous(memory_format=self.order) if inputs.ndim == 4 else inputs
+
+    def _inputs(self, ranges: Iterable[tuple[int, int, int]]) -> torch.Tensor:
+        return torch.cat(
+            [self._of(i, torch.arange(low, high, device=self.device)) for i, low, high in ranges]
+        )
+
+    def _of(self, sample: int, subsets: Sequence[int] | torch.Tensor) -> torch.Tensor:
+        """A sample under masks, as the network takes it."""
+        masked = self.players[sample].masked(torch.as_tensor(subsets, device=self.device))
+        return as_input(masked, self.dtype)
 
 
 def _require_memory(samples: int, n: int, layers: int, device: torch.device) -> None:
@@ -203,10 +233,11 @@ def predict(
     *,
     rows: int | None = None,
     device: torch.device | str | None = None,
+    path: Path = "plain",
 ) -> Cost:
     """What :func:`scores` of the same arguments will cost, from the time of one micro-batch (after
     one to warm up)."""
-    plan = _Plan.of(model, players, layers, rows, device)
+    plan = _Plan.of(model, players, layers, rows, device, path)
     with plan.running(layers) as logits:
         for _ in range(2):
             start = time.perf_counter()
@@ -233,6 +264,7 @@ def scores(
     rows: int | None = None,
     device: torch.device | str | None = None,
     progress: bool = False,
+    path: Path = "plain",
 ) -> torch.Tensor | dict[str, torch.Tensor]:
     """v(x_T) of every sample on every mask: float64 (B, 2^n) on ``device``; with ``layers``,
     {layer: (B, 2^n)}.
@@ -241,13 +273,17 @@ def scores(
     found. players: one :class:`Players` per sample, all with the same n. target: class index, one
     or one per sample. layers: {module name: probe}, a probe maps that module's output to logits;
     all layers share one forward pass. score: see :func:`score_of`. rows: micro-batch (default:
-    :func:`micro_batch`). device: default where the model is. What it will cost: :func:`predict`.
+    :func:`micro_batch`). device: default where the model is. path: "plain" masks every sample and
+    runs the whole network on it; "auto" takes the first layer's answers as sums over players where
+    they are (:mod:`utils.extract.first_layer`): the same to rounding, for networks that do nothing
+    with a sample but give it to their layers. What it will cost:
+    :func:`predict`.
 
     Raises ValueError for an empty list, differing n, a bad target or layer; MemoryError before
     allocating what does not fit; :class:`OutOfMemory` where a micro-batch does not; ValueError
     naming sample and mask when the network answers NaN or infinity.
     """
-    plan = _Plan.of(model, players, layers, rows, device)
+    plan = _Plan.of(model, players, layers, rows, device, path)
     targets = _targets(target, len(players)).to(plan.device)
     names = list(layers) if layers else ["output"]
     result = {
@@ -284,14 +320,37 @@ def logits_of(output: torch.Tensor, name: str) -> torch.Tensor:
     return output
 
 
+@contextlib.contextmanager
+def _in_float64(*modules: nn.Module) -> Iterator[None]:
+    """While open the modules compute in float64; afterwards they have their own tensors again (a
+    copy of a deep network would take longer than its forward pass)."""
+    every = itertools.chain.from_iterable((*m.parameters(), *m.buffers()) for m in modules)
+    tensors = [t for t in every if t.is_floating_point()]
+    before = [t.data for t in tensors]
+    try:
+        for t, data in zip(tensors, before, strict=True):
+            t.data = data.double()
+        yield
+    finally:
+        for t, data in zip(tensors, before, strict=True):
+            t.data = data
+
+
 def noise_floor(
-    model: nn.Module, players: Players, target: int, *, score: Score = "logodds", masks: int = 256
-) -> float:
+    model: nn.Module,
+    players: Players,
+    target: int,
+    layers: Mapping[str, nn.Module] | None = None,
+    *,
+    score: Score = "logodds",
+    masks: int = 256,
+) -> float | dict[str, float]:
     """Size below which an interaction may be rounding: max |v - v in float64| on ``masks`` masks,
     times 2^(n/2).
 
     An interaction sums up to 2^n scores with alternating signs, so independent rounding grows by
-    sqrt(2^n).
+    sqrt(2^n). With ``layers``, as :func:`scores` takes them, {layer: size}: one pass in either
+    precision serves all.
     """
     n, device = players.n, players.baseline.device
     chosen = (
@@ -302,10 +361,15 @@ def noise_floor(
     inputs = players.masked(chosen)
     targets = torch.full((len(chosen),), target, device=device)
     dtype = next((p.dtype for p in model.parameters() if p.is_floating_point()), torch.float32)
-    exact = copy.deepcopy(model).double()
-    with evaluating(model), evaluating(exact):
-        rough = score_of(logits_of(model(as_input(inputs, dtype)), "output"), targets, score)
-        sharp = score_of(
-            logits_of(exact(as_input(inputs, torch.float64)), "output"), targets, score
-        )
-    return float((rough - sharp).abs().max()) * 2 ** (n / 2)
+
+    def read(x: torch.Tensor) -> dict[str, torch.Tensor]:
+        with evaluating(model), _readouts(model, layers) as caught:
+            output = model(x)
+        found = caught if layers else {"output": output}
+        return {k: score_of(logits_of(z, k), targets, score) for k, z in found.items()}
+
+    rough = read(as_input(inputs, dtype))
+    with _in_float64(model, *(layers or {}).values()):
+        sharp = read(as_input(inputs, torch.float64))
+    floors = {k: float((v - sharp[k]).abs().max()) * 2 ** (n / 2) for k, v in rough.items()}
+    return floors if layers else floors["output"]

@@ -82,7 +82,13 @@ class AttackedJob(Job):
         def scored(inputs: torch.Tensor) -> torch.Tensor:
             theirs = [one.around(x) for x, one in zip(inputs, players, strict=True)]
             return extract.scores(
-                model, theirs, labels, score=self.games.score, rows=self.games.rows, device=device
+                model,
+                theirs,
+                labels,
+                score=self.games.score,
+                rows=self.games.rows,
+                device=device,
+                path="auto",
             ).cpu()
 
         def answers(inputs: torch.Tensor) -> torch.Tensor:

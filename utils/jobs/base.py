@@ -120,7 +120,7 @@ class Job(BaseModel, ABC):
             "kind": self.kind,
             "version": self.version,
             "fields": keys.fields(self),
-            "code": [name for name in names if name.split(".")[0] == "utils"],
+            "code": code.named(names),
             "code_sha256": code.digest(names),
         }
 

@@ -82,7 +82,7 @@ class BayesianGamesJob(Job):
 
         def scored(model: torch.nn.Module) -> torch.Tensor:
             return extract.scores(
-                model.to(device), players, labels, rows=self.games.rows, device=device
+                model.to(device), players, labels, rows=self.games.rows, device=device, path="auto"
             ).cpu()
 
         each = torch.stack(

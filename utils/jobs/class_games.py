@@ -71,7 +71,7 @@ class ClassGamesJob(Job):
         )
         games = [
             extract.scores(
-                model, players, labels, score=self.score, rows=self.rows, device=device
+                model, players, labels, score=self.score, rows=self.rows, device=device, path="auto"
             ).cpu()
             for players in shown
         ]

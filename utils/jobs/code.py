@@ -17,9 +17,9 @@ from pathlib import Path
 
 from .. import io
 
-__all__ = ["digest", "modules", "stripped"]
+__all__ = ["digest", "modules", "named", "stripped"]
 
-_ROOT = "utils"
+_ROOT = __package__.partition(".")[0]
 _NEUTRAL = frozenset(
     f"{_ROOT}{name}"
     for name in (
@@ -55,16 +55,26 @@ def _closure(start: tuple[str, ...]) -> tuple[str, ...]:
 def digest(names: tuple[str, ...]) -> str:
     """The sha256 of the code of the named modules, as of the first call.
 
-    Independent of where they are installed, of line endings, docstrings and comments. A user's file
-    counts by its code alone, not by its place.
+    Independent of where they are installed, under which name the package is, of line endings,
+    docstrings and comments. A user's file counts by its code alone, not by its place.
     """
     return io.sha256_bytes(
         io.canonical_json(sorted([_label(name), _code(name)] for name in names)).encode()
     )
 
 
+def named(names: Iterable[str]) -> list[str]:
+    """Those of ``names`` that are modules of the package, named from its root:
+    ``.metrics.orders``."""
+    return [_label(name) for name in names if _ours(name)]
+
+
+def _ours(name: str) -> bool:
+    return name.partition(".")[0] == _ROOT
+
+
 def _label(name: str) -> str:
-    return name if name.split(".")[0] == _ROOT else _file(name).stem
+    return name.removeprefix(_ROOT) if _ours(name) else _file(name).stem
 
 
 def stripped(source: str) -> str:
@@ -132,11 +142,11 @@ def _imports(name: str) -> frozenset[str]:
     for node in _running(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
-                if alias.name.split(".")[0] == _ROOT:
+                if _ours(alias.name):
                     found |= _spelt(tree, alias)
         elif isinstance(node, ast.ImportFrom):
             base = _base(name, node)
-            if base.split(".")[0] == _ROOT:
+            if _ours(base):
                 for alias in node.names:
                     found |= _meant(base, alias.name, tree, alias.asname or alias.name)
     return frozenset(found - {name})

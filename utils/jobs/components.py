@@ -201,7 +201,11 @@ class ComponentGamesJob(Job):
                 FeatureComponents(f, stored.baseline[c], components) for f in stored.features[c]
             ]
             how = {"score": self.features.sample.score}
-            games.append(extract.scores(rest, players, stored.labels, device=device, **how).cpu())
+            games.append(
+                extract.scores(
+                    rest, players, stored.labels, device=device, **how, path="auto"
+                ).cpu()
+            )
             floors.append(
                 extract.noise_floor(rest, players[0].to(device), int(stored.labels[0]), **how)
             )
@@ -234,7 +238,7 @@ class LastGamesJob(GamesJob):
         device = runtime.device(self.device)
         model = run.model(run.steps[-1]).to(device)
         v = extract.scores(
-            model, players, labels, score=self.score, rows=self.rows, device=device
+            model, players, labels, score=self.score, rows=self.rows, device=device, path="auto"
         ).cpu()[None]
         floor = extract.noise_floor(model, players[0].to(device), int(labels[0]), score=self.score)
         save_games(folder, v, run.steps[-1:], [floor], labels=labels, ids=ids)

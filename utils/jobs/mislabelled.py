@@ -235,6 +235,6 @@ class _Explained:
             return torch.zeros(0, 1 << self.job.sample.n, dtype=torch.float64), 0.0
         model, players = self.players(self.network(checkpoint), images)
         v = extract.scores(
-            model, players, labels, rows=self.job.sample.rows, device=self.device
+            model, players, labels, rows=self.job.sample.rows, device=self.device, path="auto"
         ).cpu()
         return v, extract.noise_floor(model, players[0].to(self.device), int(labels[0]))

@@ -12,7 +12,6 @@ from torch import nn
 
 from .. import extract, io, lattice, runtime
 from ..players import Players
-from ..probes import LayerClassifier
 from .base import Job, ensure
 from .probing import OUTPUT, ProbesJob
 from .scored import Games, GamesJob
@@ -83,18 +82,14 @@ class NoisyInputsJob(Job):
                 layers=readouts,
                 rows=self.games.rows,
                 device=device,
+                path="auto",
             )
             for layer in readouts:
                 found[layer].append(scored[layer].cpu())
-        floors = [
-            extract.noise_floor(
-                LayerClassifier(model, layer, probe),
-                players[0].to(device),
-                int(labels[0]),
-                score=self.games.score,
-            )
-            for layer, probe in readouts.items()
-        ]
+        floors = extract.noise_floor(
+            model, players[0].to(device), int(labels[0]), readouts, score=self.games.score
+        )
+        floors = [floors[layer] for layer in readouts]
         _save(
             folder,
             torch.stack([v for layer in readouts for v in found[layer]]),

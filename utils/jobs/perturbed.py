@@ -64,6 +64,7 @@ class PerturbedJob(Job):
                     score=self.games.score,
                     rows=self.games.rows,
                     device=device,
+                    path="auto",
                 ).cpu()
             )
         io.save_arrays(

@@ -11,7 +11,6 @@ import torch
 from torch import nn
 
 from .. import extract, io, runtime
-from ..probes import LayerClassifier
 from .base import Job, ensure
 from .probing import OUTPUT, Probes, ProbesJob
 from .scored import Games, GamesJob, save_games
@@ -56,17 +55,13 @@ class LayerGamesJob(Job):
             rows=self.rows,
             device=device,
             progress=True,
+            path="auto",
         )
         v = torch.stack([found[layer].cpu() for layer in readouts])
-        floors = [
-            extract.noise_floor(
-                LayerClassifier(model, layer, probe),
-                players[0].to(device),
-                int(labels[0]),
-                score=score,
-            )
-            for layer, probe in readouts.items()
-        ]
+        floors = extract.noise_floor(
+            model, players[0].to(device), int(labels[0]), readouts, score=score
+        )
+        floors = [floors[layer] for layer in readouts]
         save_games(folder, v, torch.arange(len(readouts)), floors, labels=labels, ids=ids)
 
     def load(self, folder: Path) -> Games:

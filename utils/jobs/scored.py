@@ -20,9 +20,9 @@ from .trained import TrainJob
 __all__ = ["Games", "GamesJob", "choose", "save_games"]
 
 
-def choose(data: Samples, count: int, n: int, how: Draw) -> list[int]:
+def choose(data: Samples, count: int, n: int, how: Draw, skip: int = 0) -> list[int]:
     """Positions of ``count`` samples that can have ``n`` players: the first of each class, then the
-    second of each, ...
+    second of each, ..., after the first ``skip`` in this order.
 
     One of each class in turn, so that the first and the second half of the list hold the same
     classes; of a regression, in order. Independent of the network and of the draw. ValueError when
@@ -32,19 +32,21 @@ def choose(data: Samples, count: int, n: int, how: Draw) -> list[int]:
         (data.labels == label).nonzero().flatten().tolist() for label in range(len(data.classes))
     ] or [list(range(len(data)))]
     chosen: list[int] = []
-    while len(chosen) < count and any(queues):
+    wanted = skip + count
+    while len(chosen) < wanted and any(queues):
         for queue in queues:
             while queue:
                 position = queue.pop(0)
                 if how.possible(data, position) >= n:
                     chosen.append(position)
                     break
-    if len(chosen) < count:
+    if len(chosen) < wanted:
+        asked = f"{skip} passed over and the {count} asked for" if skip else f"{count} asked for"
         raise ValueError(
             f"{data.name}/{data.split} has {len(chosen)} {data.source.noun} that can have {n} "
-            f"players ({how.unit}), fewer than the {count} asked for"
+            f"players ({how.unit}), fewer than the {asked}"
         )
-    return chosen[:count]
+    return chosen[skip:wanted]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,8 +92,9 @@ class GamesJob(Job):
     """v(x_T) of some samples on all masks, at all checkpoints of one trained network (or at
     ``steps``, which it kept).
 
-    how: the draw of players. rows: masked inputs in a forward pass, None: found from the network
-    and the kind of device alone (:func:`utils.extract.micro_batch`).
+    images: how many, after the first ``skip`` that could be chosen. how: the draw of players. rows:
+    masked inputs in a forward pass, None: found from the network and the kind of device alone
+    (:func:`utils.extract.micro_batch`).
     """
 
     kind: ClassVar[str] = "games"
@@ -99,6 +102,7 @@ class GamesJob(Job):
     train: TrainJob
     split: Literal["train", "test"] = "train"
     images: int
+    skip: int = pydantic.Field(0, ge=0)
     n: int
     how: pydantic.InstanceOf[Draw]
     score: extract.Score = "logodds"
@@ -111,7 +115,7 @@ class GamesJob(Job):
         output is what is explained."""
         config = self.train.config
         data, train = config.data(self.split), config.data("train")
-        positions = choose(data, self.images, self.n, self.how)
+        positions = choose(data, self.images, self.n, self.how, self.skip)
         found = [self.how.players(data, i, self.n, train) for i in positions]
         labels = data.labels[positions] if data.classes else torch.zeros(len(positions)).long()
         return found, labels, data.ids[positions]
@@ -130,7 +134,13 @@ class GamesJob(Job):
             model = run.model(step).to(device)
             games.append(
                 extract.scores(
-                    model, players, labels, score=self.score, rows=self.rows, device=device
+                    model,
+                    players,
+                    labels,
+                    score=self.score,
+                    rows=self.rows,
+                    device=device,
+                    path="auto",
                 ).cpu()
             )
             floors.append(

@@ -21,9 +21,12 @@ import torch
 from .. import runtime
 from ..discovery import load_file, loaded_files
 from .base import Job, ensure, finished
+from .scored import GamesJob
 
 __all__ = ["IDLE_SECONDS", "ensure_all", "received", "sent", "start_worker"]
 
+_MANY_MASKS = 1 << 15
+"""Per checkpoint: some ten seconds of a small network at a dozen checkpoints."""
 IDLE_SECONDS = 60
 """A worker whose parent was killed finishes the job it has begun, waits this long and ends."""
 
@@ -31,16 +34,23 @@ IDLE_SECONDS = 60
 def ensure_all(jobs: Iterable[Job], desc: str) -> list[Any]:
     """The outputs of ``jobs``, in order, under a progress bar that says ``desc``.
 
-    Jobs that are worth a process (:attr:`Job.apart`) are computed side by side where there are
-    threads for two; the rest one after the other. The bits are the same either way. The first error
-    of a job is raised here, and ends the others; a job that can resume does so at the next call.
+    Jobs that are worth a process (:attr:`Job.apart`, or many masks to score on a CPU) are computed
+    side by side where there are threads for two; the rest one after the other. The bits are the
+    same either way. The first error of a job is raised here, and ends the others; a job that can
+    resume does so at the next call.
     """
     todo = list(jobs)
     _side_by_side(
-        [job for job, done in zip(todo, finished(todo), strict=True) if job.apart and not done],
+        [job for job, done in zip(todo, finished(todo), strict=True) if _apart(job) and not done],
         desc,
     )
     return [ensure(job) for job in runtime.progress(todo, desc=desc, total=len(todo), unit="job")]
+
+
+def _apart(job: Job) -> bool:
+    if isinstance(job, GamesJob):
+        return job.images << job.n >= _MANY_MASKS and runtime.device(job.device).type == "cpu"
+    return job.apart
 
 
 def _side_by_side(jobs: Sequence[Job], desc: str) -> None:

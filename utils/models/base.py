@@ -40,7 +40,9 @@ class Network(NamedTuple):
     name: as in a system's id; title: in print; make: (spec, width) → a fresh network that takes raw
     samples (N, *shape) and answers (N, outputs); takes: kinds of data; layers: names of the layers
     to look at, input side first, the output left out, each found in ``named_modules()`` and
-    answering ONE tensor (N, ...); width: the paper's; width_is: what it counts.
+    answering ONE tensor (N, ...); width: the paper's; width_is: what it counts; pretrained: of a
+    network that begins with weights found on this machine, what says which they are, a sha256 (part
+    of the key of every job on it); MissingData where they are not there.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Network(NamedTuple):
     layers: tuple[str, ...]
     width: int
     width_is: str
+    pretrained: Callable[[], str] | None = None
 
     def sized(self, width: int | None) -> str:
         """``mlp7_w256``: its name in a system's id, with a width that is not the paper's."""

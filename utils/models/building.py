@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+from typing import Any
 
 import torch
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
 from ..discovery import defined_in, modules_of, nearest
 from .base import InputSpec, Network
@@ -36,11 +39,28 @@ def find(of: str | Network) -> Network:
     return known[of]
 
 
-def build(of: str | Network, spec: InputSpec, width: int | None = None, seed: int = 0) -> nn.Module:
+class _Undrawn(TorchFunctionMode):
+    """Under it no initial weights are drawn: memory stays as it was found."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func in (torch.Tensor.normal_, torch.Tensor.uniform_):
+            return args[0]
+        return func(*args, **(kwargs or {}))
+
+
+def build(
+    of: str | Network,
+    spec: InputSpec,
+    width: int | None = None,
+    seed: int = 0,
+    *,
+    drawn: bool = True,
+) -> nn.Module:
     """A freshly initialised network on the CPU, float32, in train mode.
 
     width: None, the paper's; what it counts is in ``find(name).width_is``. seed: decides the
     initial weights, whatever the state of the global random generators, which stay as they are.
+    drawn: False where other weights are put in at once: these are drawn for nothing then.
 
     ValueError for an unknown name or for sizes that the network cannot take.
     """
@@ -51,4 +71,5 @@ def build(of: str | Network, spec: InputSpec, width: int | None = None, seed: in
     with torch.random.fork_rng(devices=[]), torch.device("cpu"):
         # Not torch.manual_seed: it would reseed the GPUs' generators, which are not restored.
         torch.default_generator.manual_seed(seed)
-        return network.make(spec._replace(shape=sizes), width)
+        with contextlib.nullcontext() if drawn else _Undrawn():
+            return network.make(spec._replace(shape=sizes), width)

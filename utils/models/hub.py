@@ -5,8 +5,8 @@ Nothing is fetched unless asked for: ``reproduce data bert_medium`` writes a mod
 and safetensors weights into ``transformers/<name>`` of the data cache, from where a network is
 built. ``initialised`` builds the same network of a configuration alone, without pretrained weights.
 
-XLNet is in no system: its tokens are those of a SentencePiece model of its own, and no data set of
-this package has them. The other three read the WordPieces of ``sst2_wordpiece``.
+XLNet reads the pieces of ``sst2_xlnet``, whose tokeniser comes with its weights; the other three
+read the WordPieces of ``sst2_wordpiece``.
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ __all__ = [
     "BERT_MEDIUM",
     "DISTILBERT",
     "HUB",
+    "REVISIONS",
     "XLNET",
+    "digest",
     "download",
     "downloaded",
     "get",
@@ -41,11 +43,24 @@ HUB = {
     "distilbert": "distilbert/distilbert-base-uncased",
     "xlnet": "xlnet/xlnet-base-cased",
 }
+REVISIONS = {
+    "bert_base": "86b5e0934494bd15c9632b12f734a8a67f723594",
+    "distilbert": "12040accade4e8a0f71eabdb258fecc2e7e948be",
+    "xlnet": "ceaa69c7bc5e512b5007106a7ccbb7daf24b2c79",
+}
+"""The revisions that are fetched, as public repositories that pin them name them; nobody could ask
+the hub when this was written. None was found for BERT-Medium: its newest is fetched."""
 _FILES = ("config.json", "model.safetensors")
+_TOKENIZER = {"xlnet": ("tokenizer.json",)}
+"""What is fetched beside: the others' pieces come with a package."""
 _NO_DROPOUT = (
     *("hidden_dropout_prob", "attention_probs_dropout_prob"),  # BERT
     *("dropout", "attention_dropout", "summary_last_dropout"),  # XLNet, DistilBERT
 )
+
+
+def _files(name: str) -> tuple[str, ...]:
+    return (*_FILES, *_TOKENIZER.get(name, ()))
 
 
 def _folder(name: str) -> Path:
@@ -78,6 +93,8 @@ def download(name: str, revision: str | None = None) -> Path:
     """Fetches the model from the hub: the folder of its files and of ``source.json``, which names
     the revision and each file's sha256, against which the files are checked from then on.
 
+    revision: default that of ``REVISIONS``, else the newest.
+
     MissingData without a network or ``transformers``; ValueError for another name.
     """
     if name not in HUB:
@@ -85,14 +102,14 @@ def download(name: str, revision: str | None = None) -> Path:
     library()
     from huggingface_hub import HfApi, hf_hub_download
 
-    folder = _folder(name)
+    folder, revision = _folder(name), revision or REVISIONS.get(name)
     try:
         revision = HfApi().model_info(HUB[name], revision=revision).sha
-        for file in _FILES:
+        for file in _files(name):
             hf_hub_download(HUB[name], file, revision=revision, local_dir=folder)
     except Exception as error:  # of the hub's client, of the network
         raise MissingData(f"{HUB[name]} could not be downloaded ({error})") from error
-    found = {file: io.sha256_file(folder / file) for file in _FILES}
+    found = {file: io.sha256_file(folder / file) for file in _files(name)}
     io.write_sealed(folder / "source.json", {"hub": HUB[name], "revision": revision, **found})
     return folder
 
@@ -103,13 +120,22 @@ def _checked(name: str) -> Path:
     if folder is None:
         raise MissingData(missing(name))
     said = io.read_sealed(folder / "source.json")
-    for file in _FILES:
-        if not (folder / file).is_file() or io.sha256_file(folder / file) != said[file]:
+    for file in _files(name):
+        if not (folder / file).is_file() or io.sha256_file(folder / file) != said.get(file):
             raise DamagedData(
                 f"{folder / file} is not the file that was downloaded: delete "
                 f"{folder}, then `reproduce data {name}` gets it again"
             )
     return folder
+
+
+def digest(name: str) -> str:
+    """Which weights of ``name`` are on this machine: the sha256 of their revision and of the files'
+    checksums, as the download noted them. MissingData where there are none."""
+    folder = downloaded(name)
+    if folder is None:
+        raise MissingData(missing(name))
+    return io.sha256_bytes(io.canonical_json(io.read_sealed(folder / "source.json")).encode())
 
 
 def _encoder_of(spec: InputSpec, encoder: nn.Module) -> nn.Module:
@@ -157,8 +183,9 @@ def pretrained(spec: InputSpec, width: int, *, name: str) -> nn.Module:
 
 
 def _network(name: str, title: str, depth: int, size: int) -> Network:
-    make = functools.partial(pretrained, name=name)
-    return Network(name, title, make, ("text",), blocks(depth), size, "numbers of a token's state")
+    make, which = functools.partial(pretrained, name=name), functools.partial(digest, name)
+    counted = "numbers of a token's state"
+    return Network(name, title, make, ("text",), blocks(depth), size, counted, which)
 
 
 BERT_MEDIUM = _network("bert_medium", "BERT-Medium", 8, 512)

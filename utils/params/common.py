@@ -101,6 +101,12 @@ class Study(Common):
         ge=2,
         description="samples explained per network; half of them choose, the other half judge",
     )
+    skip_images: int = Field(
+        0,
+        ge=0,
+        description="samples passed over before those that are explained: those, say, on which "
+        "another run was looked at",
+    )
     image_split: Literal["test", "train"] = Field(
         "test",
         description="which samples are explained: test samples, or, as a "

@@ -1,5 +1,5 @@
-"""The same ADMM as :mod:`admm_torch`, compiled for a CPU: sixteen games as the lanes of a block, a
-thread per block.
+"""The same ADMM as :mod:`admm_torch`, compiled for a CPU: sixteen games (eight from n = 13 on) as
+the lanes of a block, a thread per block.
 
 A lane whose game is certified takes the next game of the queue at once, and a window later is
 certified for the first time; lanes never mix, so a game's bits depend on no neighbour, no thread
@@ -20,7 +20,7 @@ import numpy as np
 import torch
 
 from . import cache, kernels, schur
-from .lanes import LANES, aligned
+from .lanes import aligned, columns, lanes_of
 from .problem import Problem, Schedule, Solution
 
 __all__ = ["solve"]
@@ -36,7 +36,7 @@ FLOAT32_SCALE = 80.0
 def _tables(n: int, dtype: type) -> tuple:
     """Rotations of the low and high stages, and the multiplets: dimensions, counts and rows,
     flat."""
-    split = min(n, kernels.SPAN_BITS)
+    split = min(n, kernels.span_bits(1 + len(lanes_of(n))))
     lists = []
     for first, last in ((0, split), (split, n)):
         stage = schur.rotations(n, first, last)
@@ -72,11 +72,11 @@ def _spectrum(n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 @functools.lru_cache(maxsize=4)
 def _gram_inverse(n: int) -> np.ndarray:
-    """G^{-1} by multiplet, (Σd², LANES) float64: the same in every lane."""
-    spectrum = _spectrum(n)
-    inverse = aligned((int((spectrum[0] ** 2).sum()), LANES), np.float64)
-    for lane in range(LANES):
-        kernels.set_inverse(inverse, lane, 0.0, *spectrum)
+    """G^{-1} by multiplet, (Σd², *lanes) float64: the same in every lane."""
+    spectrum, lanes = _spectrum(n), lanes_of(n)
+    inverse = aligned((int((spectrum[0] ** 2).sum()), *lanes), np.float64)
+    for lane in range(lanes[-1]):
+        kernels.set_inverse(columns(inverse), lane, 0.0, *spectrum)
     return inverse
 
 
@@ -91,15 +91,16 @@ class _Scales(NamedTuple):
 def _scales(problem: Problem) -> _Scales:
     """Known before the first iteration, because μ decides whether float32 is enough."""
     n, (games, rows) = problem.n, problem.v.shape
-    v, x, y = (aligned((rows, LANES), np.float64) for _ in range(3))
-    out, work = aligned((2, LANES), np.float64), aligned((n + 1, LANES), np.float64)
+    lanes = lanes_of(n)
+    v, x, y = (aligned((rows, *lanes), np.float64) for _ in range(3))
+    out, work = aligned((2, *lanes), np.float64), aligned((n + 1, *lanes), np.float64)
     tables, gram = _tables(n, np.float64), _gram_inverse(n)
     typical, inputs = np.zeros(games), problem.v.numpy()
-    for start in range(0, games, LANES):
-        some = inputs[start : start + LANES]
-        v[:, : len(some)] = some.T
+    for start in range(0, games, lanes[-1]):
+        some = inputs[start : start + lanes[-1]]
+        columns(v)[:, : len(some)] = some.T
         kernels.least_norm_mean(out, v, x, y, tables, gram, work)
-        typical[start : start + LANES] = out[0, : len(some)]
+        typical[start : start + len(some)] = columns(out)[0, : len(some)]
     mu = [
         Schedule.mu(bound, n, size)
         for bound, size in zip(problem.bound.tolist(), typical.tolist(), strict=True)
@@ -129,16 +130,21 @@ class _Queue:
             return None if self.stopped else next(self._games, None)
 
 
+def _columns(arrays: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
+    return tuple(columns(x) for x in arrays)
+
+
 class _Block:
-    """Sixteen lanes at work: their state, their work space and the games they hold."""
+    """Sixteen or eight lanes at work: their state, their work space and the games they hold."""
 
     def __init__(self, problem: Problem, exact: bool, dtype: type, scales: _Scales) -> None:
         self.problem, self.exact, self.scales = problem, exact, scales
         self.plan = Schedule.of(exact)
         n, rows = problem.n, problem.v.shape[-1]
-        shape = (rows, LANES)
-        self.state = [aligned(shape, dtype) for _ in range(4)]  # W_and, W_or, W_e, λ
-        self.sums = [aligned(shape, dtype) for _ in range(3)]
+        lanes = lanes_of(n)
+        shape = (rows, *lanes)
+        self.state = tuple(aligned(shape, dtype) for _ in range(4))  # W_and, W_or, W_e, λ
+        self.sums = tuple(aligned(shape, dtype) for _ in range(3))
         self.v, self.x, self.y = (aligned(shape, dtype) for _ in range(3))
         self.v64, self.a, self.o, self.e, self.dual, self.x64, self.y64 = (
             aligned(shape, np.float64) for _ in range(7)
@@ -147,52 +153,66 @@ class _Block:
         self.spectrum = _spectrum(n)
         size = int((self.spectrum[0] ** 2).sum())
         self.inverse, self.inverse64 = (
-            aligned((size, LANES), dtype),
-            aligned((size, LANES), np.float64),
+            aligned((size, *lanes), dtype),
+            aligned((size, *lanes), np.float64),
         )
-        self.gram = aligned((size, LANES), np.float64)
+        self.gram = aligned((size, *lanes), np.float64)
         self.gram[:] = _gram_inverse(n)
-        self.work, self.work64 = aligned((n + 1, LANES), dtype), aligned((n + 1, LANES), np.float64)
-        self.lanes, self.out = aligned((4, LANES), np.float64), aligned((2, LANES), np.float64)
-        self.totals = [aligned(shape, dtype) for _ in range(3)]
-        self.windows = np.zeros(LANES, dtype=np.int64)  # held in totals
-        self.short_gap = np.full(LANES, np.inf)
-        self.best = [
+        self.work, self.work64 = (
+            aligned((n + 1, *lanes), dtype),
+            aligned((n + 1, *lanes), np.float64),
+        )
+        self.lanes, self.out = aligned((4, *lanes), np.float64), aligned((2, *lanes), np.float64)
+        self.totals = tuple(aligned(shape, dtype) for _ in range(3))
+        self.windows = np.zeros(lanes[-1], dtype=np.int64)  # held in totals
+        self.short_gap = np.full(lanes[-1], np.inf)
+        self.best = tuple(
             aligned(shape, np.float64) for _ in range(3)
-        ]  # and, or, λ: bounds found at different checks
-        self.bounds = aligned((2, LANES), np.float64)
+        )  # and, or, λ: bounds found at different checks
+        self.want, self.share = aligned((1, *lanes), dtype), aligned((1, *lanes), dtype)
+        self.bounds = aligned((2, *lanes), np.float64)
         self.weights64 = problem.weights.numpy()
         self.weights = self.weights64.astype(dtype)
         self.inputs, self.bound = problem.v.numpy(), problem.bound.numpy()
-        self.games: list[int | None] = [None] * LANES
-        self.age = np.zeros(LANES, dtype=np.int64)
+        self.games: list[int | None] = [None] * lanes[-1]
+        self.age = np.zeros(lanes[-1], dtype=np.int64)
         self.lanes[2] = 1.0
 
     def fill(self, queue: _Queue) -> bool:
-        """Give every idle lane the next game; False when no lane has any."""
-        for lane in range(LANES):
-            if self.games[lane] is None and (game := queue.next()) is not None:
-                self._load(lane, game)
-        return any(game is not None for game in self.games)
+        """Give every idle lane the next game, the zero game when there is none; False when no lane
+        has any."""
+        idle = [lane for lane, game in enumerate(self.games) if game is None]
+        begun = []
+        for lane in idle:
+            game = queue.next()
+            self.games[lane] = game
+            if game is not None:
+                self._begin(lane, game)
+            begun.append(-1 if game is None else game)
+        if idle and any(game is not None for game in self.games):
+            kernels.put_games(
+                np.array(idle),
+                np.array(begun),
+                self.inputs,
+                columns(self.v),
+                columns(self.v64),
+                _columns(self.state),
+                _columns(self.totals),
+                _columns(self.best),
+            )
+            return True
+        return not idle
 
-    def _load(self, lane: int, game: int) -> None:
-        self.games[lane], self.age[lane] = game, 0
-        self.v64[:, lane] = self.v[:, lane] = self.inputs[game]
-        for array in (*self.state, *self.totals, *self.best):
-            array[:, lane] = 0.0
-        self.bounds[:, lane] = np.inf, 0.0  # λ = 0 certifies 0
+    def _begin(self, lane: int, game: int) -> None:
+        """Everything of a game but its values."""
+        self.age[lane] = 0
+        columns(self.bounds)[:, lane] = np.inf, 0.0  # λ = 0 certifies 0
         self.windows[lane], self.short_gap[lane] = 0, np.inf
         bound, typical, mu = self.bound[game], self.scales.typical[game], self.scales.mu[game]
         shift = 0.0 if self.exact else mu**-2
-        self.lanes[:, lane] = self.plan.theta * typical, mu * bound, 1.0 / mu, bound
-        kernels.set_inverse(self.inverse64, lane, shift, *self.spectrum)
-        self.inverse[:, lane] = self.inverse64[:, lane]
-
-    def clear(self, lane: int) -> None:
-        """An idle lane holds the zero game."""
-        self.games[lane] = None
-        for array in (*self.state, self.v, self.v64):
-            array[:, lane] = 0.0
+        columns(self.lanes)[:, lane] = self.plan.theta * typical, mu * bound, 1.0 / mu, bound
+        kernels.set_inverse(columns(self.inverse64), lane, shift, *self.spectrum)
+        columns(self.inverse)[:, lane] = columns(self.inverse64)[:, lane]
 
     def advance(self) -> None:
         """One window of iterations, then the certificate of every lane."""
@@ -237,49 +257,57 @@ class _Block:
         self._restart(long)
 
     def _average(self) -> np.ndarray:
-        """Turn the sums into averages; bool (LANES,): the lanes in which they are long ones."""
+        """Turn the sums into averages; bool (lanes,): the lanes in which they are long ones."""
         early = self.age <= self.plan.early * self.plan.window
         self.windows += 1
         long = ~early & self.plan.long(self.windows, self.age)
-        states, dtype = self.plan.window // self.plan.every, self.v.dtype
-        want, share = aligned((1, LANES), dtype), aligned((1, LANES), dtype)
-        want[0], share[0] = long.astype(dtype) - early, 1.0 / (self.windows * states)
-        for sums, totals in zip(self.sums, self.totals, strict=True):
-            kernels.average(sums, totals, want, share, states)
+        states = self.plan.window // self.plan.every
+        self.want[0] = long.astype(self.want.dtype) - early
+        self.share[0] = 1.0 / (self.windows * states)
+        kernels.average(self.sums, self.totals, self.want, self.share, states)
         self.windows[long | early] = 0
         return long
 
     def _restart(self, long: np.ndarray) -> None:
         """Continue from a long average where it is much better than the last short one (an orbit's
         centre)."""
-        gap = self.out[0] - np.maximum(self.out[1], 0.0)
+        upper, lower = columns(self.out)
+        gap = upper - np.maximum(lower, 0.0)
         for lane in np.flatnonzero(long & (gap < self.plan.restart * self.short_gap)):
             for state, mean in zip(self.state[:3], self.sums, strict=True):
-                state[:, lane] = mean[:, lane]
+                columns(state)[:, lane] = columns(mean)[:, lane]
         self.short_gap = np.where(long, self.short_gap, gap)
 
     def finished(self) -> Iterator[tuple[int, int, bool]]:
         """(lane, game, broken) of the lanes whose game is certified, broken or at the cap."""
-        upper, lower = self.bounds
+        upper, lower = columns(self.bounds)
         closed = upper - lower <= self.problem.tol * (1 - 1e-9) * upper
         for lane, game in enumerate(self.games):
             if game is None or self.age[lane] < self.plan.first:
                 continue
-            broken = not np.isfinite(self.out[:, lane]).all()
+            broken = not np.isfinite(columns(self.out)[:, lane]).all()
             if closed[lane] or broken or self.age[lane] >= self.problem.max_iterations:
                 yield lane, game, broken
 
-    def save(self, lane: int, game: int, broken: bool, answer: Solution) -> None:
-        """Copy a finished lane out; the sparse iterate is what soft-thresholding leaves of the
-        averaged state."""
-        limit = self.lanes[0, lane] * self.weights64
-        for sums, target in zip(self.sums[:2], (answer.sparse_and, answer.sparse_or), strict=True):
-            mean = sums[:, lane].astype(np.float64)
-            target.numpy()[game] = mean - np.clip(mean, -limit, limit)
-        for array, target in zip(self.best, (answer.i_and, answer.i_or, answer.dual), strict=True):
-            target.numpy()[game] = array[:, lane]
-        answer.iterations[game] = int(self.age[lane])
-        answer.broken[game] = broken
+    def release(self, lanes: list[int]) -> None:
+        """These lanes are idle; the next :meth:`fill` overwrites what they hold."""
+        for lane in lanes:
+            self.games[lane] = None
+
+    def save(self, lanes: list[int], answer: Solution) -> None:
+        """Copy finished lanes out."""
+        games = np.array([self.games[lane] for lane in lanes])
+        kernels.take_games(
+            np.array(lanes),
+            games,
+            columns(self.lanes)[0],
+            self.weights64,
+            _columns(self.sums[:2]),
+            _columns(self.best),
+            (answer.sparse_and.numpy(), answer.sparse_or.numpy()),
+            (answer.i_and.numpy(), answer.i_or.numpy(), answer.dual.numpy()),
+        )
+        answer.iterations.numpy()[games] = self.age[lanes]
 
 
 def _work(
@@ -294,14 +322,18 @@ def _work(
     block = _Block(problem, exact, dtype, scales)
     while not queue.stopped and block.fill(queue):
         block.advance()
-        again = []
-        for lane, game, broken in list(block.finished()):
+        again, done, lanes = [], [], []
+        for lane, game, broken in block.finished():
+            lanes.append(lane)
             if broken and dtype is np.float32:
                 again.append(game)
             else:
-                block.save(lane, game, broken, answer)
-                tick(1)
-            block.clear(lane)
+                done.append(lane)
+                answer.broken[game] = broken
+        if done:
+            block.save(done, answer)
+            tick(len(done))
+        block.release(lanes)
         if again:  # at once, not at the end: the other threads go on with the queue meanwhile
             _work(problem, exact, np.float64, scales, _Queue(again, queue), answer, tick)
             answer.broken[again] = True
@@ -351,7 +383,9 @@ _KERNELS = (
     kernels.certify,
     kernels.keep_best,
     kernels.least_norm_mean,
+    kernels.put_games,
     kernels.set_inverse,
+    kernels.take_games,
 )
 
 

@@ -9,6 +9,7 @@ import torch
 
 from . import admm_numba, admm_torch
 from .certificate import forward, lower_bound, mobius, weighted_l1
+from .lanes import lanes_of
 from .problem import Problem, Solution, pieces, ticker
 
 __all__ = ["BACKENDS", "memory_needed", "solve", "what_fits"]
@@ -25,7 +26,7 @@ def memory_needed(games: int, length: int, device_type: str = "cpu") -> int:
     of the iteration."""
     at_once = min(games, max(16, _AT_ONCE // max(length, 1)))
     if device_type == "cpu" and length <= _NUMBA_LENGTH:
-        state = 40 * admm_numba.LANES * torch.get_num_threads()
+        state = 40 * lanes_of(length.bit_length() - 1)[-1] * torch.get_num_threads()
     else:
         state = 64 * admm_torch.chunk_size(length, device_type)
     return 8 * length * (16 * games + 16 * at_once + state)

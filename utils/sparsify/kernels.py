@@ -1,4 +1,5 @@
-"""The compiled inner loops of the split on a CPU: every array is (rows, LANES), one game per lane.
+"""The compiled inner loops of the split on a CPU: every array is (rows, 16) or (rows, 1, 8),
+one game per lane.
 
 All of numba's cached functions live in this one file, because numba decides by the file of the
 outermost function whether its cache is stale.
@@ -11,11 +12,30 @@ import numba
 from .cache import compiled
 from .lanes import add, choose, clip, div, fma, load, maxabs, mul, splat, store, sub, wide, zero
 
-__all__ = ["average", "certify", "iterate", "keep_best", "least_norm_mean", "set_inverse"]
+__all__ = [
+    "average",
+    "certify",
+    "iterate",
+    "keep_best",
+    "least_norm_mean",
+    "put_games",
+    "set_inverse",
+    "take_games",
+]
 
-# transforms run through spans of 2^8 rows (16 KiB of float32) while these are in the first-level
-# cache
-SPAN_BITS = 8
+# transforms run through spans of 2^8 rows (2^9 of eight lanes: 16 KiB of float32) while these are
+# in the first-level cache
+_SPAN_BITS = 8
+
+
+def span_bits(axes: int) -> int:
+    """log2 of the rows of a span, for arrays with so many ``axes`` (3: eight lanes)."""
+    return _SPAN_BITS + axes - 2
+
+
+@numba.njit(inline="always")
+def _span(x):
+    return min(x.shape[0], 1 << (_SPAN_BITS + x.ndim - 2))
 
 
 @numba.njit(inline="always")
@@ -51,7 +71,7 @@ def _zeta_range(x, start, stop, h, top, up):
 @numba.njit
 def _zeta(x):
     rows = x.shape[0]
-    span = min(rows, 1 << SPAN_BITS)
+    span = _span(x)
     for start in range(0, rows, span):
         _zeta_range(x, start, start + span, 1, span, False)
     _zeta_range(x, 0, rows, span, rows, False)
@@ -60,7 +80,7 @@ def _zeta(x):
 @numba.njit
 def _superset_zeta(x):
     rows = x.shape[0]
-    span = min(rows, 1 << SPAN_BITS)
+    span = _span(x)
     for start in range(0, rows, span):
         _zeta_range(x, start, start + span, 1, span, True)
     _zeta_range(x, 0, rows, span, rows, True)
@@ -87,7 +107,7 @@ def _solve(x, tables, inverse, work):
     """x ← (G + shift)^{-1} x: to the Schur basis, one small product per multiplet, and back."""
     low, high, dims, counts, places = tables
     rows = x.shape[0]
-    span = min(rows, 1 << SPAN_BITS)
+    span = _span(x)
     for start in range(0, rows, span):
         _rotate(x, start, low[0], low[1], low[2], low[3], False)
     _rotate(x, 0, high[0], high[1], high[2], high[3], False)
@@ -111,7 +131,7 @@ def _solve(x, tables, inverse, work):
 
 @compiled
 def set_inverse(inverse, lane, shift, dims, values, vectors):
-    """Write (G + shift)^{-1} of every dimension into lane ``lane`` of ``inverse`` (Σd², LANES)."""
+    """Write (G + shift)^{-1} of every dimension into lane ``lane`` of ``inverse`` (Σd², lanes)."""
     first, at = 0, 0
     for k in range(dims.shape[0]):
         d = dims[k]
@@ -127,6 +147,47 @@ def set_inverse(inverse, lane, shift, dims, values, vectors):
                 inverse[first + i * d + j, lane] = total
         first += d * d
         at += d
+
+
+@compiled
+def put_games(lanes, games, inputs, v, v64, state, totals, best):
+    """Begin game ``games[k]`` of ``inputs`` (games, rows) in lane ``lanes[k]``, from zeros; game -1
+    is the zero game.
+
+    All arrays are (rows, lanes) here. Row by row for all lanes at once: a lane is a strided column
+    of every array, and so each cache line is fetched once.
+    """
+    for t in range(v.shape[0]):
+        for k in range(lanes.shape[0]):
+            lane, game = lanes[k], games[k]
+            value = inputs[game, t] if game >= 0 else 0.0
+            v64[t, lane] = value
+            v[t, lane] = value
+            for array in state:
+                array[t, lane] = 0.0
+            for array in totals:
+                array[t, lane] = 0.0
+            for array in best:
+                array[t, lane] = 0.0
+
+
+@compiled
+def take_games(lanes, games, theta, weights, means, best, sparse, found):
+    """Copy the games in ``lanes`` out to rows ``games`` of ``sparse`` (and, or) and ``found`` (and,
+    or, λ).
+
+    The sparse iterate is what soft-thresholding by ``theta`` (lanes,)·weights leaves of the
+    averaged states ``means`` (and, or), in float64.
+    """
+    for t in range(weights.shape[0]):
+        for k in range(lanes.shape[0]):
+            lane, game = lanes[k], games[k]
+            limit = theta[lane] * weights[t]
+            for half in range(2):
+                value = float(means[half][t, lane])
+                sparse[half][game, t] = value - min(max(value, -limit), limit)
+            for part in range(3):
+                found[part][game, t] = best[part][t, lane]
 
 
 @numba.njit
@@ -175,7 +236,7 @@ def iterate(
     """``steps`` iterations; every ``every``-th state is added to the sums ``s_*``, which are
     cleared first.
 
-    lanes (3, LANES): θ, μκ̂, 1/μ.
+    lanes, three rows: θ, μκ̂, 1/μ.
     """
     rows = v.shape[0]
     theta, box, per_mu = load(lanes, 0), load(lanes, 1), load(lanes, 2)
@@ -316,17 +377,19 @@ def average(sums, totals, want, share, count):
     """sums ← their mean of ``count`` states; in lanes where ``want`` > 0 the mean of all since
     ``totals`` was cleared.
 
-    ``totals`` collects the sums, ``share`` is one over the states it holds; ``want`` ≠ 0 clears it.
-    Both (1, LANES).
+    ``sums`` and ``totals`` are three arrays each. ``totals`` collects the sums, ``share`` is one
+    over the states it holds; ``want`` ≠ 0 clears it. Both of one row.
     """
-    nothing, one = zero(sums), splat(sums, 1.0 / count)
+    nothing, one = zero(want), splat(want, 1.0 / count)
     wanted, part = load(want, 0), load(share, 0)
     ends = maxabs(nothing, wanted)
-    for t in range(sums.shape[0]):
-        recent = load(sums, t)
-        whole = add(load(totals, t), recent)
-        store(sums, t, choose(nothing, wanted, mul(part, whole), mul(one, recent)))
-        store(totals, t, choose(nothing, ends, nothing, whole))
+    for k in range(3):
+        recents, wholes = sums[k], totals[k]
+        for t in range(recents.shape[0]):
+            recent = load(recents, t)
+            whole = add(load(wholes, t), recent)
+            store(recents, t, choose(nothing, wanted, mul(part, whole), mul(one, recent)))
+            store(wholes, t, choose(nothing, ends, nothing, whole))
 
 
 @compiled
@@ -352,7 +415,7 @@ def certify(
 ):
     """From averaged states W, in float64: feasible (a, o), ``dual``, and their bounds in ``out``.
 
-    lanes (4, LANES): θ, μκ̂, 1/μ, κ̂. out (2, LANES): weighted L1 of (a, o), lower bound.
+    lanes, four rows: θ, μκ̂, 1/μ, κ̂. out, two rows: weighted L1 of (a, o), lower bound.
     ``inverse`` is (G + 1/μ²)^{-1} by lane, ``gram`` G^{-1}.
     """
     rows = v.shape[0]

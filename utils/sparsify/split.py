@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import warnings
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -76,8 +77,10 @@ def split(
     paper: PaperSettings | None = None,
     progress: bool = False,
 ) -> Split[Array]:
-    """Split games ``v`` (..., 2^n) into AND and OR interactions; tensors (any device) or arrays,
-    answered in kind.
+    """Split games ``v`` (..., 2^n) into AND and OR interactions; tensors (any device) are answered
+    by tensors, arrays and nested lists by arrays, all in float64.
+
+    Tensors that require gradients are detached: nothing is differentiated through the split.
 
     kappa: bound of |δ_T| as a fraction of |v(N) - v(∅)|; 0 switches δ off (then δ is exactly 0).
     order_weight: > 0 is the low-order end of the optimal face, < 0 the high-order end, 0 the
@@ -89,25 +92,32 @@ def split(
 
     A game's answer depends on that game alone: not on its neighbours, the batch size, the threads
     or the free memory. Raises ValueError for a wrong length, a value that is not finite (naming
-    sample and mask) or an argument out of range, MemoryError with the estimate before anything is
-    allocated.
+    sample and mask), a difference v(T) - v(∅) beyond float64 or an argument out of range,
+    MemoryError with the estimate before anything is allocated. Warns (RuntimeWarning, once a
+    call) of certified games that are left above ``tol``; an objective beyond float64 is one of
+    them, its gap is inf.
     """
     _check_options(kappa, order_weight, tol, solver, max_iterations, paper)
-    tensor = torch.as_tensor(v)
-    if tensor.ndim and tensor.shape[-1] == 1:
+    given = v.detach() if isinstance(v, torch.Tensor) else np.asarray(v)
+    shape, device = torch.Size(given.shape), getattr(given, "device", "cpu")
+    device = torch.device(device)
+    if shape and shape[-1] == 1:
         raise ValueError("a split needs at least one player: got games of length 1 (n = 0)")
-    games, length = (tensor.shape[:-1].numel(), tensor.shape[-1]) if tensor.ndim else (0, 0)
-    kind, free = tensor.device.type, runtime.available_memory(tensor.device)
+    games, length = (shape[:-1].numel(), shape[-1]) if shape else (0, 0)
+    kind, free = device.type, runtime.available_memory(device)
     need = certified.memory_needed(games, length, kind)
     runtime.require_memory(
         need,
         f"a split of {games} games of 2^n = {length} values",
-        device=tensor.device,
+        device=device,
         hint=certified.what_fits(games, length, kind, free) if need > free else "",
     )
-    flat = lattice.as_game(v).reshape(-1, length)
-    lattice.require_finite(flat.reshape(tensor.shape))
+    if isinstance(given, np.ndarray) and not np.iscomplexobj(given):
+        given = given.astype(np.float64, copy=False)  # also types and byte orders torch has not
+    flat = lattice.as_game(given).reshape(-1, length)
+    lattice.require_finite(flat.reshape(shape))
     centred = flat - flat[:, :1]
+    lattice.require_finite(centred.reshape(shape), "v - v(∅)")
     bound = kappa * centred[:, -1].abs()
     weights = subset_weights(lattice.players_of(length), order_weight, flat.device)
     if solver == "paper":
@@ -121,10 +131,32 @@ def split(
             {name: x[some] for name, x in facts.items()}, flat[some], bound[some, None], weights
         )
     facts.setdefault("raw_objective", facts["objective"].clone())
-    shaped = {
-        k: x.reshape(tensor.shape if x.ndim == 2 else tensor.shape[:-1]) for k, x in facts.items()
-    }
-    return Split(**{k: x.numpy() if isinstance(v, np.ndarray) else x for k, x in shaped.items()})
+    if solver == "certified":
+        _overflowed(facts)
+        _warn(facts, tol)
+    shaped = {k: x.reshape(shape if x.ndim == 2 else shape[:-1]) for k, x in facts.items()}
+    return Split(**{k: x if isinstance(v, torch.Tensor) else x.numpy() for k, x in shaped.items()})
+
+
+def _overflowed(facts: dict[str, torch.Tensor]) -> None:
+    """In place: a game whose strength is beyond float64 in its own units is not converged, whatever
+    its scaled solution is."""
+    beyond = ~torch.isfinite(facts["objective"])
+    facts["converged"] &= ~beyond
+    facts["gap"][beyond] = torch.inf
+    facts["lower_bound"].clamp_max_(torch.finfo(facts["lower_bound"].dtype).max)
+
+
+def _warn(facts: dict[str, torch.Tensor], tol: float) -> None:
+    """One warning for all games above ``tol``, with their number and the worst gap."""
+    left = int((~facts["converged"]).sum())
+    if left:
+        warnings.warn(
+            f"{left} of {len(facts['gap'])} games were not certified to a gap of {tol:g}: the "
+            f"worst gap is {float(facts['gap'].max()):.3g}; raise max_iterations or tol",
+            RuntimeWarning,
+            stacklevel=3,
+        )
 
 
 def _check_options(

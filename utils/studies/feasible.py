@@ -166,8 +166,11 @@ def _has_games(p: Study, system: System, table: Values) -> None:
             f"{table.n}, got {p.n_players}"
         )
     there = len(values.load(table))
-    if p.images > there:
-        raise ParameterError(f"{system.id}: images ({p.images}) cannot exceed its {there} games")
+    if p.skip_images + p.images > there:
+        asked = f"images ({p.images})"
+        if p.skip_images:
+            asked = f"skip_images ({p.skip_images}) and {asked}"
+        raise ParameterError(f"{system.id}: {asked} cannot exceed its {there} games")
 
 
 def _has_samples(p: Study, system: System) -> None:
@@ -181,7 +184,7 @@ def _has_samples(p: Study, system: System) -> None:
     if system.test_samples is not None:
         _enough("test_samples", system.test_samples, parts["test"], system)
     for name, count, split, n in _explained(p, system):
-        _can_choose(name, count, parts[split], n, system)
+        _can_choose(name, count, parts[split], n, system, p.skip_images)
     if isinstance(p, FiveGroups) and claims.why_not("M4", system) is None:
         _can_have_paper_patches(p, parts[p.image_split], system)
     for name, split in _FIRST.items():
@@ -233,16 +236,18 @@ def _enough_of_each_class(p: Agreement, system: System) -> None:
             )
 
 
-def _can_choose(name: str, count: int, data: Samples, n: int, system: System) -> None:
+def _can_choose(
+    name: str, count: int, data: Samples, n: int, system: System, skip: int = 0
+) -> None:
     try:
-        choose(data, count, n, system.players)
+        choose(data, count, n, system.players, skip)
     except ValueError as error:
         raise ParameterError(f"{system.id}, {name} = {count}: {error}") from None
 
 
 def _can_have_paper_patches(p: FiveGroups, data: Samples, system: System) -> None:
     try:
-        choose(data, p.images, p.paper_patches, PAPER_DRAW)
+        choose(data, p.images, p.paper_patches, PAPER_DRAW, p.skip_images)
     except ValueError as error:
         side = PAPER_DRAW.cell
         raise ParameterError(
@@ -257,7 +262,7 @@ def _can_be_shown(p: Modalities, system: System) -> None:
         raise ParameterError(f"{system.id}: the samples of a value table are not there to be shown")
     if not systems.state(system).startswith("needs "):
         data = datasets.load(system.data, p.image_split)
-        _can_choose("images", p.images, data, 2, system)
+        _can_choose("images", p.images, data, 2, system, p.skip_images)
 
 
 def _one_picture(p: StartHere) -> None:

@@ -59,7 +59,7 @@ def _of(p: Settings, system: System) -> InputNoise:
 def _players(p: Settings, system: System) -> list[list[ImagePatches]]:
     """The players of every seed's images."""
     data, how = datasets.load(system.data, "train"), system.players
-    positions = choose(data, p.images * len(p.seeds), p.n_players, how)
+    positions = choose(data, p.images * len(p.seeds), p.n_players, how, p.skip_images)
     every = [how.players(data, i, p.n_players, data) for i in positions]
     return [every[k * p.images : (k + 1) * p.images] for k in range(len(p.seeds))]
 

@@ -73,7 +73,7 @@ def _shown(p: Settings, system: Trained, runs: list[Run]) -> Shown:
     of, (job,) = system.of, system.jobs
     data: Samples = datasets.load(of.data, p.image_split)
     n = _players(p, system)
-    i = choose(data, p.images, n, of.players)[p.sample]
+    i = choose(data, p.images, n, of.players, p.skip_images)[p.sample]
     games = {label: _one(splits.load(), p.sample) for label, splits in planned(p, system).items()}
     return Shown(
         of,

@@ -36,9 +36,6 @@ __all__ = [
     "trained",
 ]
 
-# Training samples of a network that others trained on all of them, for its training loss and for
-# probes, whose features of each layer lie in memory together.
-_GIVEN_SAMPLES = 5000
 _SPLIT = {"train": "training", "test": "test"}
 
 
@@ -117,7 +114,7 @@ def _trained(p: Study, system: System, others: dict[str, Any]) -> Trained:
 def _given_weights(system: System, weights: Weights, common: dict[str, Any]) -> train.TrainConfig:
     """Nothing is trained: a batch of any size will do, and not all samples need be read."""
     told = train.TrainConfig(steps=0, checkpoints=1, weights=weights, **common).told()
-    count = min(_GIVEN_SAMPLES, len(told))
+    count = min(weights.n_train, len(told))
     few = {"n_train": count, "loss_images": min(system.loss_samples, count), "batch": 1}
     return train.TrainConfig(steps=0, checkpoints=1, weights=weights, **few, **common)
 
@@ -177,9 +174,10 @@ def sampled(p: Study, system: Trained, count: int | None = None) -> str:
     ``p``."""
     of = system.of
     which = "" if isinstance(of.data, Values) else f"{_SPLIT[p.image_split]} "
+    after = f" (the first {p.skip_images} passed over)" if p.skip_images else ""
     return (
-        f"{count or p.images} {which}{of.data.noun}, {p.n_players} {of.unit} each, baseline: "
-        f"{of.masked_by}"
+        f"{count or p.images} {which}{of.data.noun}{after}, {p.n_players} {of.unit} each, "
+        f"baseline: {of.masked_by}"
     )
 
 
@@ -199,7 +197,7 @@ def games_jobs(
     checkpoints, default all.
     """
     if isinstance(system.of.data, Values):
-        return [_given(system.of, images or p.images)]
+        return [_given(system.of, images or p.images, p.skip_images)]
     n = n or p.n_players
     how = system.of.players
     if draw:
@@ -212,6 +210,7 @@ def games_jobs(
             train=job,
             split=split or p.image_split,
             images=images or p.images,
+            skip=p.skip_images,
             n=n,
             how=how,
             score=system.of.score,
@@ -223,9 +222,9 @@ def games_jobs(
     ]
 
 
-def _given(of: System, images: int) -> GivenGamesJob:
+def _given(of: System, images: int, skip: int) -> GivenGamesJob:
     table = f"{of.data.network}/{of.data.name}"
-    return GivenGamesJob(table=table, sha256=of.data.sha256, images=images, file=of.file)
+    return GivenGamesJob(table=table, sha256=of.data.sha256, images=images, skip=skip, file=of.file)
 
 
 def planned(

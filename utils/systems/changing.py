@@ -67,7 +67,8 @@ def _merged(system: System, name: str, value: Any) -> Any:
             f"change: {name} has no {unknown[0]!r}{nearest(unknown[0], model.model_fields)}; it "
             f"has: {fields}"
         )
-    before = old.model_dump() if isinstance(old, Strict) else {}
+    kept = type(old).model_fields if isinstance(old, Strict) else ()
+    before = {field: getattr(old, field) for field in kept}
     try:
         return model(**{**before, **value})
     except pydantic.ValidationError as error:

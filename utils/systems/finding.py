@@ -148,7 +148,7 @@ def sha256(system: System) -> str:
     """Of the file that says what the system is, as every verdict carries it."""
     if system.file is not None:
         return io.sha256_file(system.file)
-    module = _module(system.id) or _module(_original(system))
+    module = _module(system.id) or _module(_original(system.network, system.data))
     if module is None or module.__file__ is None:
         raise ValueError(f"{system.id} comes from no file")
     return io.sha256_file(module.__file__)
@@ -165,12 +165,11 @@ def sha256_of(name: str, chosen: Iterable[System]) -> str | None:
     return each[0] if len(each) == 1 else io.sha256_bytes(" ".join(each).encode())
 
 
-def _original(system: System) -> str:
+@functools.cache
+def _original(network: Network | None, data: Source | Values) -> str:
     """The id of the system that one of another width was made from."""
     here = [
-        name
-        for name in names()
-        if (found := find(name)).network == system.network and found.data == system.data
+        name for name in names() if (found := find(name)).network == network and found.data == data
     ]
     return here[0] if here else ""
 

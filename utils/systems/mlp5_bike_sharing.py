@@ -24,6 +24,7 @@ SYSTEM = System(
         "reaches 0.37)",
     ),
     score="raw",
-    # No half_depth: games between feature components are scored as classes. No read_at and no
-    # probes: those of Cheng et al. 2024 are classifiers.
+    half_depth="hidden2",
+    # No read_at and no probes: those of Cheng et al. 2024 are classifiers, so that 05 and 06 do not
+    # speak of a regression.
 )

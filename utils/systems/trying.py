@@ -14,7 +14,6 @@ from .base import System
 __all__ = ["fault", "needs_classes"]
 
 _CLASSIFIERS = {
-    "half_depth": "games between feature components are scored as classes",
     "read_at": "a probe is a classifier",
     "probes": "a probe is a classifier",
     "memorising": "wrong labels are other classes",

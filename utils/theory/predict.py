@@ -16,6 +16,7 @@ from typing import Literal, get_args
 
 import torch
 from scipy.optimize import minimize_scalar
+from torch.nn.functional import one_hot
 
 from .. import lattice
 from ..lattice import Array
@@ -37,6 +38,7 @@ __all__ = [
 Model = Literal["noise", "exponential", "cut", "mix"]
 MODELS: tuple[str, ...] = get_args(Model)
 Pair = tuple[torch.Tensor, torch.Tensor]
+_BY_ORDER = {"exponential": rivals.exponential_shrink, "cut": rivals.hard_cut}
 Predict = Callable[[torch.Tensor], torch.Tensor]  # parameters (k,) → shares (k, ..., n)
 
 # of a cell of the grid, whose cells are small: the nearest prediction lies beside the best point
@@ -214,21 +216,24 @@ def strengths_by_order(
         _checked(w_and, w_or),
         None if initial is None else _checked(*initial, what="initial"),
     )
-    order = lattice.order(lattice.players_of(w_and.shape[-1]), w_and.device)[1:] - 1
-    found = []
-    for conj, disj in _weights(model, final, regression.on_cpu(values), start):
-        least = (
-            tau * (conj[..., 1:] + disj[..., 1:]).sum(-1).abs().mean(-1)[..., None, None]
-            if tau
-            else None
-        )
-        size = sum(
-            w.abs() if least is None else w.abs() * (w.abs() >= least) for w in (conj, disj)
-        )[..., 1:]
-        found.append(
-            size.new_zeros(*size.shape[:-1], int(order[-1]) + 1).index_add_(-1, order, size)
-        )
-    return torch.stack(found)
+    given, n = regression.on_cpu(values), lattice.players_of(w_and.shape[-1])
+    if not tau and model in _BY_ORDER:
+        # What shrinks every interaction of an order alike shrinks the order's strength so.
+        first = [(1 << order) - 1 for order in range(1, n + 1)]  # a set of each order
+        factors = _BY_ORDER[model](torch.ones_like(final[0][0]), given)[:, first]
+        return factors[:, None] * _by_order(*final, tau)
+    return torch.stack([_by_order(*pair, tau) for pair in _weights(model, final, given, start)])
+
+
+def _by_order(conj: torch.Tensor, disj: torch.Tensor, tau: float) -> torch.Tensor:
+    """Σ |w| of each sample in orders 1..n: interactions (X, 2^n) → (X, n)."""
+    n = lattice.players_of(conj.shape[-1])
+    size = [conj.abs(), disj.abs()]
+    if tau:
+        least = tau * (conj[..., 1:] + disj[..., 1:]).sum(-1).abs().mean(-1)[..., None, None]
+        size = [s * (s >= least) for s in size]
+    # A product with the orders' indicators: many times as fast as adding by index.
+    return (size[0] + size[1]) @ one_hot(lattice.order(n, conj.device), n + 1).to(conj)[:, 1:]
 
 
 def sigma2_grid(n: int, per_decade: int = 8) -> torch.Tensor:

@@ -84,14 +84,15 @@ class Weights(Strict):
     """Weights that others trained: one network, so a verdict's unit of replication is the sample.
 
     path: a safetensors file, absolute or below the data cache (INTERACTIONS_DATA), whose names are
-    those of the network's ``state_dict``; sha256: of the file; source: who trained it, on what. The
-    checksum is what they are: where the file lies, and in which words its origin is told, decide
-    nothing.
+    those of the network's ``state_dict``; sha256: of the file; source: who trained it, on what.
+    n_train: training samples, a class-balanced first part, that its training loss and probes take,
+    whose features of each layer lie in memory together; a run's own ``n_train`` is in its key.
     """
 
-    path: str = Field(exclude=True)
+    path: str
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
-    source: str = Field(exclude=True)
+    source: str
+    n_train: int = Field(5000, ge=2, exclude=True)
 
 
 class TrainConfig(Strict):

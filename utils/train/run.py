@@ -42,7 +42,7 @@ class Run:
             raise ValueError(
                 f"no weights were kept at step {step}; there are: {', '.join(map(str, self.steps))}"
             )
-        model = models.build(self.config.network, self.spec, self.config.width)
+        model = models.build(self.config.network, self.spec, self.config.width, drawn=False)
         model.load_state_dict(io.load_arrays(self.folder / weights_name(step)))
         return model.eval().requires_grad_(False)
 
