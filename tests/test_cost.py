@@ -51,6 +51,20 @@ def test_jobs_of_another_processor_do_not_count(
     assert "0 finished jobs" in capsys.readouterr().err and cost.current() is None
 
 
+def test_a_system_of_another_width_is_planned(
+    cache: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["plan", "--profile", "smoke"]) == 0
+    said = capsys.readouterr().out
+    assert "'mlp7_w256/mnist_part' is not among" not in said and "mlp7_w32/mnist_part" in said
+
+
+def test_a_network_that_cannot_be_counted_is_named(cache: Path) -> None:
+    about = {"model": "mlp7", "width": 32, "dataset": "no such data"}
+    assert cost.uncounted({"kind": "train", "fields": about}, {}) == "mlp7 on no such data"
+    assert cost.uncounted({"kind": "games", "fields": {"n": 10}}, {}) is None
+
+
 def test_a_job_that_another_one_leaves_no_memory_for_waits(
     cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -110,6 +110,14 @@ def test_what_fails_takes_along_what_needs_it_and_nothing_else() -> None:
     assert [path.name for path in logs.iterdir()] == [f"test-step-{bad.digest()[:12]}.log"]
 
 
+def test_a_failure_reaches_a_job_that_needs_it_twice_over() -> None:
+    bad = Step(number=1, fails=True)
+    between = Step(number=2, needs=(bad,))
+    last = Step(number=3, needs=(bad, between))
+    found = schedule.compute(graph([last]), workers=1)
+    assert {one.node.digest for one in found} == {one.digest() for one in (bad, between, last)}
+
+
 @pytest.mark.parametrize(("dies", "given_up"), [(2, False), (9, True)])
 def test_a_worker_that_dies_is_replaced_and_a_deadly_job_given_up(
     dies: int, given_up: bool, tmp_path: Path

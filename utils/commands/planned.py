@@ -34,7 +34,7 @@ def profile(chosen: argparse.Namespace) -> int:
     if chosen.json or chosen.given or chosen.system:
         raise params.ParameterError("--json, --system and -p are for the plan of one NOTEBOOK")
     found, missing = _planned(params.load_profile(chosen.profile), chosen.profile)
-    nodes = {node.digest: node for plan in found.values() for node in plan}
+    nodes = {node.digest: node for *_, plan in found for node in plan}
     predicted = schedule.predictions(list(nodes.values()))
     model = cost.current()
     print(
@@ -42,19 +42,21 @@ def profile(chosen: argparse.Namespace) -> int:
         if model
         else "hours: by kind of job alone; `reproduce plan --calibrate` fits them to this machine"
     )
-    for place, plan in found.items():
-        notebook, system = place
-        rows = ", ".join(claims.rows_of(notebook, systems.find(system)))
-        print(f"{notebook:<28} {system:<28} {_cost(plan, predicted)}  rows: {rows}")
+    for notebook, system, plan in found:
+        rows = ", ".join(claims.rows_of(notebook, system))
+        print(f"{notebook:<28} {system.id:<28} {_cost(plan, predicted)}  rows: {rows}")
     print("by system (a job that several notebooks share counted once)")
-    for system in dict.fromkeys(system for _, system in found):
-        own = {n.digest: n for (_, s), plan in found.items() if s == system for n in plan}
+    for system in dict.fromkeys(system.id for _, system, _ in found):
+        own = {n.digest: n for _, s, plan in found if s.id == system for n in plan}
         print(f"  {system:<28} {_cost(own.values(), predicted)}")
-    shared = sum(k > 1 for k in Counter(n.digest for p in found.values() for n in p).values())
+    shared = sum(k > 1 for k in Counter(n.digest for *_, p in found for n in p).values())
     print(
         f"in all {_cost(nodes.values(), predicted)}; {shared} jobs that several parts share are "
         "counted once"
     )
+    if model:  # without one, hours do not depend on networks
+        for name in schedule.uncounted(list(nodes.values())):
+            print(f"hours too few: the forward pass of {name} cannot be counted on this machine")
     for line in missing:
         print(f"not planned: {line}")
     return 0
@@ -62,20 +64,21 @@ def profile(chosen: argparse.Namespace) -> int:
 
 def _planned(
     plan: params.Profile, name: str
-) -> tuple[dict[tuple[str, str], list[Node]], list[str]]:
-    """The jobs by notebook and system; what is missing for the others, a line each."""
+) -> tuple[list[tuple[str, systems.System, list[Node]]], list[str]]:
+    """The jobs per notebook and system, with the run's changes of it (another width has another
+    id); what is missing for the others, a line each."""
     from ..studies import planning  # studies load torch's compiler
 
-    found, missing = {}, []
+    found, missing = [], []
     for notebook in plan.notebooks:
         if notebook not in planning.PLANNED:
             continue
         p = params.validate(notebook, profile=name, **plan.given(notebook))
-        for system in p.systems:
+        for system in p.chosen:
             try:
-                found[notebook, system] = planning.plan_of(notebook, p, system)
+                found.append((notebook, system, planning.plan_of(notebook, p, system.id)))
             except (datasets.MissingData, params.ParameterError) as error:
-                missing.append(f"{notebook} on {system}: {str(error).splitlines()[0]}")
+                missing.append(f"{notebook} on {system.id}: {str(error).splitlines()[0]}")
     return found, missing
 
 

@@ -2,5 +2,6 @@
 
 from .model import Model, Prediction, calibrate, current
 from .records import Spec, records
+from .sizes import uncounted
 
-__all__ = ["Model", "Prediction", "Spec", "calibrate", "current", "records"]
+__all__ = ["Model", "Prediction", "Spec", "calibrate", "current", "records", "uncounted"]

@@ -17,7 +17,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from .. import datasets, models
 from .records import Spec
 
-__all__ = ["NAMES", "entries", "sizes"]
+__all__ = ["NAMES", "entries", "sizes", "uncounted"]
 
 NAMES = ("one", "masks", "forward", "lattice", "steps", "training")
 """What seconds are a sum of: a start; masked inputs; their floating-point operations; entries of
@@ -29,7 +29,7 @@ def sizes(spec: Spec, among: Mapping[str, Spec]) -> np.ndarray:
     values = _Fields(spec, among)
     masks, n = entries(spec, among), values.number("n", 10)
     layers = len(values.first("layers") or (0,))
-    flops = _operations(values.training())
+    flops = _operations(values.training()) or 0.0
     steps, batch = values.number("steps", 0), values.number("batch", 1)
     return np.array(
         [
@@ -49,6 +49,15 @@ def entries(spec: Spec, among: Mapping[str, Spec]) -> float:
     images = values.number("images", 0) or values.number("per_class", 1) * 10
     times = math.prod(float(spec["fields"].get(name) or 1) for name in ("draws", "copies"))
     return images * values.number("checkpoints", 1) * times * 2.0 ** values.number("n", 10)
+
+
+def uncounted(spec: Spec, among: Mapping[str, Spec]) -> str | None:
+    """The network and data set of a job whose forward pass could not be counted, so that its
+    predicted seconds are too few; None where it was, or where the job is about no network."""
+    training = _Fields(spec, among).training()
+    if training is None or _operations(training) is not None:
+        return None
+    return f"{training[0]} on {training[2]}"
 
 
 class _Fields:
@@ -88,9 +97,9 @@ def _levels(spec: Spec, among: Mapping[str, Spec]) -> Iterator[dict[str, Any]]:
 
 
 @functools.cache
-def _operations(training: tuple[str, int | None, str] | None) -> float:
+def _operations(training: tuple[str, int | None, str] | None) -> float | None:
     """Floating-point operations of one sample's forward pass, at least two per parameter; 0 where
-    there is no network, or its data set or weights are not on this machine."""
+    there is no network, None where its data set or weights are not on this machine."""
     if training is None:
         return 0.0
     model, width, name = training
@@ -105,4 +114,4 @@ def _operations(training: tuple[str, int | None, str] | None) -> float:
             max(counter.get_total_flops(), 2 * sum(p.numel() for p in network.parameters()))
         )
     except (ValueError, OSError, ImportError, datasets.MissingData):
-        return 0.0
+        return None

@@ -25,7 +25,15 @@ from .base import Job, ensure
 from .plan import Node
 from .side_by_side import IDLE_SECONDS, received, sent, start_worker
 
-__all__ = ["MOST_DEATHS", "WORKER_BYTES", "Failed", "compute", "predictions", "room_for"]
+__all__ = [
+    "MOST_DEATHS",
+    "WORKER_BYTES",
+    "Failed",
+    "compute",
+    "predictions",
+    "room_for",
+    "uncounted",
+]
 
 MOST_DEATHS = 3
 """Workers that may die over a job before it is given up."""
@@ -180,8 +188,9 @@ class _Run:
         node = self.todo.pop(digest)
         self.cost -= self.predicted[digest].seconds
         self.failed[digest] = Failed(node, error, log)
-        for other in [d for d, needs in self.waits.items() if digest in needs and d in self.todo]:
-            self._fail(other, f"it needs {node.job.kind} {digest[:12]}, which failed", None)
+        for other, needs in self.waits.items():
+            if digest in needs and other in self.todo:  # one that failed before may have taken it
+                self._fail(other, f"it needs {node.job.kind} {digest[:12]}, which failed", None)
 
 
 class _Pool:
@@ -254,5 +263,16 @@ def predictions(nodes: Sequence[Node]) -> dict[str, cost.Prediction]:
             n.digest: cost.Prediction(_SECONDS.get(n.job.kind, _OTHER_SECONDS), WORKER_BYTES)
             for n in nodes
         }
-    among = {n.digest: {"kind": n.job.kind, "fields": n.job.spec()["fields"]} for n in nodes}
+    among = _specs(nodes)
     return {digest: model.of(spec, among) for digest, spec in among.items()}
+
+
+def uncounted(nodes: Sequence[Node]) -> list[str]:
+    """Networks of a plan whose forward pass could not be counted: their hours are too few."""
+    among = _specs(nodes)
+    found = (cost.uncounted(spec, among) for spec in among.values())
+    return sorted({name for name in found if name is not None})
+
+
+def _specs(nodes: Sequence[Node]) -> dict[str, cost.Spec]:
+    return {n.digest: {"kind": n.job.kind, "fields": n.job.spec()["fields"]} for n in nodes}
