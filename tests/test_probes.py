@@ -189,8 +189,9 @@ def test_games_of_layers_are_those_of_the_network_cut_there_and_last_of_the_netw
     players, labels, _ = games_job.sample.players()
     run = jobs.ensure(train_job)
     cut = Cut(run.model(run.steps[-1]), "hidden3", probes.modules["hidden3"])
+    # The job's first layer answers by sums over players: another rounding of float32.
     torch.testing.assert_close(
-        games.v[2], extract.scores(cut, players, labels), atol=1e-6, rtol=1e-6
+        games.v[2], extract.scores(cut, players, labels), atol=1e-5, rtol=1e-5
     )
     alone = extract.noise_floor(cut, players[0], int(labels[0]))
     assert float(games.noise_floor[2]) == pytest.approx(alone, rel=1e-9)
