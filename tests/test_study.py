@@ -48,7 +48,7 @@ def test_the_chain_of_jobs_is_what_the_functions_say() -> None:
     assert games.steps.tolist() == list(run.steps)
     players, labels, _ = games_job.players()
     direct = extract.scores(run.model(run.steps[2]), players, labels, path="auto")
-    assert torch.equal(games.v[2], direct)
+    torch.testing.assert_close(games.v[2], direct, rtol=0, atol=1e-5)  # of other threads
     whole = jobs.ensure(SplitJob(games=games_job, kappa=0.04, order_weight=0.2, tol=1e-3))
     direct = sparsify.split(games.v, kappa=0.04, order_weight=0.2, tol=1e-3)
     assert torch.equal(whole.found.and_, direct.sparse_and)
